@@ -1,0 +1,99 @@
+"""What a stage is, and what it is given: the contract between protocols and the run loop.
+
+A stage file stays light at import (no NumPy kernels, MPI or PETSc at module level): `validate`
+and `list` read its `Params` only. Heavy imports belong inside `run`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from hpcglass.core.system import System
+
+
+class StageParams(BaseModel):
+    """Keys every `[[stage]]` table may have besides its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str
+    label: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]+$",
+                              description="name used in the file name instead of the kind")
+
+
+@dataclass
+class Snapshot:
+    """State of a stage at a safe point, besides the system itself.
+
+    scalars : numbers, strings and small arrays, equal on all ranks
+    fields  : arrays with one row per owned particle, in the system's present order
+    """
+
+    scalars: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+class Table(Protocol):
+    """A growing table of numbers, `/results/<name>/<column>` in the stage's file."""
+
+    def append(self, **values: float) -> None: ...
+
+
+class Context(Protocol):
+    """What the run loop gives to a stage. All methods are collective unless they say otherwise."""
+
+    seed: int                    # 64-bit key of this sample and stage: random streams are keyed by it
+    restored: Snapshot | None    # set when this stage continues from a checkpoint
+
+    def table(self, name: str, **columns: tuple[str, str]) -> Table:
+        """Declare a table; each column is (units, long_name). Rows written before a restart come back."""
+
+    def result(self, name: str, value: Any, units: str = "", long_name: str = "") -> None:
+        """Store one number or small array, equal on all ranks, as /results/<name>."""
+
+    def field(self, name: str, values: Any, units: str = "", long_name: str = "") -> None:
+        """Store one row per owned particle as /fields/<name>, sorted by global id."""
+
+    def frame(self, step: int, time: float = 0.0, **fields: Any) -> None:
+        """Append the present configuration to the trajectory; fields are rows per owned particle."""
+
+    def safe_point(self, step: int, total: int, snapshot: Callable[[], Snapshot], note: str = "") -> None:
+        """Progress; a checkpoint if one is due; NaN guard. Raises Interrupted after a checkpoint when asked to stop."""
+
+    def log(self, message: str) -> None:
+        """One line in log.txt and on the terminal (rank 0)."""
+
+    def timer(self, verb: str) -> AbstractContextManager[None]:
+        """Time a part of the work for the table at the end of the stage."""
+
+    def cite(self, *keys: str) -> None:
+        """Name the literature of a method in use; ends up in references.bib."""
+
+
+class Stage(ABC):
+    """One entry of the stages' door: a class with `name`, `Params` and `run`."""
+
+    name: ClassVar[str]
+    Params: ClassVar[type[StageParams]]
+
+    def __init__(self, params: Any) -> None:
+        self.params = params
+
+    @abstractmethod
+    def run(self, system: System, context: Context) -> None:
+        """Change the system and record what happened. Collective."""
+
+    def force_evaluations(self, particles: int) -> float:
+        """How much work this is, in force evaluations of the whole system: a rough figure for `validate`."""
+        return 0.0
+
+    def frames(self) -> int:
+        """How many configurations it will write besides the final one, for `validate`'s disk figure."""
+        return 0
