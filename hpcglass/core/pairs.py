@@ -1,0 +1,171 @@
+"""A model as arrays that compiled kernels read, and the pair scalars of every order.
+
+With the operator L = (1/r) d/dr the pair scalars
+
+    c_n = L^n phi = eps / lambda^2n * sum_k C_k p_k (p_k-2) ... (p_k-2n+2) x^(p_k-2n),     x = r/lambda,
+
+are c_0 = phi, c_1 = phi'/r, c_2 = phi''/r^2 - phi'/r^3, ...: all that the derivative tensors of the energy
+need, at any order (physics of paper 001, App. B), and again sums of powers. Each order of each segment is kept as
+s^lead * (polynomial in s) with s = x^2 when every power is even and s = x otherwise, and is
+evaluated over a chunk of pairs, one coefficient after the other: these loops run in SIMD registers whatever the
+number of terms, which a loop over the terms of one pair would not.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcglass.potentials.model import Model
+
+HIGHEST_ORDER = 4
+CHUNK = 256          # pairs evaluated together: all buffers stay in the first-level cache
+KEEP_NAN = {"reassoc", "contract", "arcp", "nsz"}     # fast arithmetic under which NaN still shows
+
+Floats = NDArray[np.float64]
+
+
+class PairTable(NamedTuple):
+    """The numbers of one model (S species, G segments); a named tuple, so that kernels take it as it is.
+
+    even         : powers are even, s = x^2
+    edges        : (G,) upper ends in x^2
+    lead         : (5, G) power of s in front
+    terms        : (5, G) number of coefficients
+    coefficient  : (5, G, K) polynomial in s, lowest power first
+    by_species   : lambda_ij from `length`, else from diameters
+    nonadditivity: n_a
+    energy_power : eps_ij is multiplied by lambda_ij^energy_power
+    length, energy: (S, S)
+    """
+
+    even: bool
+    edges: Floats
+    lead: NDArray[np.int64]
+    terms: NDArray[np.int64]
+    coefficient: Floats
+    by_species: bool
+    nonadditivity: float
+    energy_power: int
+    length: Floats
+    energy: Floats
+
+
+def pair_table(model: Model) -> PairTable:
+    """Translate a model into arrays; c_n for n = 0..4."""
+    segments = model.potential.segments
+    even = all(power % 2 == 0 for segment in segments for power in segment.powers)
+    step = 2 if even else 1
+    series: list[list[dict[int, float]]] = []
+    for order in range(HIGHEST_ORDER + 1):
+        series.append([])
+        for segment in segments:
+            powers: dict[int, float] = {}
+            for power, value in zip(segment.powers, segment.coefficients, strict=True):
+                for n in range(order):
+                    value *= power - 2 * n
+                if value:
+                    powers[power - 2 * order] = powers.get(power - 2 * order, 0.0) + value
+            series[-1].append(powers or {0: 0.0})
+    longest = max((max(p) - min(p)) // step + 1 for row in series for p in row)
+    shape = (HIGHEST_ORDER + 1, len(segments))
+    lead, terms = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    coefficient = np.zeros((*shape, longest))
+    for order, row in enumerate(series):
+        for g, powers in enumerate(row):
+            lead[order, g] = min(powers) // step
+            terms[order, g] = (max(powers) - min(powers)) // step + 1
+            for power, value in powers.items():
+                coefficient[order, g, (power - min(powers)) // step] = value
+    mixing = model.mixing
+    length = np.array(mixing.length if mixing.length is not None else [[1.0]], dtype=np.float64)
+    energy = np.array(mixing.energy, dtype=np.float64) if mixing.energy is not None else np.ones_like(length)
+    edges = np.array([segment.upto for segment in segments]) ** 2
+    return PairTable(even, edges, lead, terms, coefficient, mixing.by_species, float(mixing.nonadditivity),
+                     int(mixing.energy_power), length, energy)
+
+
+@numba.njit(cache=True, inline="always")
+def pair_length(table, diameter, species, i, j):
+    """lambda_ij."""
+    if table.by_species:
+        return table.length[species[i], species[j]]
+    a, b = diameter[i], diameter[j]
+    return 0.5 * (a + b) * (1.0 - table.nonadditivity * abs(a - b))
+
+
+@numba.njit(cache=True, inline="always")
+def pair_energy_scale(table, species, i, j, length):
+    """eps_ij."""
+    scale = 1.0
+    if table.by_species:
+        scale = table.energy[species[i], species[j]]
+    for _ in range(table.energy_power):
+        scale *= length
+    return scale
+
+
+@numba.njit(cache=True, fastmath=KEEP_NAN)
+def pair_scalar(table, order, n, x2, power, work, out):
+    """out[:n] = lambda^2n c_n / eps for the pairs of a chunk, zero beyond the cut-off.
+
+    x2 : squared reduced distances; power, work : buffers of the same length.
+    """
+    for g in range(table.edges.size):
+        terms, lead = table.terms[order, g], table.lead[order, g]
+        last = table.coefficient[order, g, terms - 1]
+        if table.even:
+            s = x2
+        else:
+            s = work
+            for k in range(n):
+                s[k] = np.sqrt(x2[k])
+        low = table.edges[g - 1] if g > 0 else -1.0
+        high = table.edges[g]
+        value = out if g == 0 else power      # the first segment writes, further ones overwrite their range
+        for k in range(n):
+            value[k] = last
+        for m in range(terms - 2, -1, -1):
+            c = table.coefficient[order, g, m]
+            for k in range(n):
+                value[k] = value[k] * s[k] + c
+        _multiply_power(value, s, lead, n)
+        if g == 0:
+            for k in range(n):
+                out[k] = out[k] if x2[k] < high else 0.0
+        else:
+            for k in range(n):
+                out[k] = value[k] if (x2[k] >= low and x2[k] < high) else out[k]
+
+
+@numba.njit(cache=True, fastmath=KEEP_NAN)
+def _multiply_power(value, s, lead, n):
+    """value *= s^lead, an integer power by repeated squaring in registers."""
+    count = abs(lead)
+    if count == 0:
+        return
+    if lead < 0:
+        for k in range(n):
+            base = 1.0 / s[k]
+            factor = 1.0
+            left = count
+            while left:
+                if left & 1:
+                    factor *= base
+                base *= base
+                left >>= 1
+            value[k] *= factor
+    else:
+        for k in range(n):
+            base = s[k]
+            factor = 1.0
+            left = count
+            while left:
+                if left & 1:
+                    factor *= base
+                base *= base
+                left >>= 1
+            value[k] *= factor

@@ -1,0 +1,329 @@
+"""The particles of one sample, spread over ranks: arrays with owners.
+
+Rows [:n_owned] are this rank's particles, the rest are ghosts. Positions are `reference` + `displacement`: references lie on a
+grid of step 2^-k on which differences are exact, and the box is split the same way, so that a pair vector
+(X_j - X_i) + (u_j - u_i) carries no round-off of the box size. In absolute coordinates a box of L = 100 leaves
+2-5e-12 in the forces; here 3e-14.
+
+Everything that depends on the order of particles (PETSc vectors, lists) is valid for one `epoch`, the number of rebuilds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from mpi4py import MPI
+from numpy.typing import NDArray
+
+from hpcglass.core import comm as ranks
+from hpcglass.core.decomposition import Bricks, best_grid
+from hpcglass.core.halo import Halo
+from hpcglass.core.neighbours import Bins, PairList, build_pairs
+from hpcglass.core.pairs import PairTable, pair_table
+from hpcglass.errors import InputError, PhysicsError
+from hpcglass.geometries.periodic import heights, reduce_tilt
+from hpcglass.potentials.model import Model
+
+Floats = NDArray[np.float64]
+Array = NDArray[Any]
+
+DEFAULT_SKIN = 0.3
+
+
+class System:
+    """A configuration in a periodic cell of any tilt, in 2D or 3D.
+
+    Parameters
+    ----------
+    comm : MPI communicator; kept as an attribute, all methods are collective over it unless they say otherwise
+    model : the glass former
+    box : (d, d), columns are the box vectors [length]
+    fields : rows of this rank, in any distribution: `id` (n,) int64, unique, 0..N-1 in total; `position` (n, d);
+        `diameter` (n,); `species` (n,) int32; optional `position_low` (n, d), `image` (n, d) int32
+
+    Attributes
+    ----------
+    n_owned, n_ghosts, n_all, n_total : particles of this rank, its ghosts, both, of all ranks
+    id, diameter, species, reference, displacement : rows of owned particles, then ghosts
+    image : (n_owned, d) periods crossed
+    fields : further per-particle arrays of owned rows that move with the particles at each rebuild
+    pairs : the neighbour list
+    epoch : number of rebuilds
+    """
+
+    def __init__(self, comm: MPI.Comm, model: Model, box: Floats, fields: dict[str, Array], skin: float = DEFAULT_SKIN) -> None:
+        self.comm = comm
+        self.model = model
+        self.table: PairTable = pair_table(model)
+        self.box = np.array(box, dtype=np.float64)
+        self.skin = skin
+        self.epoch = 0
+        self.origin = np.zeros(self.dimension)
+        self.fields: dict[str, Array] = {}
+        self.id = np.asarray(fields["id"], dtype=np.int64)
+        self.n_owned = self.id.size
+        self.n_total = int(ranks.total(comm, self.n_owned))
+        if self.n_total < 1:
+            raise InputError("the system has no particles; ask for at least one")
+        self.diameter = np.asarray(fields["diameter"], dtype=np.float64)
+        self.species = np.asarray(fields["species"], dtype=np.int32)
+        position = np.asarray(fields["position"], dtype=np.float64)
+        self.reference = position.reshape(-1, self.dimension).copy()
+        self.displacement = np.array(fields.get("position_low", np.zeros_like(self.reference)), dtype=np.float64)
+        self.image = np.array(fields.get("image", np.zeros_like(self.reference)), dtype=np.int32)
+        self.rebuild()
+
+    # ------------------------------------------------------------------ shape
+
+    @property
+    def dimension(self) -> int:
+        return len(self.box)
+
+    @property
+    def volume(self) -> float:
+        """V = |det h|; an area in 2D."""
+        return float(abs(np.linalg.det(self.box)))
+
+    @property
+    def n_ghosts(self) -> int:
+        return self.halo.n_ghosts
+
+    @property
+    def n_all(self) -> int:
+        return self.n_owned + self.n_ghosts
+
+    @property
+    def first_row(self) -> int:
+        """Global row of the first owned particle: row first_row + i of any distributed vector is owned particle i."""
+        return ranks.offset(self.comm, self.n_owned)
+
+    @property
+    def position(self) -> Floats:
+        """(n_owned, d) positions, rounded to one number."""
+        return self.reference[: self.n_owned] + self.displacement[: self.n_owned]
+
+    def unwrapped(self) -> Floats:
+        """(n_owned, d) positions continued across the periodic boundaries since the start."""
+        return self.position + self.image @ self.box.T
+
+    # ------------------------------------------------------------------ halo verbs
+
+    def forward(self, values: Array) -> None:
+        """Owners' rows to ghosts, in place, for an array of n_all rows."""
+        self.halo.forward(values, self.n_owned)
+
+    def reverse_add(self, values: Array) -> None:
+        """Add ghosts' rows to their owners, in place, for an array of n_all rows."""
+        self.halo.reverse_add(values, self.n_owned)
+
+    # ------------------------------------------------------------------ motion
+
+    def move(self, step: Floats) -> None:
+        """Displace the owned particles by step (n_owned, d); call `update` before asking for energies. Not collective."""
+        self.displacement[: self.n_owned] += step
+
+    def deform(self, deformation: Floats) -> None:
+        """Affine map x -> D x of box and particles (D = exp(strain A)); call `update` before asking for energies."""
+        change = deformation - np.eye(self.dimension)
+        own = slice(0, self.n_owned)
+        self.displacement[own] += (self.reference[own] + self.displacement[own]) @ change.T
+        self.box = self.box + change @ self.box
+        self._box_low = self.box - self._box_high
+
+    def update(self) -> bool:
+        """Refresh the ghosts; rebuild first if the list may miss a pair. Returns whether it rebuilt. Collective."""
+        if self._list_expired():
+            self.rebuild()
+            return True
+        self._refresh_ghosts()
+        return False
+
+    def _list_expired(self) -> bool:
+        """Whether a pair outside the list may have come within its cut-off.
+
+        Since the build the box deformed by F, and particles by F plus at most w: a pair then at least cut + skin apart is now
+        at least s (cut + skin) - 2 w apart, s the smallest singular value of F. Exact for affine steps, however large the cell.
+        """
+        own = slice(0, self.n_owned)
+        deformation = self.box @ np.linalg.inv(self.box_at_build)
+        nonaffine = self.displacement[own]
+        if (deformation != np.eye(self.dimension)).any():
+            nonaffine = nonaffine - self.reference[own] @ (deformation - np.eye(self.dimension)).T
+        largest = float(np.einsum("ic,ic->i", nonaffine, nonaffine).max()) if self.n_owned else 0.0
+        largest = float(np.sqrt(ranks.largest(self.comm, largest)))
+        if not np.isfinite(largest):
+            self.check_finite()
+        shrink = float(np.linalg.svd(deformation, compute_uv=False).min())
+        return largest >= 0.5 * (shrink * (self.range + self.skin) - self.range)
+
+    def check_finite(self, phase: str = "") -> None:
+        """Raise PhysicsError naming the particle if a position is NaN or infinite. Collective."""
+        bad = np.flatnonzero(~np.isfinite(self.displacement[: self.n_owned]).all(axis=1))
+        worst = int(ranks.smallest(self.comm, int(self.id[bad].min()) if bad.size else self.n_total))
+        if worst < self.n_total:
+            raise PhysicsError(f"particle {worst} has no finite position{' ' + phase if phase else ''}: the step was too large "
+                               "or the start has overlapping particles; shorten the time step or start from a quench")
+
+    # ------------------------------------------------------------------ rebuild
+
+    def rebuild(self, wrap: bool = True) -> None:
+        """Wrap, migrate, sort, find ghosts and pairs. The new order depends on positions and ids only."""
+        own = slice(0, self.n_owned)
+        for name in ("id", "diameter", "species", "reference", "displacement"):
+            setattr(self, name, getattr(self, name)[own])
+        self.check_finite()
+        if wrap:
+            self._reduce_cell()
+        self._choose_grid()
+        if wrap:
+            self._wrap()
+        self.box_at_build = self.box.copy()
+        inverse = np.linalg.inv(self.box)
+        self.bricks = Bricks(best_grid(self.box, self.comm.size), self.comm.rank, self.origin)
+        self._migrate(self.bricks.owner(self._fraction(self.reference, inverse)))
+        self.range = self._largest_cutoff()
+        width = (self.range + self.skin) / heights(self.box)
+        low = self.bricks.coordinate / self.bricks.grid - width
+        high = (self.bricks.coordinate + 1) / self.bricks.grid + width
+        bins = Bins.covering(self.box, low, high, self.range + self.skin, max(self.n_owned, 1))
+        fraction = self._fraction(self.reference, inverse)
+        owned_bins = bins.index(fraction)
+        order = np.lexsort((self.id, owned_bins))
+        self._apply_order(order)
+        self.halo = Halo(self.comm, self.bricks, fraction[order], width)
+        self._append_ghosts(bins, inverse)
+        self.pairs: PairList = build_pairs(self.table, bins, inverse, self.reference, self.diameter, self.species,
+                                           owned_bins[order], self._ghost_bins, self.skin,
+                                           int(1.1 * self.pairs.size) if self.epoch else 8 * self.n_owned)
+        self.epoch += 1
+
+    def _fraction(self, position: Floats, inverse: Floats) -> Floats:
+        return position @ inverse.T - self.origin
+
+    def _choose_grid(self) -> None:
+        """Split the box, h = high (on the reference grid) + low: 52 bits span the cell, its halo and tilt."""
+        self._grid = 2.0 ** (np.ceil(np.log2(np.abs(self.box).sum(axis=1).max())) + 2 - 52)
+        self._box_high = np.rint(self.box / self._grid) * self._grid
+        self._box_low = self.box - self._box_high
+
+    def _reduce_cell(self) -> None:
+        change = reduce_tilt(self.box)
+        if (change != np.eye(self.dimension, dtype=np.int64)).any():
+            back = np.rint(np.linalg.inv(change)).astype(np.int32)
+            self.box = self.box @ change
+            self.image = (self.image @ back.T).astype(np.int32)
+
+    def _wrap(self) -> None:
+        """Into the cell [origin, origin + 1), and references back onto their grid; both exact."""
+        total = self.reference + self.displacement
+        on_grid = np.rint(total / self._grid) * self._grid
+        rest = (self.reference - on_grid) + self.displacement
+        periods = np.floor(self._fraction(on_grid, np.linalg.inv(self.box))).astype(np.int64)
+        self.reference = on_grid - periods @ self._box_high.T
+        self.displacement = rest - periods @ self._box_low.T
+        self.image = self.image + periods.astype(np.int32)
+
+    def _migrate(self, owner: Array) -> None:
+        names = sorted(self.fields)
+        moved = ranks.send_rows(self.comm, owner, self.id, self.reference, self.displacement, self.diameter, self.species,
+                                self.image, *[self.fields[name] for name in names])
+        self.id, self.reference, self.displacement, self.diameter, self.species, self.image = moved[:6]
+        self.fields = dict(zip(names, moved[6:], strict=True))
+        self.n_owned = self.id.size
+
+    def _apply_order(self, order: Array) -> None:
+        for name in ("id", "reference", "displacement", "diameter", "species", "image"):
+            setattr(self, name, getattr(self, name)[order])
+        self.fields = {name: rows[order] for name, rows in self.fields.items()}
+
+    def _append_ghosts(self, bins: Bins, inverse: Floats) -> None:
+        for name in ("id", "reference", "displacement", "diameter", "species"):
+            rows = getattr(self, name)
+            grown = np.empty((self.n_all, *rows.shape[1:]), dtype=rows.dtype)
+            grown[: self.n_owned] = rows
+            self.halo.forward(grown, self.n_owned)
+            setattr(self, name, grown)
+        ghosts = slice(self.n_owned, None)
+        self.reference[ghosts] += self.halo.periods @ self._box_high.T
+        ghost_bins = bins.index(self._fraction(self.reference[ghosts], inverse))
+        order = np.argsort(ghost_bins, kind="stable")
+        self.halo.sort(order)
+        for name in ("id", "reference", "displacement", "diameter", "species"):
+            rows = getattr(self, name)
+            rows[ghosts] = rows[ghosts][order]
+        self._ghost_bins = ghost_bins[order]
+        self.displacement[ghosts] += self.halo.periods @ self._box_low.T
+
+    def _refresh_ghosts(self) -> None:
+        self.forward(self.displacement)
+        self.displacement[self.n_owned:] += self.halo.periods @ self._box_low.T
+
+    def _largest_cutoff(self) -> float:
+        """Upper bound of the range of interaction over all pairs present [length]."""
+        cutoff = self.model.potential.cutoff
+        if self.model.mixing.length is not None:
+            return cutoff * float(np.max(self.model.mixing.length))
+        biggest = float(self.diameter.max()) if self.diameter.size else 0.0
+        return cutoff * float(ranks.largest(self.comm, biggest))
+
+    # ------------------------------------------------------------------ state
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """(scalars, rows per owned particle) from which `from_state` goes on to the bit."""
+        own = slice(0, self.n_owned)
+        scalars = {"box": self.box, "box_at_build": self.box_at_build, "origin": self.origin, "skin": self.skin}
+        rows = {"id": self.id[own], "reference": self.reference[own], "displacement": self.displacement[own],
+                "image": self.image, "diameter": self.diameter[own], "species": self.species[own]}
+        return scalars, {**rows, **{f"field:{name}": values for name, values in self.fields.items()}}
+
+    @classmethod
+    def from_state(cls, comm: MPI.Comm, model: Model, scalars: dict[str, Any], rows: dict[str, Array]) -> System:
+        """The system that `state` described, on the same or another number of ranks."""
+        self = cls.__new__(cls)
+        self.comm, self.model, self.table = comm, model, pair_table(model)
+        self.box = np.array(scalars["box_at_build"], dtype=np.float64)
+        self.origin = np.array(scalars["origin"], dtype=np.float64)
+        self.skin = float(scalars["skin"])
+        self.epoch = 0
+        self.id = np.asarray(rows["id"], dtype=np.int64)
+        self.n_owned = self.id.size
+        self.n_total = int(ranks.total(comm, self.n_owned))
+        self.diameter = np.asarray(rows["diameter"], dtype=np.float64)
+        self.species = np.asarray(rows["species"], dtype=np.int32)
+        self.reference = np.array(rows["reference"], dtype=np.float64)
+        self.displacement = np.zeros_like(self.reference)
+        self.image = np.array(rows["image"], dtype=np.int32)
+        self.fields = {name[6:]: np.asarray(values) for name, values in rows.items() if name.startswith("field:")}
+        self.fields["displacement since build"] = np.asarray(rows["displacement"], dtype=np.float64)
+        self.rebuild(wrap=False)
+        self.displacement[: self.n_owned] = self.fields.pop("displacement since build")
+        self.box = np.array(scalars["box"], dtype=np.float64)
+        self._box_low = self.box - self._box_high
+        self._refresh_ghosts()
+        return self
+
+    def reorder(self, ids: Array, rows: Array) -> Array:
+        """Rows held anywhere, with their global ids, as rows of this rank's owned particles in present order. Collective."""
+        sorted_ids, by_id = ranks.to_blocks(self.comm, ids, self.n_total, np.asarray(ids, dtype=np.int64), rows)
+        first, _ = ranks.block(self.n_total, self.comm.size, self.comm.rank)
+        holder = ranks.block_owner(self.id[: self.n_owned], self.n_total, self.comm.size)
+        here = np.full(self.n_owned, self.comm.rank, dtype=np.int64)
+        wanted, asker, place = ranks.send_rows(self.comm, holder, self.id[: self.n_owned], here,
+                                               np.arange(self.n_owned, dtype=np.int64))
+        answer, slot = ranks.send_rows(self.comm, asker, by_id[wanted - first], place)
+        result = np.empty((self.n_owned, *rows.shape[1:]), dtype=rows.dtype)
+        result[slot] = answer
+        return result
+
+    def configuration(self) -> dict[str, Array]:
+        """Rows to write: `position`, and `position_low`, what rounding it to one number left out."""
+        own = slice(0, self.n_owned)
+        high = self.position
+        low = (self.reference[own] - high) + self.displacement[own]
+        return {"id": self.id[own], "position": high, "position_low": low, "image": self.image,
+                "diameter": self.diameter[own], "species": self.species[own]}
+
+    def renewed(self) -> System:
+        """The same configuration as a new system: what reading it back from its file gives, to the bit."""
+        return System(self.comm, self.model, self.box, self.configuration())

@@ -1,0 +1,78 @@
+"""The periodic cell of any shape: box vectors, strain, tilt reduction.
+
+The box matrix h has the box vectors as columns: x = h s with fractional s. Deformation with a constant
+velocity gradient A makes the box follow exp(gamma A) h_0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+AXES = "xyz"
+
+
+def heights(box: Floats) -> Floats:
+    """(d,) distances between opposite faces of the cell: 1 / |row of h^-1|."""
+    return 1.0 / np.linalg.norm(np.linalg.inv(box), axis=1)
+
+
+def cell(volume: float, dimension: int, aspect: list[float] | None = None, tilt: list[float] | None = None) -> Floats:
+    """Box matrix of given volume, edge ratios and tilt (xy; in 3D xy, xz, yz, as strains)."""
+    edges = np.ones(dimension) if aspect is None else np.array(aspect, dtype=np.float64)
+    edges *= (volume / edges.prod()) ** (1.0 / dimension)
+    shear = np.eye(dimension)
+    for (a, b), strain in zip([(0, 1), (0, 2), (1, 2)], tilt or [], strict=False):
+        shear[a, b] = strain
+    return shear @ np.diag(edges)
+
+
+def simple_shear(dimension: int, plane: str) -> Floats:
+    """Velocity gradient A = a b^T of simple shear in the plane "ab"."""
+    gradient = np.zeros((dimension, dimension))
+    gradient[AXES.index(plane[0]), AXES.index(plane[1])] = 1.0
+    return gradient
+
+
+def pure_shear(dimension: int, plane: str) -> Floats:
+    """Velocity gradient diag(1, -1) in the plane "ab": extends a, compresses b."""
+    gradient = np.zeros((dimension, dimension))
+    a, b = AXES.index(plane[0]), AXES.index(plane[1])
+    gradient[a, a], gradient[b, b] = 1.0, -1.0
+    return gradient
+
+
+def deformation(gradient: Floats, strain: float) -> Floats:
+    """exp(strain * A). Nilpotent A (simple shear) gives exactly 1 + strain A."""
+    step = strain * np.asarray(gradient)
+    if not (step @ step).any():
+        return np.eye(len(step)) + step
+    values, vectors = np.linalg.eig(step)     # A is small and diagonalisable here: shears and dilations
+    return np.real(vectors @ np.diag(np.exp(values)) @ np.linalg.inv(vectors))
+
+
+def reduce_tilt(box: Floats) -> NDArray[np.int64]:
+    """Unimodular T such that the box vectors h T are tilted by at most half a period (exact re-mapping).
+
+    The lattice of images is the same before and after; only its description changes. Image
+    counters transform with T^-1.
+    """
+    dimension = len(box)
+    change = np.eye(dimension, dtype=np.int64)
+    reduced = box.copy()
+    for _ in range(64):
+        moved = False
+        for b in range(dimension):
+            for a in range(dimension):
+                if a == b:
+                    continue
+                ratio = reduced[:, a] @ reduced[:, b] / (reduced[:, a] @ reduced[:, a])
+                periods = int(np.rint(ratio)) if abs(ratio) > 0.5 + 1e-9 else 0
+                if periods:
+                    reduced[:, b] -= periods * reduced[:, a]
+                    change[:, b] -= periods * change[:, a]
+                    moved = True
+        if not moved:
+            break
+    return change

@@ -1,0 +1,75 @@
+"""What a file shall hold: collected first, the same on all ranks, then written at once by `h5.write`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from mpi4py import MPI
+
+from hpcglass.core.comm import total
+from hpcglass.io.order import Array, combine
+
+
+@dataclass
+class Rows:
+    """A dataset with one row per particle, spread over the ranks in file order.
+
+    blocks : this rank's rows, one array per frame
+    total  : rows of all ranks
+    framed : the dataset is (frames, total, ...), else (total, ...) and there is one block
+    """
+
+    blocks: list[Array]
+    total: int
+    framed: bool
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.blocks[0].dtype
+
+    @property
+    def width(self) -> int:
+        """Bytes of a row."""
+        return self.dtype.itemsize * int(np.prod(self.blocks[0].shape[1:], dtype=np.int64))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        frames = (len(self.blocks),) if self.framed else ()
+        return (*frames, self.total, *self.blocks[0].shape[1:])
+
+    def hash(self, digests: Array) -> str:
+        return combine(self.dtype, self.shape, digests)
+
+
+@dataclass
+class Contents:
+    """Datasets and attributes by path."""
+
+    values: dict[str, Array | str] = field(default_factory=dict)
+    rows: dict[str, Rows] = field(default_factory=dict)
+    attributes: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk, with something for the structure."""
+        data = sum(rows.width * rows.total * len(rows.blocks) for rows in self.rows.values())
+        small = sum(len(v) if isinstance(v, str) else v.nbytes for v in self.values.values())
+        return data + small + 1024 * (len(self.rows) + len(self.values)) + 65536
+
+    def attribute(self, path: str, **attributes: Any) -> None:
+        """Attributes of a group (made if need be) or dataset."""
+        self.attributes.setdefault(path, {}).update(attributes)
+
+    def value(self, path: str, value: Any, units: str = "", long_name: str = "") -> None:
+        """A number, a small array or a text, equal on all ranks."""
+        self.values[path] = value if isinstance(value, str) else np.ascontiguousarray(value).reshape(np.shape(value))
+        self.attribute(path, units=units, long_name=long_name)
+
+    def per_particle(self, path: str, comm: MPI.Comm, blocks: Array | list[Array], units: str = "", long_name: str = "") -> None:
+        """Rows in file order; a list of arrays is a list of frames."""
+        framed = isinstance(blocks, list)
+        frames = [np.ascontiguousarray(block) for block in (blocks if isinstance(blocks, list) else [blocks])]
+        self.rows[path] = Rows(frames, total(comm, len(frames[0])), framed)
+        self.attribute(path, units=units, long_name=long_name)

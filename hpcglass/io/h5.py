@@ -1,0 +1,242 @@
+"""HDF5 files that are whole or not there: written by all ranks, hashed, synced, renamed.
+
+Rank 0 lets HDF5 lay out the file: structure, attributes, small values, and contiguous room for the large
+datasets. All ranks then write their rows into that room by collective MPI-IO. HDF5 itself never runs in
+parallel: a failing rank cannot leave others waiting inside the library, an empty rank is nothing special,
+and any build of h5py will do. The file carries a SHA-256 of each dataset, one of all attributes and hashes
+(`seal`), and the flag `complete`, written last. See `contents.py` for what goes in and `reader.py` for the way back.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mpi4py import MPI
+
+from hpcglass.core.comm import broadcast
+from hpcglass.errors import FileError
+from hpcglass.io.agree import broadcast_text, together
+from hpcglass.io.contents import Contents, Rows
+from hpcglass.io.order import gather_hashes, granule_hashes, span
+from hpcglass.io.seal import FORMAT, h5py, hash_value, seal_of
+
+_PIECE = 1 << 24     # bytes that travel at once when one rank writes for all
+
+
+def write(comm: MPI.Comm, path: str | Path, contents: Contents) -> str:
+    """Write a file atomically and return its seal. Collective.
+
+    Temporary name in the same directory, written and synced by all ranks, closed, renamed by rank 0,
+    directory synced: at any instant `path` is the old file or the new one, whole.
+
+    Raises
+    ------
+    FileError
+        On all ranks, when anything failed on any (disk full, quota, permission): the temporary
+        file is gone and the old file is as it was.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.part")
+    doing = f"cannot write {path}"
+    try:
+        return _write(comm, path, temporary, contents, doing)
+    except FileError:
+        if comm.rank == 0:
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def _write(comm: MPI.Comm, path: Path, temporary: Path, contents: Contents, doing: str) -> str:
+    hashes = _hash_rows(comm, contents)
+    offsets = np.empty(0, dtype=np.int64)
+    with together(comm, doing):
+        if comm.rank == 0:
+            _check_space(path, contents.size)
+            offsets = _lay_out(temporary, contents, hashes)
+            _reserve(temporary)
+    offsets = broadcast(comm, offsets if comm.rank == 0 else None)
+    _write_rows(comm, temporary, contents, offsets, doing)
+    seal = ""
+    with together(comm, doing):
+        if comm.rank == 0:
+            seal = _finish(temporary)
+            os.replace(temporary, path)
+            sync(path.parent)
+    return broadcast_text(comm, seal)
+
+
+def _hash_rows(comm: MPI.Comm, contents: Contents) -> dict[str, str]:
+    """Hash of each distributed dataset (on rank 0; empty elsewhere)."""
+    hashes = {}
+    for name, rows in contents.rows.items():
+        digests = gather_hashes(comm, np.stack([granule_hashes(block) for block in rows.blocks]))
+        if digests is not None:
+            hashes[name] = rows.hash(digests)
+    return hashes
+
+
+def _check_space(path: Path, size: int) -> None:
+    free = shutil.disk_usage(path.parent).free
+    if free < size:
+        raise OSError(errno.ENOSPC, f"{size / 1e6:.1f} MB needed, {free / 1e6:.1f} MB free on the disk of {path.parent}; "
+                                    "make room and run the same command again")
+
+
+def _lay_out(temporary: Path, contents: Contents, hashes: dict[str, str]) -> np.ndarray[Any, Any]:
+    """Everything but the rows; returns where in the file each distributed dataset lies."""
+    offsets = []
+    # version 1.8 of the format, the first whose metadata carry checksums
+    with h5py.File(temporary, "w", libver=("v108", "v108")) as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["complete"] = False
+        file.attrs["seal"] = "0" * 64
+        for name, value in contents.values.items():
+            file[name] = value
+            file[name].attrs["sha256"] = hash_value(value)
+        for name, rows in contents.rows.items():
+            dataset = _contiguous(file, name, rows)
+            dataset.attrs["sha256"] = hashes[name]
+            if rows.framed:
+                dataset.attrs["frames"] = len(rows.blocks)
+            offsets.append(dataset.id.get_offset())
+        for name, attributes in contents.attributes.items():
+            file.require_group(name) if name not in file else None
+            file[name].attrs.update(attributes)
+    return np.array(offsets, dtype=np.int64)
+
+
+def _contiguous(file: Any, name: str, rows: Rows) -> Any:
+    """A dataset whose room is allocated at once and not filled."""
+    creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    creation.set_layout(h5py.h5d.CONTIGUOUS)
+    creation.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    creation.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    file.require_group(name.rpartition("/")[0] or "/")
+    kind = h5py.h5t.py_create(rows.dtype, logical=True)
+    h5py.h5d.create(file.id, name.encode(), kind, h5py.h5s.create_simple(rows.shape), creation)
+    return file[name]
+
+
+def _reserve(temporary: Path) -> None:
+    """Claim the disk blocks now: a full disk is then met here, on one rank, not by all in the middle of writing."""
+    descriptor = os.open(temporary, os.O_RDWR)
+    try:
+        os.posix_fallocate(descriptor, 0, os.fstat(descriptor).st_size)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _write_rows(comm: MPI.Comm, temporary: Path, contents: Contents, offsets: Any, doing: str) -> None:
+    """All ranks write their rows; through rank 0 when asked for, or where MPI-IO cannot open the file."""
+    file = None
+    if os.environ.get("HPCGLASS_IO") != "serial":
+        try:
+            file = MPI.File.Open(comm, os.fspath(temporary), MPI.MODE_WRONLY)
+        except MPI.Exception:
+            file = None          # collective: either all ranks have it or none
+    with together(comm, doing):
+        error = _write_collectively(comm, file, contents, offsets) if file else _write_through_root(
+            comm, temporary, contents, offsets)
+        if error:
+            raise error
+
+
+def _pieces(comm: MPI.Comm, contents: Contents, offsets: Any) -> Any:
+    """(byte position in the file, rows as bytes (n, width)) of every block of this rank."""
+    for rows, offset in zip(contents.rows.values(), offsets, strict=True):
+        first = span(comm, rows.total)[0]
+        for frame, block in enumerate(rows.blocks):
+            position = int(offset) + (frame * rows.total + first) * rows.width
+            yield position, np.ascontiguousarray(block).view(np.uint8).reshape(len(block), rows.width)
+
+
+def _write_collectively(comm: MPI.Comm, file: MPI.File, contents: Contents, offsets: Any) -> Exception | None:
+    """Every rank takes part in every call, whatever happened before, so that a failure stays a failure and is no hang."""
+    error: Exception | None = None
+    for position, data in _pieces(comm, contents, offsets):
+        row = MPI.BYTE.Create_contiguous(data.shape[1]).Commit()     # counts rows: no limit of 2 GB
+        try:
+            file.Write_at_all(position, [data, len(data), row])
+        except MPI.Exception as caught:
+            error = error or caught
+        row.Free()
+    for last in (file.Sync, file.Close):
+        try:
+            last()
+        except MPI.Exception as caught:
+            error = error or caught
+    return error
+
+
+def _write_through_root(comm: MPI.Comm, temporary: Path, contents: Contents, offsets: Any) -> Exception | None:
+    """Rank 0 receives the others' rows piece by piece and writes them; it receives on after an error."""
+    if comm.rank:
+        for position, data in _pieces(comm, contents, offsets):
+            flat = data.reshape(-1)
+            comm.Send(np.array([position, flat.size], dtype=np.int64), 0)
+            for start in range(0, flat.size, _PIECE):
+                comm.Send([flat[start: start + _PIECE], MPI.BYTE], 0)
+        return None
+    error: Exception | None = None
+    descriptor = os.open(temporary, os.O_WRONLY)
+    for rank in range(comm.size):
+        for position, data in _pieces(comm, contents, offsets):
+            for start, piece in _receive(comm, rank, position, data):
+                try:
+                    os.pwrite(descriptor, piece, start)
+                except OSError as caught:
+                    error = error or caught
+    os.close(descriptor)
+    return error
+
+
+def _receive(comm: MPI.Comm, rank: int, position: int, mine: Any) -> Any:
+    """The same block of another rank, in pieces of bounded size."""
+    if rank == 0:
+        yield position, mine.reshape(-1)
+        return
+    head = np.empty(2, dtype=np.int64)
+    comm.Recv(head, rank)
+    position, size = int(head[0]), int(head[1])
+    for start in range(0, size, _PIECE):
+        piece = np.empty(min(_PIECE, size - start), dtype=np.uint8)
+        comm.Recv([piece, MPI.BYTE], rank)
+        yield position + start, piece
+
+
+def _finish(temporary: Path) -> str:
+    """Seal, sync, and only then the flag that says that the file is complete."""
+    with h5py.File(temporary, "r+") as file:
+        seal = seal_of(file)
+        file.attrs["seal"] = seal
+        file.flush()
+        sync(temporary)
+        file.attrs["complete"] = True
+    sync(temporary)
+    return seal
+
+
+def sync(path: Path) -> None:
+    """fsync of a file or a directory."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small text file atomically (one rank)."""
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_text(text, encoding="utf-8")
+    sync(temporary)
+    os.replace(temporary, path)
+    sync(path.parent)

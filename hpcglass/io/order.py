@@ -1,0 +1,71 @@
+"""The order of rows in files: by global id, in granules that no rank boundary cuts.
+
+A granule is a fixed number of rows. Because a rank holds whole granules, the hash of a dataset (the hash of
+its granules' hashes) is computed by all ranks at once and does not depend on how many there are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from mpi4py import MPI
+from numpy.typing import NDArray
+
+from hpcglass.core.comm import block, block_owner, counts, send_rows, total
+from hpcglass.errors import PhysicsError
+from hpcglass.io.agree import agree
+
+Array = NDArray[Any]
+GRANULE = 4096
+
+
+def span(comm: MPI.Comm, rows: int) -> tuple[int, int]:
+    """First and past-the-end row of a dataset that this rank writes and reads."""
+    first, last = block(-(-rows // GRANULE), comm.size, comm.rank)
+    return min(first * GRANULE, rows), min(last * GRANULE, rows)
+
+
+def by_id(comm: MPI.Comm, ids: Array, *arrays: Array) -> list[Array]:
+    """Move rows to file order: this rank receives rows `span(comm, N)` of the N = all ranks' rows, by id 0..N-1.
+
+    Raises
+    ------
+    PhysicsError
+        The ids are not 0..N-1, each once: a particle was lost or doubled. Nothing is written then.
+    """
+    rows = total(comm, len(ids))
+    granules = -(-rows // GRANULE)
+    ids = np.asarray(ids, dtype=np.int64)
+    inside = bool(((ids >= 0) & (ids < rows)).all())
+    owner = block_owner(ids // GRANULE, granules, comm.size) if inside else np.zeros(len(ids), dtype=np.int64)
+    ids, *moved = send_rows(comm, owner, ids, *arrays)
+    order = np.argsort(ids, kind="stable")
+    complete = inside and np.array_equal(ids[order], np.arange(*span(comm, rows)))
+    agree(comm, None if complete else PhysicsError(f"a particle was lost or doubled: the ids are not 0..{rows - 1}, each once"))
+    return [array[order] for array in moved]
+
+
+def granule_hashes(rows: Array) -> NDArray[np.uint8]:
+    """SHA-256 of each granule of an array whose first row begins a granule, (granules, 32)."""
+    rows = np.ascontiguousarray(rows)
+    digests = b"".join(hashlib.sha256(rows[i: i + GRANULE].tobytes()).digest() for i in range(0, len(rows), GRANULE))
+    return np.frombuffer(digests, dtype=np.uint8).reshape(-1, 32)
+
+
+def combine(dtype: np.dtype[Any], shape: tuple[int, ...], digests: Array) -> str:
+    """Hash of a dataset from its type, its shape and its granules' hashes in order."""
+    head = f"{np.dtype(dtype).str} {tuple(int(n) for n in shape)}\n".encode()
+    return hashlib.sha256(head + np.ascontiguousarray(digests).tobytes()).hexdigest()
+
+
+def gather_hashes(comm: MPI.Comm, mine: Array) -> Array | None:
+    """Join (frames, granules here, 32) hashes of all ranks along the granules, on rank 0; None elsewhere."""
+    sizes = counts(comm, mine.size).tolist()
+    joined = np.empty(sum(sizes) if comm.rank == 0 else 0, dtype=np.uint8)
+    comm.Gatherv([np.ascontiguousarray(mine), MPI.BYTE], [joined, sizes, MPI.BYTE] if comm.rank == 0 else None)
+    if comm.rank:
+        return None
+    parts = np.split(joined, np.cumsum(sizes)[:-1])
+    return np.concatenate([part.reshape(len(mine), -1, 32) for part in parts], axis=1)
