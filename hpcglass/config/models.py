@@ -6,6 +6,7 @@ Lengths, energies and times are in the units of the model glass (mass 1, k_B = 1
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -119,21 +120,21 @@ class ModelParams(Table):
 
     name: str = Field("custom", pattern=r"^[A-Za-z0-9_-]+$", description="what [system] model calls it")
     summary: str = Field("", description="one line about it")
-    segment: tuple[SegmentParams, ...] | None = Field(None, min_length=1, description="the potential, piece by piece in order of x")
+    segment: tuple[SegmentParams, ...] | None = Field(None, min_length=1, description="potential, piece by piece in order of x")
     beta: int | None = Field(None, ge=1, le=100, description="potential x^-beta + sum_l c_2l x^2l, smooth at x_c")
     q: int | None = Field(None, ge=0, le=20, description="derivatives that vanish at x_c, together with beta")
     x_c: float | None = Field(None, gt=0, description="cut-off in units of lambda_ij, together with beta")
-    mixing: MixingParams = Field(MixingParams.model_construct(), description="lambda_ij and eps_ij of a pair")
+    mixing: MixingParams = Field(default_factory=MixingParams, description="lambda_ij and eps_ij of a pair")
     sizes: SizesParams = Field(description="distribution of diameters, or of species")
     density: float | None = Field(None, gt=0, description="number density used when [system] gives none [1/length^d]")
 
     @model_validator(mode="after")
     def _consistent(self) -> ModelParams:
         smooth = [k for k in ("beta", "q", "x_c") if getattr(self, k) is not None]
-        if self.segment is None and len(smooth) < 3 or self.segment is not None and smooth:
+        if len(smooth) < 3 if self.segment is None else smooth:
             raise ValueError("give the potential either as segment = [...] or by beta, q and x_c (all three)")
         ends = [s.upto for s in self.segment or ()]
-        if any(b <= a for a, b in zip(ends, ends[1:], strict=False)):
+        if any(b <= a for a, b in pairwise(ends)):
             raise ValueError(f"the segments must be in order of `upto`, which is now {ends}")
         self._check_species()
         return self

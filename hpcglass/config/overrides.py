@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hpcglass.config.problems import Problems, dotted
-from hpcglass.config.suggest import did_you_mean
+from hpcglass.config.suggest import did_you_mean, suggest
 from hpcglass.config.toml import Path
 from hpcglass.errors import InputError
 
@@ -119,8 +119,9 @@ def substitute(data: dict[str, Any], problems: Problems) -> dict[Path, str]:
             hint = did_you_mean(name, parameters) or (
                 f" (known: {', '.join(parameters)})" if parameters else " (there is no [parameters])")
             problems.add(path, f"unknown parameter '{name}'{hint}", value)
+    meant = {suggest(name, parameters) for name in references.values() if name not in parameters}
     for name in parameters:
-        if name not in references.values():
+        if name not in references.values() and name not in meant:
             problems.add(("parameters", name), f"no value of the input is \"${name}\": use it or remove it")
     return references
 

@@ -15,8 +15,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcglass.core.pairs import KEEP_NAN, PairTable, pair_length
+from hpcglass.core.pairs import KEEP_NAN, PairTable, pair_energies, pair_lengths
 from hpcglass.geometries.periodic import heights
+
+BLOCK = 256     # candidates tested together
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -61,13 +63,15 @@ class PairList:
 
     start: NDArray[np.int64]
     index: NDArray[np.uint32]
+    inverse_length2: Floats    # 1 / lambda_ij^2 of each pair
+    energy: Floats             # eps_ij of each pair; empty when all are 1
 
     @property
     def size(self) -> int:
         return int(self.index.size)
 
 
-def build_pairs(table: PairTable, bins: Bins, box_inverse: Floats, position: Floats, diameter: Floats, species: NDArray[np.int32],
+def build_pairs(table: PairTable, bins: Bins, position: Floats, diameter: Floats, species: NDArray[np.int32],
                 owned_bins: Ints, ghost_bins: Ints, skin: float, capacity: int) -> PairList:
     """All pairs with an owned first member closer than their cut-off plus skin.
 
@@ -88,60 +92,103 @@ def build_pairs(table: PairTable, bins: Bins, box_inverse: Floats, position: Flo
     shape[3 - position.shape[1]:] = bins.shape
     reach[3 - position.shape[1]:] = bins.reach
     cutoff = float(np.sqrt(table.edges[-1]))
+    longest = float(table.length.max()) if table.by_species else float(diameter.max(initial=0.0))
+    axes = np.ascontiguousarray(position.T)
     while True:
         index = np.empty(max(capacity, 16), dtype=np.uint32)
-        needed = _fill(table, position, diameter, species, n_owned, owned_bins, owned_start, ghost_start, shape, reach,
-                       cutoff, skin, start, index)
+        needed = _fill(table, axes, diameter, species, n_owned, owned_bins, owned_start, ghost_start, shape, reach,
+                       cutoff, longest, skin, start, index)
         if needed >= 0:
-            return PairList(start, index[:needed].copy() if needed < 0.8 * index.size else index[:needed])
+            index = index[:needed].copy() if needed < 0.8 * index.size else index[:needed]
+            inverse_length2 = np.empty(needed)
+            uniform = not table.energy_power and bool((table.energy == 1.0).all())
+            energy = np.empty(0 if uniform else needed)
+            _mix(table, diameter, species, start, index, inverse_length2, energy)
+            return PairList(start, index, inverse_length2, energy)
         capacity = 2 * index.size
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN)
-def _fill(table, position, diameter, species, n_owned, owned_bins, owned_start, ghost_start, shape, reach, cutoff, skin,
+def _fill(table, axes, diameter, species, n_owned, owned_bins, owned_start, ghost_start, shape, reach, cutoff, longest, skin,
           start, index):
-    """Write the list; the number of pairs, or -1 when `index` is too short."""
-    dimension = position.shape[1]
-    distance2 = np.empty(1024)
+    """Write the list; the number of pairs, or -1 when `index` is too short.
+
+    axes : (d, n_all) positions; longest : upper bound of lambda_ij.
+    """
+    distance2, length = np.empty(BLOCK), np.empty(BLOCK)
+    home_row = np.empty(BLOCK, np.uint32)
+    near2 = (cutoff * longest + skin) ** 2
+    flat = axes.shape[0] == 2
     count = 0
     for i in range(n_owned):
         start[i] = count
+        home_row[:] = i
         home = owned_bins[i]
-        z = home % shape[2]
-        y = (home // shape[2]) % shape[1]
-        x = home // (shape[2] * shape[1])
-        z0, z1 = max(z - reach[2], 0), min(z + reach[2], shape[2] - 1)
-        for ghosts in range(2):
-            for xx in range(max(x - reach[0], 0), min(x + reach[0], shape[0] - 1) + 1):
-                for yy in range(max(y - reach[1], 0), min(y + reach[1], shape[1] - 1) + 1):
-                    row = (xx * shape[1] + yy) * shape[2]
+        c = home % shape[2]
+        b = (home // shape[2]) % shape[1]
+        a = home // (shape[2] * shape[1])
+        low, high = max(c - reach[2], 0), min(c + reach[2], shape[2] - 1)
+        x, y, z = axes[0, i], axes[1, i], 0.0 if flat else axes[2, i]
+        begin = count
+        for aa in range(max(a - reach[0], 0), min(a + reach[0], shape[0] - 1) + 1):
+            for bb in range(max(b - reach[1], 0), min(b + reach[1], shape[1] - 1) + 1):
+                row = (aa * shape[1] + bb) * shape[2]
+                for ghosts in range(2):
                     if ghosts:
-                        first, last = n_owned + ghost_start[row + z0], n_owned + ghost_start[row + z1 + 1]
+                        first, last = n_owned + ghost_start[row + low], n_owned + ghost_start[row + high + 1]
                     else:
-                        if row + z1 < home:
-                            continue
-                        first, last = max(owned_start[row + z0], i + 1), owned_start[row + z1 + 1]
+                        first, last = max(owned_start[row + low], i + 1), owned_start[row + high + 1]
                     while first < last:
-                        stop = min(last, first + 1024)
-                        n = stop - first
-                        if dimension == 2:
+                        n = min(last - first, BLOCK)
+                        if flat:
                             for k in range(n):
-                                dx = position[first + k, 0] - position[i, 0]
-                                dy = position[first + k, 1] - position[i, 1]
+                                dx, dy = axes[0, first + k] - x, axes[1, first + k] - y
                                 distance2[k] = dx * dx + dy * dy
                         else:
                             for k in range(n):
-                                dx = position[first + k, 0] - position[i, 0]
-                                dy = position[first + k, 1] - position[i, 1]
-                                dz = position[first + k, 2] - position[i, 2]
+                                dx, dy, dz = axes[0, first + k] - x, axes[1, first + k] - y, axes[2, first + k] - z
                                 distance2[k] = dx * dx + dy * dy + dz * dz
                         if count + n > index.size:
                             return -1
                         for k in range(n):
-                            j = first + k
-                            far = cutoff * pair_length(table, diameter, species, i, j) + skin
-                            index[count] = j
-                            count += distance2[k] < far * far
-                        first = stop
+                            index[count] = first + k
+                            count += distance2[k] < near2
+                        first += n
+        if not (table.by_species and table.length.size == 1):
+            count = _keep_close(table, axes, diameter, species, i, home_row, cutoff, skin, begin, count, length, index)
     start[n_owned] = count
     return count
+
+
+@numba.njit(cache=True, fastmath=KEEP_NAN)
+def _keep_close(table, axes, diameter, species, i, home_row, cutoff, skin, begin, end, length, index):
+    """Of the candidates index[begin:end] of particle i keep those within x_c lambda_ij + skin; the new end."""
+    kept = begin
+    for first in range(begin, end, BLOCK):
+        n = min(BLOCK, end - first)
+        pair_lengths(table, diameter, species, home_row, index[first:first + n], n, length)
+        for k in range(n):
+            j = index[first + k]
+            distance2 = 0.0
+            for c in range(axes.shape[0]):
+                distance2 += (axes[c, j] - axes[c, i]) ** 2
+            far = cutoff * length[k] + skin
+            index[kept] = j
+            kept += distance2 < far * far
+    return kept
+
+
+@numba.njit(cache=True, fastmath=KEEP_NAN)
+def _mix(table, diameter, species, start, index, inverse_length2, energy):
+    """1/lambda_ij^2 and eps_ij of every pair of the list."""
+    owner = np.empty(BLOCK, np.uint32)
+    for i in range(start.size - 1):
+        owner[:] = i
+        for first in range(start[i], start[i + 1], BLOCK):
+            n = min(BLOCK, start[i + 1] - first)
+            length = inverse_length2[first:first + n]
+            pair_lengths(table, diameter, species, owner, index[first:first + n], n, length)
+            if energy.size:
+                pair_energies(table, species, owner, index[first:first + n], n, length, energy[first:first + n])
+            for k in range(n):
+                length[k] = 1.0 / (length[k] * length[k])

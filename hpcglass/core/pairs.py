@@ -88,84 +88,98 @@ def pair_table(model: Model) -> PairTable:
                      int(mixing.energy_power), length, energy)
 
 
-@numba.njit(cache=True, inline="always")
-def pair_length(table, diameter, species, i, j):
-    """lambda_ij."""
+@numba.njit(cache=True, fastmath=KEEP_NAN)
+def pair_lengths(table, diameter, species, owner, partner, n, out):
+    """out[:n] = lambda_ij of the pairs (owner[k], partner[k])."""
     if table.by_species:
-        return table.length[species[i], species[j]]
-    a, b = diameter[i], diameter[j]
-    return 0.5 * (a + b) * (1.0 - table.nonadditivity * abs(a - b))
-
-
-@numba.njit(cache=True, inline="always")
-def pair_energy_scale(table, species, i, j, length):
-    """eps_ij."""
-    scale = 1.0
-    if table.by_species:
-        scale = table.energy[species[i], species[j]]
-    for _ in range(table.energy_power):
-        scale *= length
-    return scale
+        length = table.length
+        for k in range(n):
+            out[k] = length[np.uint32(species[owner[k]]), np.uint32(species[partner[k]])]
+    else:
+        nonadditivity = table.nonadditivity
+        for k in range(n):
+            a, b = diameter[owner[k]], diameter[partner[k]]
+            out[k] = 0.5 * (a + b) * (1.0 - nonadditivity * abs(a - b))
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN)
-def pair_scalar(table, order, n, x2, power, work, out):
+def pair_energies(table, species, owner, partner, n, length, out):
+    """out[:n] = eps_ij of the pairs (owner[k], partner[k]), whose lambda_ij are `length`."""
+    if table.by_species:
+        energy = table.energy
+        for k in range(n):
+            out[k] = energy[np.uint32(species[owner[k]]), np.uint32(species[partner[k]])]
+    else:
+        for k in range(n):
+            out[k] = 1.0
+    for _ in range(table.energy_power):
+        for k in range(n):
+            out[k] *= length[k]
+
+
+@numba.njit(cache=True, fastmath=KEEP_NAN)
+def pair_scalar(table, order, n, x2, work, out):
     """out[:n] = lambda^2n c_n / eps for the pairs of a chunk, zero beyond the cut-off.
 
-    x2 : squared reduced distances; power, work : buffers of the same length.
+    x2 : squared reduced distances; work : (3, >= n) buffers.
     """
-    for g in range(table.edges.size):
-        terms, lead = table.terms[order, g], table.lead[order, g]
-        last = table.coefficient[order, g, terms - 1]
-        if table.even:
-            s = x2
-        else:
-            s = work
-            for k in range(n):
-                s[k] = np.sqrt(x2[k])
-        low = table.edges[g - 1] if g > 0 else -1.0
-        high = table.edges[g]
-        value = out if g == 0 else power      # the first segment writes, further ones overwrite their range
+    root, base, value = work[0], work[1], work[2]
+    edges, coefficient = table.edges, table.coefficient
+    s = x2
+    if not table.even:
         for k in range(n):
-            value[k] = last
-        for m in range(terms - 2, -1, -1):
-            c = table.coefficient[order, g, m]
-            for k in range(n):
-                value[k] = value[k] * s[k] + c
-        _multiply_power(value, s, lead, n)
+            root[k] = np.sqrt(x2[k])
+        s = root
+    for g in range(edges.size):
+        target = out if g == 0 else value
+        terms = table.terms[order, g]
+        _polynomial(coefficient[order, g], terms, s, n, target)
+        _multiply_power(target, s, base, table.lead[order, g], n)
+        high = edges[g]
         if g == 0:
             for k in range(n):
                 out[k] = out[k] if x2[k] < high else 0.0
         else:
+            low = edges[g - 1]
             for k in range(n):
                 out[k] = value[k] if (x2[k] >= low and x2[k] < high) else out[k]
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN)
-def _multiply_power(value, s, lead, n):
-    """value *= s^lead, an integer power by repeated squaring in registers."""
-    count = abs(lead)
-    if count == 0:
-        return
-    if lead < 0:
+def _polynomial(coefficient, terms, s, n, out):
+    """out = sum_m coefficient[m] s^m by Horner's rule, two terms a pass."""
+    last = coefficient[terms - 1]
+    m = terms - 2
+    if terms % 2 == 0:
+        next_one = coefficient[m]
         for k in range(n):
-            base = 1.0 / s[k]
-            factor = 1.0
-            left = count
-            while left:
-                if left & 1:
-                    factor *= base
-                base *= base
-                left >>= 1
-            value[k] *= factor
+            out[k] = last * s[k] + next_one
+        m -= 1
     else:
         for k in range(n):
-            base = s[k]
-            factor = 1.0
-            left = count
-            while left:
-                if left & 1:
-                    factor *= base
-                base *= base
-                left >>= 1
-            value[k] *= factor
+            out[k] = last
+    while m > 0:
+        first, second = coefficient[m], coefficient[m - 1]
+        for k in range(n):
+            out[k] = (out[k] * s[k] + first) * s[k] + second
+        m -= 2
+
+
+@numba.njit(cache=True, fastmath=KEEP_NAN)
+def _multiply_power(value, s, base, lead, n):
+    """value *= s^lead, an integer power by repeated squaring of `base`."""
+    if lead < 0:
+        for k in range(n):
+            base[k] = 1.0 / s[k]
+    else:
+        for k in range(n):
+            base[k] = s[k]
+    left = abs(lead)
+    while left:
+        if left & 1:
+            for k in range(n):
+                value[k] *= base[k]
+        left >>= 1
+        if left:
+            for k in range(n):
+                base[k] *= base[k]

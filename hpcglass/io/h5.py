@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,13 @@ from mpi4py import MPI
 
 from hpcglass.core.comm import broadcast
 from hpcglass.errors import FileError
-from hpcglass.io.agree import broadcast_text, together
+from hpcglass.io.agree import agree, broadcast_text, together
 from hpcglass.io.contents import Contents, Rows
 from hpcglass.io.order import gather_hashes, granule_hashes, span
 from hpcglass.io.seal import FORMAT, h5py, hash_value, seal_of
 
-_PIECE = 1 << 24     # bytes that travel at once when one rank writes for all
+Pieces = Iterator[tuple[int, Any]]
+_CHUNK = 1 << 24     # bytes that travel at once when one rank writes for all
 
 
 def write(comm: MPI.Comm, path: str | Path, contents: Contents) -> str:
@@ -105,8 +107,8 @@ def _lay_out(temporary: Path, contents: Contents, hashes: dict[str, str]) -> np.
                 dataset.attrs["frames"] = len(rows.blocks)
             offsets.append(dataset.id.get_offset())
         for name, attributes in contents.attributes.items():
-            file.require_group(name) if name not in file else None
-            file[name].attrs.update(attributes)
+            target = file[name] if name in file else file.create_group(name)
+            target.attrs.update(attributes)
     return np.array(offsets, dtype=np.int64)
 
 
@@ -142,14 +144,13 @@ def _write_rows(comm: MPI.Comm, temporary: Path, contents: Contents, offsets: An
             file = MPI.File.Open(comm, os.fspath(temporary), MPI.MODE_WRONLY)
         except MPI.Exception:
             file = None          # collective: either all ranks have it or none
-    with together(comm, doing):
-        error = _write_collectively(comm, file, contents, offsets) if file else _write_through_root(
-            comm, temporary, contents, offsets)
-        if error:
-            raise error
+    if file:
+        agree(comm, _write_collectively(file, _pieces(comm, contents, offsets)), doing)
+    else:
+        agree(comm, _write_through_root(comm, temporary, lambda: _pieces(comm, contents, offsets)), doing)
 
 
-def _pieces(comm: MPI.Comm, contents: Contents, offsets: Any) -> Any:
+def _pieces(comm: MPI.Comm, contents: Contents, offsets: Any) -> Pieces:
     """(byte position in the file, rows as bytes (n, width)) of every block of this rank."""
     for rows, offset in zip(contents.rows.values(), offsets, strict=True):
         first = span(comm, rows.total)[0]
@@ -158,10 +159,10 @@ def _pieces(comm: MPI.Comm, contents: Contents, offsets: Any) -> Any:
             yield position, np.ascontiguousarray(block).view(np.uint8).reshape(len(block), rows.width)
 
 
-def _write_collectively(comm: MPI.Comm, file: MPI.File, contents: Contents, offsets: Any) -> Exception | None:
+def _write_collectively(file: MPI.File, pieces: Pieces) -> Exception | None:
     """Every rank takes part in every call, whatever happened before, so that a failure stays a failure and is no hang."""
     error: Exception | None = None
-    for position, data in _pieces(comm, contents, offsets):
+    for position, data in pieces:
         row = MPI.BYTE.Create_contiguous(data.shape[1]).Commit()     # counts rows: no limit of 2 GB
         try:
             file.Write_at_all(position, [data, len(data), row])
@@ -176,40 +177,44 @@ def _write_collectively(comm: MPI.Comm, file: MPI.File, contents: Contents, offs
     return error
 
 
-def _write_through_root(comm: MPI.Comm, temporary: Path, contents: Contents, offsets: Any) -> Exception | None:
-    """Rank 0 receives the others' rows piece by piece and writes them; it receives on after an error."""
+def _write_through_root(comm: MPI.Comm, temporary: Path, pieces: Callable[[], Pieces]) -> Exception | None:
+    """Rank 0 receives the others' rows in chunks and writes them; after an error it still receives."""
     if comm.rank:
-        for position, data in _pieces(comm, contents, offsets):
+        for position, data in pieces():
             flat = data.reshape(-1)
             comm.Send(np.array([position, flat.size], dtype=np.int64), 0)
-            for start in range(0, flat.size, _PIECE):
-                comm.Send([flat[start: start + _PIECE], MPI.BYTE], 0)
+            for start in range(0, flat.size, _CHUNK):
+                comm.Send([flat[start: start + _CHUNK], MPI.BYTE], 0)
         return None
     error: Exception | None = None
-    descriptor = os.open(temporary, os.O_WRONLY)
     for rank in range(comm.size):
-        for position, data in _pieces(comm, contents, offsets):
-            for start, piece in _receive(comm, rank, position, data):
+        for position, data in pieces():
+            for start, chunk in _receive(comm, rank, position, data):
                 try:
-                    os.pwrite(descriptor, piece, start)
+                    _write_at(temporary, start, chunk)
                 except OSError as caught:
                     error = error or caught
-    os.close(descriptor)
     return error
 
 
-def _receive(comm: MPI.Comm, rank: int, position: int, mine: Any) -> Any:
-    """The same block of another rank, in pieces of bounded size."""
+def _write_at(temporary: Path, start: int, chunk: Any) -> None:
+    with open(temporary, "r+b") as file:
+        file.seek(start)
+        file.write(chunk)
+
+
+def _receive(comm: MPI.Comm, rank: int, position: int, mine: Any) -> Pieces:
+    """The same block of another rank, in chunks of bounded size."""
     if rank == 0:
         yield position, mine.reshape(-1)
         return
     head = np.empty(2, dtype=np.int64)
     comm.Recv(head, rank)
     position, size = int(head[0]), int(head[1])
-    for start in range(0, size, _PIECE):
-        piece = np.empty(min(_PIECE, size - start), dtype=np.uint8)
-        comm.Recv([piece, MPI.BYTE], rank)
-        yield position + start, piece
+    for start in range(0, size, _CHUNK):
+        chunk = np.empty(min(_CHUNK, size - start), dtype=np.uint8)
+        comm.Recv([chunk, MPI.BYTE], rank)
+        yield position + start, chunk
 
 
 def _finish(temporary: Path) -> str:

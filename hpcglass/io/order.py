@@ -50,7 +50,7 @@ def by_id(comm: MPI.Comm, ids: Array, *arrays: Array) -> list[Array]:
 def granule_hashes(rows: Array) -> NDArray[np.uint8]:
     """SHA-256 of each granule of an array whose first row begins a granule, (granules, 32)."""
     rows = np.ascontiguousarray(rows)
-    digests = b"".join(hashlib.sha256(rows[i: i + GRANULE].tobytes()).digest() for i in range(0, len(rows), GRANULE))
+    digests = b"".join(hashlib.sha256(rows[i: i + GRANULE].data).digest() for i in range(0, len(rows), GRANULE))
     return np.frombuffer(digests, dtype=np.uint8).reshape(-1, 32)
 
 

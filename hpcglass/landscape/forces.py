@@ -10,13 +10,14 @@ communication: pairs with a ghost are evaluated by both owners, and count half i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from hpcglass.core import comm as ranks
-from hpcglass.core.pairs import CHUNK, KEEP_NAN, pair_energy_scale, pair_length, pair_scalar
+from hpcglass.core.pairs import CHUNK, KEEP_NAN, pair_scalar
 from hpcglass.core.system import System
 
 Floats = NDArray[np.float64]
@@ -48,17 +49,20 @@ class Mechanics:
 def forces(system: System) -> Floats:
     """(n_owned, d) forces; the system must be up to date (`system.update()`). Not collective."""
     out = np.zeros((system.n_all, system.dimension))
-    _forces(system.reference, system.displacement, system.pairs.start, system.pairs.index, system.diameter,
-            system.species, system.table, out)
+    _forces(*_lists(system), out)
     return out[: system.n_owned]
+
+
+def _lists(system: System) -> tuple[Any, ...]:
+    pairs = system.pairs
+    return (system.reference, system.displacement, pairs.start, pairs.index, pairs.inverse_length2, pairs.energy, system.table)
 
 
 def evaluate(system: System) -> Mechanics:
     """Forces, energy and stress of a system that is up to date. Collective."""
     out = np.zeros((system.n_all, system.dimension))
     sums = np.zeros(3 + system.dimension**2)
-    _sums(system.reference, system.displacement, system.pairs.start, system.pairs.index, system.diameter, system.species,
-          system.table, out, sums, np.zeros(0), np.zeros((0, 0, 0)))
+    _sums(*_lists(system), out, sums, np.zeros(0), np.zeros((0, 0, 0)))
     sums = ranks.total(system.comm, sums)
     stress = sums[3:].reshape(system.dimension, system.dimension) / system.volume
     scale = float(np.sqrt(sums[1] / sums[2])) if sums[2] else 0.0
@@ -73,8 +77,7 @@ def per_particle(system: System) -> tuple[Floats, Floats]:
     out = np.zeros((system.n_all, system.dimension))
     energy = np.zeros(system.n_all)
     virial = np.zeros((system.n_all, system.dimension, system.dimension))
-    _sums(system.reference, system.displacement, system.pairs.start, system.pairs.index, system.diameter, system.species,
-          system.table, out, np.zeros(3 + system.dimension**2), energy, virial)
+    _sums(*_lists(system), out, np.zeros(3 + system.dimension**2), energy, virial)
     return energy[: system.n_owned], virial[: system.n_owned]
 
 
@@ -85,110 +88,126 @@ def largest_force(system: System, values: Floats) -> float:
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN)
-def _gather(reference, displacement, index, diameter, species, table, owner, first, n, vector, x2, inverse_length2, scale):
-    """Pair vectors, squared reduced distances, 1/lambda^2 and eps of pairs first .. first+n of the list."""
-    for c in range(reference.shape[1]):
-        for k in range(n):
-            i, j = owner[k], index[first + k]
-            vector[c, k] = (reference[j, c] - reference[i, c]) + (displacement[j, c] - displacement[i, c])
-    if table.by_species or table.energy_power:
-        for k in range(n):
-            i, j = owner[k], index[first + k]
-            length = pair_length(table, diameter, species, i, j)
-            inverse_length2[k] = 1.0 / (length * length)
-            scale[k] = pair_energy_scale(table, species, i, j, length)
-    else:
-        for k in range(n):
-            length = pair_length(table, diameter, species, owner[k], index[first + k])
-            inverse_length2[k] = 1.0 / (length * length)
-            scale[k] = 1.0
-    if reference.shape[1] == 2:
-        for k in range(n):
-            x2[k] = (vector[0, k] * vector[0, k] + vector[1, k] * vector[1, k]) * inverse_length2[k]
-    else:
-        for k in range(n):
-            x2[k] = (vector[0, k] * vector[0, k] + vector[1, k] * vector[1, k] + vector[2, k] * vector[2, k]) * inverse_length2[k]
+def _gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2):
+    """Pair vectors and squared reduced distances of pairs first .. first+n; `row` is the owner of the first.
 
-
-@numba.njit(cache=True)
-def _owners(start, row, first, n, owner):
-    """owner[k] of pairs first .. first+n, beginning the search at `row`; returns the row of the last one."""
-    for k in range(n):
-        while start[row + 1] <= first + k:
+    Returns the owner of the pair after the last.
+    """
+    flat = reference.shape[1] == 2
+    last = first + n
+    p = first
+    while p < last:
+        while start[row + 1] <= p:
             row += 1
-        owner[k] = row
+        stop = min(start[row + 1], last)
+        x, y, ux, uy = reference[row, 0], reference[row, 1], displacement[row, 0], displacement[row, 1]
+        base = p - first
+        if flat:
+            for k in range(stop - p):
+                j = index[p + k]
+                dx = (reference[j, 0] - x) + (displacement[j, 0] - ux)
+                dy = (reference[j, 1] - y) + (displacement[j, 1] - uy)
+                vector[0, base + k] = dx
+                vector[1, base + k] = dy
+                x2[base + k] = (dx * dx + dy * dy) * inverse_length2[p + k]
+        else:
+            z, uz = reference[row, 2], displacement[row, 2]
+            for k in range(stop - p):
+                j = index[p + k]
+                dx = (reference[j, 0] - x) + (displacement[j, 0] - ux)
+                dy = (reference[j, 1] - y) + (displacement[j, 1] - uy)
+                dz = (reference[j, 2] - z) + (displacement[j, 2] - uz)
+                vector[0, base + k] = dx
+                vector[1, base + k] = dy
+                vector[2, base + k] = dz
+                x2[base + k] = (dx * dx + dy * dy + dz * dz) * inverse_length2[p + k]
+        p = stop
     return row
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN)
-def _scatter(index, owner, first, n, vector, c1, out):
-    """F_i += c1 x_ij, F_j -= c1 x_ij."""
-    if out.shape[1] == 2:
-        for k in range(n):
-            i, j = owner[k], index[first + k]
-            fx, fy = c1[k] * vector[0, k], c1[k] * vector[1, k]
-            out[i, 0] += fx
-            out[i, 1] += fy
-            out[j, 0] -= fx
-            out[j, 1] -= fy
-    else:
-        for k in range(n):
-            i, j = owner[k], index[first + k]
-            fx, fy, fz = c1[k] * vector[0, k], c1[k] * vector[1, k], c1[k] * vector[2, k]
-            out[i, 0] += fx
-            out[i, 1] += fy
-            out[i, 2] += fz
-            out[j, 0] -= fx
-            out[j, 1] -= fy
-            out[j, 2] -= fz
+def _scatter(start, index, row, first, n, vector, c1, out):
+    """F_i += c1 x_ij, F_j -= c1 x_ij; `row` is the owner of the first pair."""
+    flat = out.shape[1] == 2
+    last = first + n
+    p = first
+    while p < last:
+        while start[row + 1] <= p:
+            row += 1
+        stop = min(start[row + 1], last)
+        base = p - first
+        x = y = z = 0.0
+        if flat:
+            for k in range(stop - p):
+                j = index[p + k]
+                fx, fy = c1[base + k] * vector[0, base + k], c1[base + k] * vector[1, base + k]
+                x += fx
+                y += fy
+                out[j, 0] -= fx
+                out[j, 1] -= fy
+        else:
+            for k in range(stop - p):
+                j = index[p + k]
+                fx, fy = c1[base + k] * vector[0, base + k], c1[base + k] * vector[1, base + k]
+                fz = c1[base + k] * vector[2, base + k]
+                x += fx
+                y += fy
+                z += fz
+                out[j, 0] -= fx
+                out[j, 1] -= fy
+                out[j, 2] -= fz
+            out[row, 2] += z
+        out[row, 0] += x
+        out[row, 1] += y
+        p = stop
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN)
-def _forces(reference, displacement, start, index, diameter, species, table, out):
+def _forces(reference, displacement, start, index, inverse_length2, scale, table, out):
     """Forces alone: what minimisers and dynamics call most."""
-    dimension = reference.shape[1]
-    vector = np.empty((dimension, CHUNK))
-    x2, inverse_length2, scale, c1 = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
-    work, other = np.empty(CHUNK), np.empty(CHUNK)
-    owner = np.empty(CHUNK, dtype=np.uint32)
+    vector = np.empty((reference.shape[1], CHUNK))
+    x2, c1, work = np.empty(CHUNK), np.empty(CHUNK), np.empty((3, CHUNK))
     row = 0
     total = start[start.size - 1]
     for first in range(0, total, CHUNK):
         n = min(CHUNK, total - first)
-        row = _owners(start, row, first, n, owner)
-        _gather(reference, displacement, index, diameter, species, table, owner, first, n, vector, x2, inverse_length2, scale)
-        pair_scalar(table, 1, n, x2, other, work, c1)
+        next_row = _gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2)
+        pair_scalar(table, 1, n, x2, work, c1)
         for k in range(n):
-            c1[k] *= scale[k] * inverse_length2[k]
-        _scatter(index, owner, first, n, vector, c1, out)
+            c1[k] *= inverse_length2[first + k]
+        if scale.size:
+            for k in range(n):
+                c1[k] *= scale[first + k]
+        _scatter(start, index, row, first, n, vector, c1, out)
+        row = next_row
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN)
-def _sums(reference, displacement, start, index, diameter, species, table, out, sums, energy, virial):
+def _sums(reference, displacement, start, index, inverse_length2, scale, table, out, sums, energy, virial):
     """Forces, and sums = (energy, sum of phi'^2, pairs, virial d*d); per particle too where the arrays are not empty."""
     dimension = reference.shape[1]
     n_owned = start.size - 1
     vector = np.empty((dimension, CHUNK))
-    x2, inverse_length2, scale, c1 = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
-    work, other, phi, weight = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK)
-    owner = np.empty(CHUNK, dtype=np.uint32)
+    x2, c1, phi, weight, work = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty((3, CHUNK))
     row = 0
     total = start[n_owned]
     cutoff2 = table.edges[table.edges.size - 1]
     for first in range(0, total, CHUNK):
         n = min(CHUNK, total - first)
-        row = _owners(start, row, first, n, owner)
-        _gather(reference, displacement, index, diameter, species, table, owner, first, n, vector, x2, inverse_length2, scale)
-        pair_scalar(table, 1, n, x2, other, work, c1)
-        pair_scalar(table, 0, n, x2, other, work, phi)
+        next_row = _gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2)
+        pair_scalar(table, 1, n, x2, work, c1)
+        pair_scalar(table, 0, n, x2, work, phi)
         for k in range(n):
-            c1[k] *= scale[k] * inverse_length2[k]
-            phi[k] *= scale[k]
+            c1[k] *= inverse_length2[first + k]
             weight[k] = 1.0 if index[first + k] < n_owned else 0.5
-        _scatter(index, owner, first, n, vector, c1, out)
+        if scale.size:
+            for k in range(n):
+                c1[k] *= scale[first + k]
+                phi[k] *= scale[first + k]
+        _scatter(start, index, row, first, n, vector, c1, out)
         for k in range(n):
             sums[0] += weight[k] * phi[k]
-            sums[1] += weight[k] * c1[k] * c1[k] * x2[k] / inverse_length2[k]
+            sums[1] += weight[k] * c1[k] * c1[k] * x2[k] / inverse_length2[first + k]
             sums[2] += weight[k] if x2[k] < cutoff2 else 0.0
         for a in range(dimension):
             for b in range(dimension):
@@ -197,12 +216,22 @@ def _sums(reference, displacement, start, index, diameter, species, table, out, 
                     value += weight[k] * c1[k] * vector[a, k] * vector[b, k]
                 sums[3 + a * dimension + b] += value
         if energy.size:
-            for k in range(n):
-                i, j = owner[k], index[first + k]
-                energy[i] += 0.5 * phi[k]
-                energy[j] += 0.5 * phi[k]
-                for a in range(dimension):
-                    for b in range(dimension):
-                        half = 0.5 * c1[k] * vector[a, k] * vector[b, k]
-                        virial[i, a, b] += half
-                        virial[j, a, b] += half
+            _share(start, index, row, first, n, vector, c1, phi, energy, virial)
+        row = next_row
+
+
+@numba.njit(cache=True, fastmath=KEEP_NAN)
+def _share(start, index, row, first, n, vector, c1, phi, energy, virial):
+    """Half of each pair's energy and virial to either partner."""
+    dimension = virial.shape[1]
+    for k in range(n):
+        while start[row + 1] <= first + k:
+            row += 1
+        j = index[first + k]
+        energy[row] += 0.5 * phi[k]
+        energy[j] += 0.5 * phi[k]
+        for a in range(dimension):
+            for b in range(dimension):
+                half = 0.5 * c1[k] * vector[a, k] * vector[b, k]
+                virial[row, a, b] += half
+                virial[j, a, b] += half

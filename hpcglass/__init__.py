@@ -1,0 +1,22 @@
+"""hpcglass: prepare, shear and analyse model glasses on any number of MPI ranks.
+
+>>> import hpcglass as hg
+>>> run = hg.open("results/quickstart")     # tables of every stage, no MPI needed
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_LAZY = {"open": "hpcglass.analysis.open_run:open_run"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name of the public interface when it is first used: `import hpcglass` stays fast."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'hpcglass' has no attribute '{name}'")
+    module, attribute = _LAZY[name].split(":")
+    return getattr(import_module(module), attribute)

@@ -1,0 +1,102 @@
+"""What a run will need: memory, disk, time. Rough figures, made without NumPy or MPI.
+
+The time is that of a short loop of plain Python, measured now, times stored ratios: slow where
+Python is slow, and good to a factor of two or three. Its purpose is to tell minutes from weeks.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+
+from hpcglass.config import Config
+from hpcglass.potentials.model import Model
+
+PAIR_COST = 0.30            # time of one pair in a force evaluation / time of one step of `_python_step`
+PARTICLE_COST = 1.2         # the same for what is done per particle, list builds included
+SKIN = 0.3                  # of the neighbour list, in units of length
+ARRAYS = 12                 # per-particle vectors alive at once in a minimisation
+RANK_BYTES = 180e6          # interpreter and libraries
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Rough needs of one sample (times `samples`, where said)."""
+
+    particles: int
+    ranks: int
+    particles_per_rank: float
+    neighbours: float           # pairs per particle in the list
+    memory_per_rank: float      # bytes
+    disk: float                 # bytes, all samples
+    files: int                  # output files, all samples
+    evaluations: float          # force evaluations of one sample
+    seconds: float              # of the whole run
+
+
+def estimate(config: Config, particles: int, density: float, ranks: int) -> Estimate:
+    """Needs of a run of `particles` at `density` on `ranks` ranks in total."""
+    model, d = config.glass(), config.system.dimension
+    samples = config.ensemble.samples
+    group = max(1, min(config.ensemble.ranks_per_sample, ranks)) if samples > 1 else ranks
+    here = particles / group
+    halo = halo_particles(here, density, model, d)
+    neighbours = pairs_per_particle(model, density, d)
+    memory = RANK_BYTES + (here + halo) * (ARRAYS * 8 * d + 64) + here * neighbours * 4 * 1.5
+    frame = particles * (2 * 8 * d + 4 * d + 8 + 8 + 4)
+    stages = config.stages()
+    frames = sum(stage.frames() for stage in stages)
+    work = sum(stage.force_evaluations(particles) for stage in stages)
+    seconds = work * here * (neighbours * PAIR_COST + PARTICLE_COST) * _python_step()
+    rounds = math.ceil(samples / max(1, ranks // group))
+    return Estimate(
+        particles, ranks, here, neighbours, memory,
+        disk=samples * frame * (len(stages) + frames + 2), files=samples * (len(stages) + (frames > 0) * len(stages) + 5),
+        evaluations=work, seconds=rounds * seconds)
+
+
+def pairs_per_particle(model: Model, density: float, dimension: int) -> float:
+    """Half the number of particles within the mean interaction range and the skin."""
+    return density * _ball(model.potential.cutoff * mean_length(model) + SKIN, dimension) / 2
+
+
+def mean_length(model: Model) -> float:
+    """Mean lambda_ij, without the non-additivity."""
+    sizes, length = model.sizes, model.mixing.length
+    if length is not None:
+        f = sizes.fractions
+        return sum(f[a] * f[b] * length[a][b] for a in range(len(f)) for b in range(len(f)))
+    if sizes.kind == "species":
+        return sum(f * d for f, d in zip(sizes.fractions, sizes.diameters, strict=True))
+    return (sizes.smallest + sizes.largest) / 2 if sizes.smallest == sizes.largest else _power_mean(
+        sizes.smallest, sizes.largest, sizes.exponent)
+
+
+def _power_mean(low: float, high: float, exponent: float) -> float:
+    def moment(k: float) -> float:
+        power = k - exponent + 1
+        return math.log(high / low) if abs(power) < 1e-12 else (high**power - low**power) / power
+
+    return moment(1) / moment(0)
+
+
+def _ball(radius: float, dimension: int) -> float:
+    return math.pi * radius**2 if dimension == 2 else 4 / 3 * math.pi * radius**3
+
+
+def halo_particles(owned: float, density: float, model: Model, dimension: int) -> float:
+    """Ghosts around a cubic brick of `owned` particles; a single rank has them too, as periodic images."""
+    edge = (owned / density) ** (1 / dimension)
+    return density * ((edge + 2 * (model.largest_cutoff + SKIN)) ** dimension - edge**dimension)
+
+
+def _python_step(steps: int = 40_000) -> float:
+    """Seconds of one multiplication and addition in a Python loop (best of three, a few ms)."""
+    best = math.inf
+    for _ in range(3):
+        start, x = time.perf_counter(), 0.0
+        for _ in range(steps):
+            x = x * 0.999 + 1.0
+        best = min(best, time.perf_counter() - start)
+    return best / steps

@@ -1,0 +1,47 @@
+"""The options of every command."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import NoReturn
+
+from hpcglass import __version__, launcher
+from hpcglass.commands import export, import_, info, listing, plot, status, validate
+from hpcglass.commands.common import add_input
+from hpcglass.config.suggest import did_you_mean
+from hpcglass.errors import EXIT_INPUT
+
+EPILOG = "exit codes: 0 done, 2 input, 3 physics, 4 files, 75 stopped on request after a checkpoint (run again to go on)"
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that says an error once for all ranks, and what was probably meant."""
+
+    def error(self, message: str) -> NoReturn:
+        choice = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)
+        if choice:
+            known = re.findall(r"[\w-]+", choice[2])
+            message = f"unknown command '{choice[1]}'{did_you_mean(choice[1], known)} (known: {', '.join(known)})"
+        launcher.say(f"{self.format_usage()}{self.prog}: error: {message}")
+        raise SystemExit(EXIT_INPUT)
+
+
+def build() -> Parser:
+    """The whole command line."""
+    top = Parser(prog="hpcglass", description="Mechanics of model glasses on any number of ranks.", epilog=EPILOG)
+    top.add_argument("--version", action="version", version=f"hpcglass {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    run = commands.add_parser("run", help="run an input file, or go on with a run", epilog=EPILOG,
+                              description="Run the stages of an input file. The same command again goes on where it stopped.")
+    add_input(run)
+    run.add_argument("--output", type=Path, metavar="DIR", help="where the results go (default: results/<name of the input>)")
+    run.add_argument("--fresh", action="store_true", help="start over; an old directory is moved aside")
+    run.add_argument("--no-plots", action="store_true", help="no figures at the end of each stage")
+    for name, module in (("validate", validate), ("info", info), ("list", listing), ("status", status), ("plot", plot),
+                         ("export", export), ("import", import_)):
+        command = commands.add_parser(name, help=module.HELP, description=module.__doc__)
+        module.add_options(command)
+        command.set_defaults(main=module.main, needs_world=name == "info")
+    return top

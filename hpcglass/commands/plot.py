@@ -1,0 +1,42 @@
+"""Draw the figures of a stage file, or of every stage of a run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hpcglass.errors import FileError, InputError
+
+HELP = "figures of a stage file or a run"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", type=Path, metavar="FILE|DIR", help="stage file (.h5) or run directory")
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="where the figures go (default: next to the file)")
+
+
+def main(options: argparse.Namespace) -> int:
+    from hpcglass.analysis.plots import plot_stage_file
+
+    if not options.path.exists():
+        raise InputError(f"{options.path}: no such file or directory")
+    if options.output is not None:
+        try:
+            options.output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(f"{options.output}: cannot be made: {error.strerror}") from None
+    figures = [figure for file in stage_files(options.path) for figure in plot_stage_file(file, options.output)]
+    print("\n".join(map(str, figures)) if figures else "there is nothing to draw")
+    return 0
+
+
+def stage_files(path: Path) -> list[Path]:
+    """The stage files of a run (and of its samples), or the file itself."""
+    from hpcglass.commands.status import STAGE_FILE
+
+    if not path.is_dir():
+        return [path]
+    found = sorted(p for p in path.rglob("*.h5") if STAGE_FILE.fullmatch(p.name))
+    if not found:
+        raise InputError(f"{path}: there is no stage file (like 00-swap.h5) in this directory")
+    return found

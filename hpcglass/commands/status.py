@@ -1,0 +1,79 @@
+"""Say how far one or more runs are, from what is in their directories."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from hpcglass.errors import InputError
+
+HELP = "how far runs are"
+STAGE_FILE = re.compile(r"\d\d+-[A-Za-z0-9_-]+\.h5")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="run directories")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+def main(options: argparse.Namespace) -> int:
+    rows = [row for directory in options.directories for row in look(directory)]
+    print(json.dumps(rows, indent=1) if options.json else "\n".join(_line(row) for row in rows))
+    return 0
+
+
+def look(directory: Path) -> list[dict[str, Any]]:
+    """State of a run, then of its samples if it is an ensemble.
+
+    Raises
+    ------
+    InputError
+        When there is no run in the directory.
+    """
+    if not directory.is_dir():
+        raise InputError(f"{directory}: {'is a file, not a run directory' if directory.exists() else 'no such directory'}")
+    if not (directory / "resolved.toml").is_file() and not (directory / "log.txt").is_file():
+        raise InputError(f"{directory}: no run was ever started here (there is no resolved.toml)")
+    samples = sorted(p for p in directory.glob("sample-*") if p.is_dir())
+    return [_state(directory), *(_state(sample) for sample in samples)]
+
+
+def _state(directory: Path) -> dict[str, Any]:
+    done = sorted(p.name for p in directory.iterdir() if STAGE_FILE.fullmatch(p.name))
+    checkpoint = max((p.stat().st_mtime for p in directory.glob("checkpoint-?.h5")), default=None)
+    row: dict[str, Any] = {"directory": str(directory), "state": "finished" if (directory / "DONE").exists() else "unfinished",
+                           "finished_stages": done, "stages": _stages(directory), "last": _last_line(directory / "log.txt")}
+    if checkpoint is not None:
+        row["checkpoint"] = checkpoint
+    return row
+
+
+def _stages(directory: Path) -> list[str]:
+    import tomllib
+
+    for place in (directory, directory.parent):
+        try:
+            data = tomllib.loads((place / "resolved.toml").read_text(encoding="utf-8"))
+            return [str(stage.get("label") or stage["kind"]) for stage in data["stage"]]
+        except (OSError, ValueError, KeyError):
+            continue
+    return []
+
+
+def _last_line(log: Path) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 4096))
+            lines = file.read().decode("utf-8", "replace").strip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1].strip() if lines else ""
+
+
+def _line(row: dict[str, Any]) -> str:
+    total = f"/{len(row['stages'])}" if row["stages"] else ""
+    progress = f"{len(row['finished_stages'])}{total} stages" if row["finished_stages"] or row["stages"] else "no stage yet"
+    return f"{row['directory']}: {row['state']}, {progress}" + (f"; {row['last']}" if row["last"] else "")

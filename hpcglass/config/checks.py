@@ -1,0 +1,119 @@
+"""What must fit together between the tables of an input: stages, model, dimension, box.
+
+Each check gets valid tables and yields (key path, message, value).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from hpcglass.config.models import SystemParams
+from hpcglass.config.toml import Path
+from hpcglass.potentials.model import Model
+from hpcglass.stages.base import StageParams
+
+Found = Iterator[tuple[Path, str, Any]]
+MOST_STEPS = 10**8
+
+
+def check_start(system: SystemParams) -> Found:
+    """Either a file, or all that is needed to make a configuration."""
+    d = system.dimension
+    if system.file is not None:
+        for key in ("start", "aspect", "tilt"):
+            if (value := getattr(system, key)) is not None:
+                yield ("system", key), "comes from `file` already: remove one of the two", value
+        return
+    if system.particles is None:
+        yield ("system",), "particles is missing (or file, a configuration to start from)", None
+    if system.aspect is not None and (len(system.aspect) != d or min(system.aspect) <= 0):
+        yield ("system", "aspect"), f"must be {d} positive numbers", list(system.aspect)
+    tilts = d * (d - 1) // 2
+    if system.tilt is not None and len(system.tilt) != tilts:
+        yield ("system", "tilt"), f"must be {'[xy]' if d == 2 else '[xy, xz, yz]'} in {d}D", list(system.tilt)
+
+
+def check_potential(model: Model) -> Found:
+    """A user's potential: no jump of the energy or the force where two pieces meet or at the cut-off."""
+    segments = model.potential.segments
+    for number, segment in enumerate(segments):
+        x = segment.upto
+        for order, what in ((0, "phi"), (1, "phi'")):
+            here = segment.derivative(x, order)
+            there = segments[number + 1].derivative(x, order) if number + 1 < len(segments) else 0.0
+            size = sum(abs(c) * x**p * abs(p / x) ** order
+                       for c, p in zip(segment.coefficients, segment.powers, strict=True))
+            if abs(there - here) > 1e-5 * max(size, 1e-300):
+                beyond = "in the next segment" if number + 1 < len(segments) else "beyond the cut-off"
+                yield (("model", "segment", number),
+                       f"{what} jumps at x = {x:g} from {here:.6g} to {there:.6g} {beyond}; forces need a smooth potential", None)
+
+
+def check_box(system: SystemParams, model: Model) -> Found:
+    """The cell must be wider than the interaction range, or a particle would meet itself."""
+    if system.file is not None:
+        return
+    try:
+        narrow = min(heights(system.box()))
+    except (OverflowError, ZeroDivisionError):
+        yield ("system",), "the box cannot be computed: density, aspect or tilt is far out of range", None
+        return
+    reach = model.largest_cutoff
+    if not narrow > reach:
+        yield (("system", "particles"),
+               f"the box is only {narrow:.4g} wide between opposite faces, less than the interaction range {reach:.4g} "
+               f"of {model.name}: particles would interact with themselves; take more particles, or another aspect or tilt",
+               system.particles)
+
+
+def heights(box: tuple[tuple[float, ...], ...]) -> list[float]:
+    """Distances between opposite faces of an upper triangular cell (columns are edge vectors): 1/|row of h^-1|."""
+    if len(box) == 2:
+        (a, xy), (_, b) = box
+        inverse = [[1 / a, -xy / (a * b)], [1 / b]]
+    else:
+        (a, xy, xz), (_, b, yz), (_, _, c) = box
+        inverse = [[1 / a, -xy / (a * b), (xy * yz - b * xz) / (a * b * c)], [1 / b, -yz / (b * c)], [1 / c]]
+    return [sum(x * x for x in row) ** -0.5 for row in inverse]
+
+
+def check_stage(params: StageParams, path: Path, system: SystemParams, model: Model) -> Found:
+    """Limits of one stage, alone and with this system."""
+    plane = getattr(params, "plane", None)
+    if system.dimension == 2 and plane is not None and "z" in plane:
+        yield (*path, "plane"), "there is no z in 2D", plane
+    check = STAGE_CHECKS.get(params.kind)
+    if check is not None:
+        for key, message in check(params, model):
+            yield (*path, key), message, getattr(params, key)
+
+
+def _swap(params: Any, model: Model) -> Iterator[tuple[str, str]]:
+    sizes = model.sizes
+    several = sizes.smallest < sizes.largest if sizes.kind == "power" else sum(f > 0 for f in sizes.fractions) > 1
+    if params.swap_fraction > 0 and not several:
+        yield "swap_fraction", f"all particles of {model.name} are alike, there is nothing to swap: set it to 0"
+    if params.frames > params.sweeps:
+        yield "frames", f"more frames than sweeps ({params.sweeps})"
+
+
+def _md(params: Any, model: Model) -> Iterator[tuple[str, str]]:
+    if params.time < params.time_step:
+        yield "time", f"is shorter than one time_step ({params.time_step:g})"
+    elif params.time / params.time_step > MOST_STEPS * 100:
+        yield "time", f"is {params.time / params.time_step:.3g} steps of {params.time_step:g}: more than can be run"
+    if params.temperature_end is not None and params.thermostat == "none":
+        yield "temperature_end", "a temperature ramp needs a thermostat"
+
+
+def _shear(params: Any, model: Model) -> Iterator[tuple[str, str]]:
+    if params.strain_step == 0:
+        yield "strain_step", "must not be 0"
+    elif abs(params.strain_step) > params.max_strain:
+        yield "strain_step", f"is larger than max_strain ({params.max_strain:g})"
+    elif params.max_strain / abs(params.strain_step) > MOST_STEPS:
+        yield "strain_step", f"makes more than {MOST_STEPS:.0e} steps up to max_strain ({params.max_strain:g})"
+
+
+STAGE_CHECKS: dict[str, Callable[[Any, Model], Iterator[tuple[str, str]]]] = {"swap": _swap, "md": _md, "shear": _shear}

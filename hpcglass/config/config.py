@@ -1,0 +1,93 @@
+"""An input file: TOML in, typed and checked tables out, every problem at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path as FilePath
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny
+
+from hpcglass import registry
+from hpcglass.config import toml
+from hpcglass.config.models import EnsembleParams, ModelParams, SystemParams
+from hpcglass.config.reader import Reader
+from hpcglass.config.tables import read_text
+from hpcglass.config.toml import Path
+from hpcglass.potentials.model import Model
+from hpcglass.stages.base import Stage, StageParams
+
+
+class Config(BaseModel):
+    """A whole input, with every default filled in. `load` or `parse` make one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str = Field("", description="what this run is about")
+    seed: int = Field(0, ge=0, lt=2**63, description="all random numbers follow from it")
+    parameters: dict[str, int | float] = Field({}, description='numbers that values may name as "$name"')
+    system: SystemParams = Field(description="the glass and how it starts")
+    model: ModelParams | None = Field(None, description="a model glass of one's own")
+    stage: tuple[SerializeAsAny[StageParams], ...] = Field(description="what is done, in order")
+    sweep: dict[str, tuple[int | float, ...]] = Field({}, description="values of parameters, for a grid of runs")
+    ensemble: EnsembleParams = Field(default_factory=EnsembleParams, description="independent samples")
+
+    _references: dict[Path, str] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: str | FilePath, overrides: Sequence[str] = ()) -> Config:
+        """Read an input file.
+
+        Parameters
+        ----------
+        path : path of a TOML file
+        overrides : list of "key=value"
+            As after `--set` on the command line.
+
+        Raises
+        ------
+        InputError
+            With all problems, one per line: file, line, key, value, reason.
+        """
+        path = FilePath(path)
+        return cls.parse(read_text(path), path, overrides)
+
+    @classmethod
+    def parse(cls, text: str, path: str | FilePath, overrides: Sequence[str] = ()) -> Config:
+        """Same, from the text of the file; `path` is for messages and for files named in it."""
+        reader = Reader(text, FilePath(path), overrides, list(cls.model_fields))
+        result = cls(**reader.fields())
+        result._references = reader.references
+        return result
+
+    def to_toml(self) -> str:
+        """The input with every default filled in; it loads back to an equal Config."""
+        data = self.model_dump(exclude_none=True)
+        for path, name in self._references.items():
+            table: Any = data
+            for part in path[:-1]:
+                table = table[part]
+            if isinstance(table, tuple):     # a list item: rebuild the list it is in
+                table = _listed(data, path[:-1])
+            table[path[-1]] = f"${name}"
+        return toml.dumps({key: value for key, value in data.items() if value not in ({}, ())})
+
+    def stages(self) -> list[Stage]:
+        """One Stage object per [[stage]]."""
+        classes = registry.stages()
+        return [classes[params.kind](params) for params in self.stage]
+
+    def glass(self) -> Model:
+        """The model glass of the system, built-in or the input's own."""
+        return self.model.build() if self.model is not None else registry.models()[self.system.model]
+
+
+def _listed(data: Any, path: Path) -> list[Any]:
+    """Turn the tuple at `path` (and tuples around it) into lists, in place; return it."""
+    for part in path[:-1]:
+        if isinstance(data[part], tuple):
+            data[part] = list(data[part])
+        data = data[part]
+    data[path[-1]] = list(data[path[-1]])
+    result: list[Any] = data[path[-1]]
+    return result

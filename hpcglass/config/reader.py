@@ -1,0 +1,157 @@
+"""One pass from the text of an input to its typed tables; problems are gathered on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path as FilePath
+from typing import Any
+
+from hpcglass import registry
+from hpcglass.config import checks, overrides, toml
+from hpcglass.config.models import EnsembleParams, ModelParams, SystemParams
+from hpcglass.config.problems import Problems
+from hpcglass.config.suggest import did_you_mean, suggest
+from hpcglass.config.tables import table
+from hpcglass.config.toml import Path
+from hpcglass.potentials.model import Model
+from hpcglass.stages.base import Stage, StageParams
+
+
+class Reader:
+    """`fields` gives the validated values of Config; `references` which name stood where."""
+
+    def __init__(self, text: str, path: FilePath, arguments: Sequence[str], known: list[str]) -> None:
+        self.path = path
+        self.known = known
+        self.data, lines = toml.parse(text, str(path))
+        placed = overrides.apply(self.data, arguments, known)
+        self.problems = Problems(str(path), lines, placed)
+        overrides.normalise(self.data, self.problems)
+        self.references = overrides.substitute(self.data, self.problems)
+
+    def fields(self) -> dict[str, Any]:
+        """Validated values of the top level's fields.
+
+        Raises
+        ------
+        InputError
+            With all problems.
+        """
+        self.top_level()
+        system = self.typed(SystemParams, "system")
+        own = self.typed(ModelParams, "model")
+        ensemble = self.typed(EnsembleParams, "ensemble") or EnsembleParams()
+        stages = self.stages()
+        sweep = self.sweep()
+        if system is not None and not self.problems.under(("model",)):
+            system = self.complete(system, own, stages)
+        self.problems.raise_if_any()
+        return {"title": self.data.get("title", ""), "seed": self.data.get("seed", 0),
+                "parameters": self.data.get("parameters", {}), "system": system, "model": own,
+                "stage": tuple(stages), "sweep": sweep, "ensemble": ensemble}
+
+    def typed(self, kind: Any, name: str) -> Any:
+        what = f" in [{name}]"
+        return table(kind, self.data[name], (name,), self.problems, what) if name in self.data else None
+
+    def top_level(self) -> None:
+        known = self.known
+        unknown = [key for key in self.data if key not in known]
+        for key in unknown:
+            hint = did_you_mean(key, known, present=self.data) or f" (known: {', '.join(known)})"
+            self.problems.add((key,), f"unknown key or table{hint}")
+        meant = {suggest(key, known, present=self.data) for key in unknown}
+        for name in {"system", "stage"} - self.data.keys() - meant:
+            self.problems.add((), f"[{name}] is missing" if name == "system" else "there is no [[stage]]: nothing to do")
+        if not isinstance(self.data.get("title", ""), str):
+            self.problems.add(("title",), "must be text in quotes", self.data["title"])
+        seed = self.data.get("seed", 0)
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            self.problems.add(("seed",), "must be a whole number >= 0", seed)
+
+    def stages(self) -> list[StageParams | None]:
+        tables = self.data.get("stage", [])
+        if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
+            self.problems.add(("stage",), "write [[stage]], in double brackets, once for each stage")
+            return []
+        if not tables and "stage" in self.data:
+            self.problems.add(("stage",), "the list is empty: nothing to do")
+        classes = registry.stages()
+        return [self.stage(t, ("stage", number), classes) for number, t in enumerate(tables)]
+
+    def stage(self, data: dict[str, Any], path: Path, classes: dict[str, type[Stage]]) -> StageParams | None:
+        kind = data.get("kind")
+        if isinstance(kind, str) and kind in classes:
+            return table(classes[kind].Params, data, path, self.problems, f" in a {kind} stage")
+        known = ", ".join(classes)
+        typo = next((key for key in data if suggest(key, ["kind"]) and data[key] in list(classes)), None)
+        if kind is None and typo:
+            self.problems.add((*path, typo), "unknown key, did you mean 'kind'?")
+        elif kind is None:
+            self.problems.add((*path, "kind"), f"is missing (known: {known})")
+        else:
+            hint = did_you_mean(kind, classes) if isinstance(kind, str) else ""
+            self.problems.add((*path, "kind"), f"there is no such stage{hint or f' (known: {known})'}", kind)
+        return None
+
+    def sweep(self) -> dict[str, Any]:
+        values, names = self.data.get("sweep", {}), self.data.get("parameters", {})
+        if not isinstance(values, dict):
+            self.problems.add(("sweep",), "must be a table: [sweep] with lines name = [numbers]", values)
+            return {}
+        for name, items in values.items():
+            if name not in names:
+                hint = did_you_mean(name, names) or " (a sweep goes over names of [parameters])"
+                self.problems.add(("sweep", name), f"unknown parameter{hint}")
+            elif not isinstance(items, list) or not items or any(
+                    isinstance(x, bool) or not isinstance(x, int | float) for x in items):
+                self.problems.add(("sweep", name), "must be a list of numbers", items)
+        return values
+
+    def complete(self, system: SystemParams, own: ModelParams | None, stages: list[StageParams | None]) -> SystemParams:
+        """Fill in what follows from the model, then check that all fits together."""
+        model = self.glass(system, own)
+        for found in checks.check_start(system):
+            self.problems.add(*found)
+        if model is None or self.problems.under(("system",)):
+            return system
+        system = self.filled(system, model)
+        if not self.problems.under(("system",)):
+            for found in checks.check_box(system, model):
+                self.problems.add(*found)
+        for number, params in enumerate(stages):
+            for found in checks.check_stage(params, ("stage", number), system, model) if params is not None else ():
+                self.problems.add(*found)
+        return system
+
+    def glass(self, system: SystemParams, own: ModelParams | None) -> Model | None:
+        known = registry.models()
+        if own is not None and own.name in known:
+            self.problems.add(("model", "name"), "is the name of a built-in model: choose another", own.name)
+        elif own is not None and system.model != own.name:
+            self.problems.add(("system", "model"), f"but [model] defines '{own.name}': use it, or remove [model]", system.model)
+        elif own is not None:
+            model = own.build()
+            for found in checks.check_potential(model) if own.segment is not None else ():
+                self.problems.add(*found)
+            return model
+        elif system.model in known:
+            return known[system.model]
+        else:
+            hint = did_you_mean(system.model, known) or f" (known: {', '.join(known)}; or define it in [model])"
+            self.problems.add(("system", "model"), f"there is no such model{hint}", system.model)
+        return None
+
+    def filled(self, system: SystemParams, model: Model) -> SystemParams:
+        if system.file is not None:
+            file = (self.path.parent / system.file).resolve()
+            if not file.is_file():
+                self.problems.add(("system", "file"), f"there is no file {file}", system.file)
+            return system.model_copy(update={"file": str(file)})
+        d = system.dimension
+        density = system.density or model.density.get(d)
+        if density is None:
+            self.problems.add(("system", "density"), f"is missing: {model.name} has no usual density in {d}D")
+        return system.model_copy(update={
+            "density": density and float(density), "start": system.start or "random", "aspect": system.aspect or (1.0,) * d,
+            "tilt": system.tilt or (0.0,) * (d * (d - 1) // 2)})

@@ -1,0 +1,132 @@
+"""Checkpoints: all that a stage in progress needs to go on to the bit.
+
+checkpoint-a.h5 and checkpoint-b.h5 are written in turn. The newer one that is whole is used; a damaged one is reported and the other
+one is used; without any the run goes on from the last finished stage.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from mpi4py import MPI
+
+from hpcglass.errors import FileError
+from hpcglass.io import h5
+from hpcglass.io.agree import together
+from hpcglass.io.contents import Contents
+from hpcglass.io.order import Array, by_id
+from hpcglass.io.reader import Reader
+from hpcglass.io.record import Record
+from hpcglass.io.trajectory import check_segments
+from hpcglass.stages.base import Snapshot
+
+if TYPE_CHECKING:
+    from hpcglass.core.system import System
+    from hpcglass.potentials.model import Model
+
+NAMES = ("checkpoint-a.h5", "checkpoint-b.h5")
+
+
+@dataclass
+class Checkpoint:
+    """What a checkpoint holds; rows are this rank's, in file order.
+
+    stage, step, number : index of the stage, step in it, and count of checkpoints in this run directory
+    system, stage_state : (scalars, rows per particle)
+    resolved : the input it belongs to
+    """
+
+    path: Path
+    stage: int
+    step: int
+    number: int
+    resolved: str
+    system: tuple[dict[str, Any], dict[str, Array]]
+    stage_state: tuple[dict[str, Any], dict[str, Array]]
+    record: Record
+    segments: dict[str, str] = field(default_factory=dict)
+
+    def restore(self, comm: MPI.Comm, model: Model) -> tuple[System, Snapshot]:
+        """The system, and the stage's snapshot in its order of particles. Collective."""
+        from hpcglass.core.system import System
+
+        scalars, rows = self.system
+        system = System.from_state(comm, model, scalars, rows)
+        fields = {name: system.reorder(rows["id"], values) for name, values in self.stage_state[1].items()}
+        return system, Snapshot(self.stage_state[0], fields)
+
+
+def write(path: Path, stage: int, step: int, number: int, system: System, snapshot: Snapshot, record: Record,
+          segments: dict[str, str], describe: Callable[[Contents], None]) -> str:
+    """Write a checkpoint. Collective."""
+    comm = system.comm
+    contents = Contents()
+    describe(contents)
+    contents.attribute("/checkpoint", stage=stage, step=step, number=number)
+    contents.value("/checkpoint/segments", json.dumps(segments), "", "trajectory files written so far and their seals")
+    scalars, rows = system.state()
+    _put_state(contents, comm, "system", rows["id"], scalars, rows)
+    _put_state(contents, comm, "stage", rows["id"], snapshot.scalars, snapshot.fields)
+    record.put(contents, comm)
+    return h5.write(comm, path, contents)
+
+
+def _put_state(contents: Contents, comm: MPI.Comm, group: str, ids: Array, scalars: dict[str, Any], rows: dict[str, Array]) -> None:
+    contents.attribute(f"/{group}/scalars")
+    for name, value in scalars.items():
+        if not isinstance(value, str) and np.asarray(value).dtype.kind not in "biufc":
+            raise TypeError(f"{group}: the scalar {name} is a {type(value).__name__}; checkpoints hold numbers, texts and arrays of numbers")
+        contents.value(f"/{group}/scalars/{name}", value)
+    moved = by_id(comm, ids, *[np.asarray(values) for values in rows.values()])
+    contents.attribute(f"/{group}/rows")
+    for name, values in zip(rows, moved, strict=True):
+        contents.per_particle(f"/{group}/rows/{name}", comm, values)
+
+
+def _get_state(file: Reader, group: str) -> tuple[dict[str, Any], dict[str, Array]]:
+    return ({name: file.value(f"/{group}/scalars/{name}") for name in file.names(f"/{group}/scalars")},
+            {name: file.rows(f"/{group}/rows/{name}") for name in file.names(f"/{group}/rows")})
+
+
+def read(comm: MPI.Comm, path: Path) -> Checkpoint:
+    """Read and check a checkpoint, and the trajectory segments it lists. Collective.
+
+    Raises
+    ------
+    FileError
+        It, or a segment, is damaged or not there.
+    """
+    with Reader(comm, path) as file:
+        if "/checkpoint" not in file:
+            raise FileError(f"{path}: not a checkpoint")
+        head = file.attributes("/checkpoint")
+        found = Checkpoint(
+            path, head["stage"], head["step"], head["number"], file.value("/provenance/resolved_input"),
+            _get_state(file, "system"), _get_state(file, "stage"), Record.read(file), json.loads(file.value("/checkpoint/segments")))
+    check_segments(comm, path.parent, found.segments)
+    return found
+
+
+def newest(comm: MPI.Comm, directory: Path, stage: int, warn: Callable[[str], None]) -> Checkpoint | None:
+    """The newest good checkpoint of a stage, or None; damaged ones are told to `warn`. Collective."""
+    best: Checkpoint | None = None
+    for name in NAMES:
+        there = np.zeros(1, dtype=bool)
+        with together(comm, f"cannot look into {directory}"):
+            there[0] = comm.rank == 0 and (directory / name).exists()
+        comm.Bcast(there)
+        if not there[0]:
+            continue
+        try:
+            found = read(comm, directory / name)
+        except FileError as error:
+            warn(f"warning: {error}; it is not used")
+            continue
+        if found.stage == stage and (best is None or found.number > best.number):
+            best = found
+    return best

@@ -1,0 +1,39 @@
+"""What mpirun or srun says about this process, read from the environment: no MPI needed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+RANKS = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID")
+SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS")    # not SLURM_NTASKS: a batch script is one task
+HEAD_START = 2.0     # seconds
+
+
+def _first(names: tuple[str, ...], default: int) -> int:
+    for name in names:
+        if os.environ.get(name, "").isdigit():
+            return int(os.environ[name])
+    return default
+
+
+def rank() -> int:
+    """Rank that the launcher gave to this process; 0 without a launcher."""
+    return _first(RANKS, 0)
+
+
+def tasks() -> int:
+    """Number of processes that the launcher started; 1 without a launcher."""
+    return _first(SIZES, 1)
+
+
+def say(message: str) -> None:
+    """An error message on the terminal, once for all ranks.
+
+    The launcher may kill all ranks as soon as one has ended: the silent ones give rank 0 a head start.
+    """
+    if rank() == 0:
+        print(message, file=sys.stderr, flush=True)
+    else:
+        time.sleep(HEAD_START)
