@@ -28,6 +28,6 @@ def main(options: argparse.Namespace) -> int:
     from hpcglass.io.convert import read_any
     from hpcglass.io.import_h5 import write_h5
 
-    write_h5(read_any(options.file), models[options.model], options.output)
+    write_h5(read_any(options.file), models[options.model], options.file, options.output)
     print(options.output)
     return 0

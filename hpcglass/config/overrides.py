@@ -115,7 +115,9 @@ def substitute(data: dict[str, Any], problems: Problems) -> dict[Path, str]:
         references[path] = name
         if name in parameters:
             _replace(data, path, parameters[name])
-        elif not problems.under(("parameters", name)):
+        elif problems.under(("parameters", name)):
+            problems.muted.add(path)
+        else:
             hint = did_you_mean(name, parameters) or (
                 f" (known: {', '.join(parameters)})" if parameters else " (there is no [parameters])")
             problems.add(path, f"unknown parameter '{name}'{hint}", value)

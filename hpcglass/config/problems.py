@@ -29,11 +29,12 @@ class Problems:
     lines: dict[Path, int]
     overridden: dict[Path, str] = field(default_factory=dict)
     found: list[tuple[Path, str]] = field(default_factory=list)
+    muted: set[Path] = field(default_factory=set)     # wrong because of something reported elsewhere
 
     def add(self, path: Iterable[str | int], message: str, value: Any = None) -> None:
         """One problem at a key; `value` is what was written there. A second one at the same key is not added."""
         place = tuple(path)
-        if any(known == place for known, _ in self.found):
+        if place in self.muted or any(known == place for known, _ in self.found):
             return
         name = dotted(place)
         shown = f" = {shorten(value)}" if value is not None else ""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import numpy as np
 from mpi4py import MPI
 from numpy.typing import NDArray
@@ -128,15 +129,14 @@ class System:
         change = deformation - np.eye(self.dimension)
         own = slice(0, self.n_owned)
         self.displacement[own] += (self.reference[own] + self.displacement[own]) @ change.T
-        self.box = self.box + change @ self.box
-        self._box_low = self.box - self._box_high
+        self._set_box(self.box + change @ self.box)
 
     def update(self) -> bool:
         """Refresh the ghosts; rebuild first if the list may miss a pair. Returns whether it rebuilt. Collective."""
         if self._list_expired():
             self.rebuild()
             return True
-        self._refresh_ghosts()
+        self.refresh_ghosts()
         return False
 
     def _list_expired(self) -> bool:
@@ -145,17 +145,11 @@ class System:
         Since the build the box deformed by F, and particles by F plus at most w: a pair then at least cut + skin apart is now
         at least s (cut + skin) - 2 w apart, s the smallest singular value of F. Exact for affine steps, however large the cell.
         """
-        own = slice(0, self.n_owned)
-        deformation = self.box @ np.linalg.inv(self.box_at_build)
-        nonaffine = self.displacement[own]
-        if (deformation != np.eye(self.dimension)).any():
-            nonaffine = nonaffine - self.reference[own] @ (deformation - np.eye(self.dimension)).T
-        largest = float(np.einsum("ic,ic->i", nonaffine, nonaffine).max()) if self.n_owned else 0.0
-        largest = float(np.sqrt(ranks.largest(self.comm, largest)))
+        here = _largest_nonaffine2(self.displacement, self.reference, self.n_owned, self._strain_since_build)
+        largest = float(np.sqrt(ranks.largest(self.comm, here)))
         if not np.isfinite(largest):
             self.check_finite()
-        shrink = float(np.linalg.svd(deformation, compute_uv=False).min())
-        return largest >= 0.5 * (shrink * (self.range + self.skin) - self.range)
+        return largest >= 0.5 * (self._shrink * (self.range + self.skin) - self.range)
 
     def check_finite(self, phase: str = "") -> None:
         """Raise PhysicsError naming the particle if a position is NaN or infinite. Collective."""
@@ -169,9 +163,8 @@ class System:
 
     def rebuild(self, wrap: bool = True) -> None:
         """Wrap, migrate, sort, find ghosts and pairs. The new order depends on positions and ids only."""
-        own = slice(0, self.n_owned)
         for name in ("id", "diameter", "species", "reference", "displacement"):
-            setattr(self, name, getattr(self, name)[own])
+            setattr(self, name, getattr(self, name)[: self.n_owned])
         self.check_finite()
         if wrap:
             self._reduce_cell()
@@ -179,6 +172,7 @@ class System:
         if wrap:
             self._wrap()
         self.box_at_build = self.box.copy()
+        self._strain_since_build, self._shrink = np.zeros_like(self.box), 1.0
         inverse = np.linalg.inv(self.box)
         self.bricks = Bricks(best_grid(self.box, self.comm.size), self.comm.rank, self.origin)
         self._migrate(self.bricks.owner(self._fraction(self.reference, inverse)))
@@ -206,6 +200,14 @@ class System:
         self._grid = 2.0 ** (np.ceil(np.log2(np.abs(self.box).sum(axis=1).max())) + 2 - 52)
         self._box_high = np.rint(self.box / self._grid) * self._grid
         self._box_low = self.box - self._box_high
+
+    def _set_box(self, box: Floats) -> None:
+        """A new box since the build; references and the list stay."""
+        self.box = box
+        self._box_low = box - self._box_high
+        deformation = box @ np.linalg.inv(self.box_at_build)
+        self._strain_since_build = deformation - np.eye(self.dimension)
+        self._shrink = float(np.linalg.svd(deformation, compute_uv=False).min())
 
     def _reduce_cell(self) -> None:
         change = reduce_tilt(self.box)
@@ -255,7 +257,8 @@ class System:
         self._ghost_bins = ghost_bins[order]
         self.displacement[ghosts] += self.halo.periods @ self._box_low.T
 
-    def _refresh_ghosts(self) -> None:
+    def refresh_ghosts(self) -> None:
+        """Displacements of owners to their images, without asking whether the list still holds. Collective."""
         self.forward(self.displacement)
         self.displacement[self.n_owned:] += self.halo.periods @ self._box_low.T
 
@@ -298,9 +301,8 @@ class System:
         self.fields["displacement since build"] = np.asarray(rows["displacement"], dtype=np.float64)
         self.rebuild(wrap=False)
         self.displacement[: self.n_owned] = self.fields.pop("displacement since build")
-        self.box = np.array(scalars["box"], dtype=np.float64)
-        self._box_low = self.box - self._box_high
-        self._refresh_ghosts()
+        self._set_box(np.array(scalars["box"], dtype=np.float64))
+        self.refresh_ghosts()
         return self
 
     def reorder(self, ids: Array, rows: Array) -> Array:
@@ -327,3 +329,24 @@ class System:
     def renewed(self) -> System:
         """The same configuration as a new system: what reading it back from its file gives, to the bit."""
         return System(self.comm, self.model, self.box, self.configuration())
+
+
+@numba.njit(cache=True)
+def _largest_nonaffine2(displacement, reference, n, strain):
+    """max |u_i - strain X_i|^2 over the first n rows; NaN if any is NaN."""
+    dimension = displacement.shape[1]
+    affine = strain.any()
+    worst = 0.0
+    for i in range(n):
+        square = 0.0
+        for a in range(dimension):
+            w = displacement[i, a]
+            if affine:
+                for b in range(dimension):
+                    w -= strain[a, b] * reference[i, b]
+            square += w * w
+        if not square <= worst:
+            worst = square
+            if square != square:
+                return square
+    return worst

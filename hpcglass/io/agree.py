@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic, sleep
 
 import numpy as np
 from mpi4py import MPI
@@ -64,3 +65,18 @@ def broadcast_text(comm: MPI.Comm, text: str, root: int = 0) -> str:
     """Copy a string from `root` to all ranks."""
     data = np.array(bytearray(text.encode()), dtype=np.uint8) if comm.rank == root else None
     return broadcast(comm, data, root).tobytes().decode()
+
+
+def everybody_comes(comm: MPI.Comm, seconds: float = 10.0) -> bool:
+    """Whether all ranks call this within some seconds.
+
+    Asked where an error was caught: if the others do not come, it was raised here alone, they wait in a collective
+    for ever, and the job has to be aborted.
+    """
+    request = comm.Ibarrier()
+    end = monotonic() + seconds
+    while not request.Test():
+        if monotonic() > end:
+            return False
+        sleep(0.01)
+    return True

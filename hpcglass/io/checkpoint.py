@@ -1,7 +1,7 @@
 """Checkpoints: all that a stage in progress needs to go on to the bit.
 
-checkpoint-a.h5 and checkpoint-b.h5 are written in turn. The newer one that is whole is used; a damaged one is reported and the other
-one is used; without any the run goes on from the last finished stage.
+checkpoint-a.h5 and checkpoint-b.h5 are written in turn. The newer one that is whole is used; a damaged one is reported
+and the other one is used; without any the run goes on from the last finished stage.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from hpcglass.io.order import Array, by_id
 from hpcglass.io.reader import Reader
 from hpcglass.io.record import Record
 from hpcglass.io.trajectory import check_segments
-from hpcglass.stages.base import Snapshot
 
 if TYPE_CHECKING:
     from hpcglass.core.system import System
     from hpcglass.potentials.model import Model
 
+State = tuple[dict[str, Any], dict[str, Array]]      # scalars, rows per particle
 NAMES = ("checkpoint-a.h5", "checkpoint-b.h5")
 
 
@@ -46,24 +46,24 @@ class Checkpoint:
     step: int
     number: int
     resolved: str
-    system: tuple[dict[str, Any], dict[str, Array]]
-    stage_state: tuple[dict[str, Any], dict[str, Array]]
+    system: State
+    stage_state: State
     record: Record
     segments: dict[str, str] = field(default_factory=dict)
 
-    def restore(self, comm: MPI.Comm, model: Model) -> tuple[System, Snapshot]:
-        """The system, and the stage's snapshot in its order of particles. Collective."""
+    def restore(self, comm: MPI.Comm, model: Model) -> tuple[System, State]:
+        """The system, and the stage's state in its order of particles. Collective."""
         from hpcglass.core.system import System
 
         scalars, rows = self.system
         system = System.from_state(comm, model, scalars, rows)
         fields = {name: system.reorder(rows["id"], values) for name, values in self.stage_state[1].items()}
-        return system, Snapshot(self.stage_state[0], fields)
+        return system, (self.stage_state[0], fields)
 
 
-def write(path: Path, stage: int, step: int, number: int, system: System, snapshot: Snapshot, record: Record,
+def write(path: Path, stage: int, step: int, number: int, system: System, stage_state: State, record: Record,
           segments: dict[str, str], describe: Callable[[Contents], None]) -> str:
-    """Write a checkpoint. Collective."""
+    """Write a checkpoint; the rows of `stage_state` are in the system's present order. Collective."""
     comm = system.comm
     contents = Contents()
     describe(contents)
@@ -71,16 +71,18 @@ def write(path: Path, stage: int, step: int, number: int, system: System, snapsh
     contents.value("/checkpoint/segments", json.dumps(segments), "", "trajectory files written so far and their seals")
     scalars, rows = system.state()
     _put_state(contents, comm, "system", rows["id"], scalars, rows)
-    _put_state(contents, comm, "stage", rows["id"], snapshot.scalars, snapshot.fields)
+    _put_state(contents, comm, "stage", rows["id"], *stage_state)
     record.put(contents, comm)
     return h5.write(comm, path, contents)
 
 
-def _put_state(contents: Contents, comm: MPI.Comm, group: str, ids: Array, scalars: dict[str, Any], rows: dict[str, Array]) -> None:
+def _put_state(contents: Contents, comm: MPI.Comm, group: str, ids: Array, scalars: dict[str, Any],
+               rows: dict[str, Array]) -> None:
     contents.attribute(f"/{group}/scalars")
     for name, value in scalars.items():
         if not isinstance(value, str) and np.asarray(value).dtype.kind not in "biufc":
-            raise TypeError(f"{group}: the scalar {name} is a {type(value).__name__}; checkpoints hold numbers, texts and arrays of numbers")
+            raise TypeError(f"{group}: the scalar {name} is a {type(value).__name__}; "
+                            "checkpoints hold numbers, texts and arrays of numbers")
         contents.value(f"/{group}/scalars/{name}", value)
     moved = by_id(comm, ids, *[np.asarray(values) for values in rows.values()])
     contents.attribute(f"/{group}/rows")
@@ -88,7 +90,7 @@ def _put_state(contents: Contents, comm: MPI.Comm, group: str, ids: Array, scala
         contents.per_particle(f"/{group}/rows/{name}", comm, values)
 
 
-def _get_state(file: Reader, group: str) -> tuple[dict[str, Any], dict[str, Array]]:
+def _get_state(file: Reader, group: str) -> State:
     return ({name: file.value(f"/{group}/scalars/{name}") for name in file.names(f"/{group}/scalars")},
             {name: file.rows(f"/{group}/rows/{name}") for name in file.names(f"/{group}/rows")})
 
@@ -107,7 +109,8 @@ def read(comm: MPI.Comm, path: Path) -> Checkpoint:
         head = file.attributes("/checkpoint")
         found = Checkpoint(
             path, head["stage"], head["step"], head["number"], file.value("/provenance/resolved_input"),
-            _get_state(file, "system"), _get_state(file, "stage"), Record.read(file), json.loads(file.value("/checkpoint/segments")))
+            _get_state(file, "system"), _get_state(file, "stage"), Record.read(file),
+            json.loads(file.value("/checkpoint/segments")))
     check_segments(comm, path.parent, found.segments)
     return found
 

@@ -9,7 +9,9 @@ and any build of h5py will do. The file carries a SHA-256 of each dataset, one o
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import functools
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -19,7 +21,7 @@ from typing import Any
 import numpy as np
 from mpi4py import MPI
 
-from hpcglass.core.comm import broadcast
+from hpcglass.core.comm import broadcast, smallest
 from hpcglass.errors import FileError
 from hpcglass.io.agree import agree, broadcast_text, together
 from hpcglass.io.contents import Contents, Rows
@@ -62,7 +64,7 @@ def _write(comm: MPI.Comm, path: Path, temporary: Path, contents: Contents, doin
             offsets = _lay_out(temporary, contents, hashes)
             _reserve(temporary)
     offsets = broadcast(comm, offsets if comm.rank == 0 else None)
-    _write_rows(comm, temporary, contents, offsets, doing)
+    agree(comm, _write_rows_here(comm, temporary, contents, offsets), doing)
     seal = ""
     with together(comm, doing):
         if comm.rank == 0:
@@ -136,18 +138,20 @@ def _reserve(temporary: Path) -> None:
         os.close(descriptor)
 
 
-def _write_rows(comm: MPI.Comm, temporary: Path, contents: Contents, offsets: Any, doing: str) -> None:
-    """All ranks write their rows; through rank 0 when asked for, or where MPI-IO cannot open the file."""
+def _write_rows_here(comm: MPI.Comm, temporary: Path, contents: Contents, offsets: Any) -> Exception | None:
+    """This rank's part in writing the rows, and what went wrong with it. Collective.
+
+    Through rank 0 when asked for (HPCGLASS_IO=serial), or where MPI-IO cannot open the file on all ranks.
+    """
+    pieces = functools.partial(_pieces, comm, contents, offsets)
     file = None
     if os.environ.get("HPCGLASS_IO") != "serial":
-        try:
+        with contextlib.suppress(MPI.Exception):
             file = MPI.File.Open(comm, os.fspath(temporary), MPI.MODE_WRONLY)
-        except MPI.Exception:
-            file = None          # collective: either all ranks have it or none
-    if file:
-        agree(comm, _write_collectively(file, _pieces(comm, contents, offsets)), doing)
-    else:
-        agree(comm, _write_through_root(comm, temporary, lambda: _pieces(comm, contents, offsets)), doing)
+    if smallest(comm, int(file is not None)):
+        assert file is not None
+        return _write_collectively(file, pieces())
+    return _write_through_root(comm, temporary, pieces)
 
 
 def _pieces(comm: MPI.Comm, contents: Contents, offsets: Any) -> Pieces:

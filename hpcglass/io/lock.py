@@ -32,7 +32,8 @@ def acquire(directory: Path) -> str:
                 f"{directory} is in use by process {holder.get('pid')} on {holder.get('host')}"
                 + (f" (SLURM job {holder['job']})" if holder.get("job") else "")
                 + f": wait for it, use another --output, or, if you are sure that it has ended, remove {path}")
-        note = f"took over {directory}: its last run (process {holder.get('pid')} on {holder.get('host')}) ended without cleaning up"
+        note = (f"took over {directory}: its last run (process {holder.get('pid')} on {holder.get('host')}) "
+                "ended without cleaning up")
         path.unlink(missing_ok=True)
         if not _create(path):
             raise FileError(f"{directory} was taken by another run just now")
@@ -70,7 +71,8 @@ def _create_exclusively(path: Path) -> bool:
 
 
 def _self() -> dict[str, str]:
-    return {"host": platform.node(), "pid": str(os.getpid()), "began": _began(os.getpid()), "job": os.environ.get("SLURM_JOB_ID", "")}
+    pid = os.getpid()
+    return {"host": platform.node(), "pid": str(pid), "began": _began(pid), "job": os.environ.get("SLURM_JOB_ID", "")}
 
 
 def _read(path: Path) -> dict[str, str]:

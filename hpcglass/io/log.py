@@ -28,7 +28,7 @@ class Log:
         self._file: IO[str] | None = None
         if path is not None:
             with contextlib.suppress(OSError):
-                self._file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115
+                self._file = open(path, "a", encoding="utf-8", buffering=1)
 
     def line(self, message: str, terminal: bool = True) -> None:
         """One message, perhaps of several lines."""

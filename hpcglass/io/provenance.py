@@ -6,25 +6,16 @@ import getpass
 import os
 import platform
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from mpi4py import MPI
 
+from hpcglass import __version__
 from hpcglass.io.contents import Contents
 from hpcglass.io.seal import h5py
 
 _LIBRARIES = ("numpy", "scipy", "numba", "mpi4py", "h5py", "petsc4py", "slepc4py", "pydantic", "matplotlib")
-
-
-def version() -> str:
-    """Version of hpcglass."""
-    from importlib import metadata
-
-    try:
-        return metadata.version("hpcglass")
-    except metadata.PackageNotFoundError:
-        return "unknown"
 
 
 def git_commit(package: Path = Path(__file__).parents[1]) -> str:
@@ -48,14 +39,13 @@ def put(contents: Contents, comm: MPI.Comm, input_text: str, resolved: str, seed
 
     parents : "name seal" of each file this one was made from
     """
-    program = version()
     contents.attribute("/h5md", version=[1, 1])
     contents.attribute("/h5md/author", name=_user())
-    contents.attribute("/h5md/creator", name="hpcglass", version=program)
+    contents.attribute("/h5md/creator", name="hpcglass", version=__version__)
     libraries = {name: sys.modules[name].__version__ for name in _LIBRARIES if hasattr(sys.modules.get(name), "__version__")}
     contents.attribute(
-        "/provenance", hpcglass=program, git_commit=git_commit(), seed=str(seed), ranks=comm.size,
-        written=datetime.now(timezone.utc).isoformat(timespec="seconds"), host=platform.node(), platform=platform.platform(),
+        "/provenance", hpcglass=__version__, git_commit=git_commit(), seed=str(seed), ranks=comm.size,
+        written=datetime.now(UTC).isoformat(timespec="seconds"), host=platform.node(), platform=platform.platform(),
         python=platform.python_version(), hdf5=h5py.version.hdf5_version,
         mpi=MPI.Get_library_version().splitlines()[0].strip("\0 "),
         parents="\n".join(parents), **libraries,

@@ -16,7 +16,7 @@ from hpcglass.io.order import combine, granule_hashes
 
 # Our files are renamed into place, so a lock protects nothing; on several parallel file systems it fails.
 os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")
-import h5py  # noqa: E402
+import h5py
 
 FORMAT = 1       # of the files; a reader refuses newer ones
 _UNSEALED = ("seal", "complete")

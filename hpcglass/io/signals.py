@@ -1,7 +1,8 @@
 """Requests to stop: signals and the end of the job's time.
 
-A handler only sets a flag. `Stop.asked` is local to a rank; the run loop reduces it over the ranks at safe points, so that all of them
-stop at the same step whichever rank was told. Groups of an ensemble tell each other by empty messages between their first ranks.
+A handler only sets a flag. `Stop.asked` is local to a rank; the run loop reduces it over the ranks at safe points, so that
+all of them stop at the same step whichever rank was told. Groups of an ensemble tell each other by empty messages between
+their first ranks.
 """
 
 from __future__ import annotations

@@ -1,0 +1,152 @@
+"""The results of a run as arrays: files in, NumPy out, no MPI.
+
+>>> run = hpcglass.open("results/quickstart")
+>>> loading = run["shear"].tables["loading"]
+>>> loading["strain"], loading["shear_stress"]
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcglass.config.suggest import did_you_mean
+from hpcglass.errors import FileError, InputError
+
+os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")     # files are only read here
+
+STAGE_FILE = re.compile(r"(\d\d)-([A-Za-z0-9_-]+)\.h5")
+
+
+class Table(dict[str, NDArray[Any]]):
+    """Columns of numbers by name, all of one length; `units` and `long_name` say what they are."""
+
+    def __init__(self, columns: dict[str, NDArray[Any]], units: dict[str, str], long_name: dict[str, str]) -> None:
+        super().__init__(columns)
+        self.units = units
+        self.long_name = long_name
+
+    @property
+    def rows(self) -> int:
+        return len(next(iter(self.values()), ()))
+
+    def to_dataframe(self) -> Any:
+        """As a pandas DataFrame (needs pandas)."""
+        import pandas
+
+        return pandas.DataFrame(dict(self))
+
+
+@dataclass
+class StageResults:
+    """What one stage wrote.
+
+    Attributes
+    ----------
+    tables : name -> Table
+    results : name -> number or small array
+    fields : name -> (N, ...) one row per particle, by id
+    position, box, diameter : final configuration; columns of `box` (d, d) are the edge vectors
+    """
+
+    path: Path
+    kind: str
+    tables: dict[str, Table] = field(default_factory=dict)
+    results: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, NDArray[Any]] = field(default_factory=dict)
+    position: NDArray[np.float64] | None = None
+    box: NDArray[np.float64] | None = None
+    diameter: NDArray[np.float64] | None = None
+
+
+class Run:
+    """A run directory; `run["shear"]` or `run[2]` is a stage, `run.samples` the runs of an ensemble."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.files = {path.stem: path for path in sorted(directory.glob("*.h5")) if STAGE_FILE.fullmatch(path.name)}
+        self.samples = [Run(path) for path in sorted(directory.glob("sample-*")) if path.is_dir()]
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.directory)!r}: {', '.join(self.files) or f'{len(self.samples)} samples'})"
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, stage: str | int) -> StageResults:
+        names = list(self.files)
+        if isinstance(stage, int):
+            return read_stage(self.files[names[stage]])
+        found = [name for name in names if stage in (name, name[3:])]
+        if len(found) != 1:
+            known = [name[3:] for name in names] + names
+            why = f"is there {len(found)} times ({', '.join(found)})" if found else f"is not there{did_you_mean(stage, known)}"
+            raise InputError(f"{self.directory}: stage '{stage}' {why}; stages: {', '.join(names) or 'none'}")
+        return read_stage(self.files[found[0]])
+
+
+def open_run(directory: str | Path) -> Run:
+    """Open a run directory.
+
+    Raises
+    ------
+    InputError
+        When there is no run in it.
+    """
+    run = Run(Path(directory))
+    if not run.files and not run.samples:
+        raise InputError(f"{directory}: {'no results of a run in it' if run.directory.is_dir() else 'no such directory'}")
+    return run
+
+
+def read_stage(path: str | Path) -> StageResults:
+    """Read a stage file.
+
+    Raises
+    ------
+    FileError
+        The file is damaged or not a stage file.
+    """
+    import h5py
+
+    path = Path(path)
+    match = STAGE_FILE.fullmatch(path.name)
+    stage = StageResults(path, match[2] if match else path.stem)
+    try:
+        with h5py.File(path, "r") as file:
+            _read(file, stage)
+    except FileError:
+        raise
+    except FileNotFoundError:
+        raise FileError(f"{path}: no such file") from None
+    except Exception as error:      # HDF5 reports damage in many ways: all of them mean a bad file here
+        raise FileError(f"{path}: damaged, or not a stage file ({str(error).partition(chr(10))[0][:200]})") from error
+    return stage
+
+
+def _read(file: Any, stage: StageResults) -> None:
+    if not file.attrs.get("complete", True):
+        raise FileError(f"{stage.path}: incomplete, its writing was interrupted")
+    for name, item in file.get("results", {}).items():
+        if hasattr(item, "keys"):
+            stage.tables[name] = Table({column: item[column][()] for column in item},
+                                       {column: str(item[column].attrs.get("units", "")) for column in item},
+                                       {column: str(item[column].attrs.get("long_name", column)) for column in item})
+        else:
+            value = item[()]
+            stage.results[name] = value.decode() if isinstance(value, bytes) else value
+    for name, item in file.get("fields", {}).items():
+        stage.fields[name] = item[()]
+    everything = file.get("particles/all")
+    if everything is not None:
+        stage.position = everything["position/value"][-1]
+        stage.box = everything["box/edges/value"][-1].T
+        if "diameter" in everything:
+            item = everything["diameter"]
+            stage.diameter = item["value"][-1] if hasattr(item, "keys") else item[()]

@@ -1,0 +1,180 @@
+"""What the run loop gives to a stage: the working side of `stages.base.Context`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from mpi4py import MPI
+
+from hpcglass.core.comm import largest
+from hpcglass.errors import Interrupted
+from hpcglass.io import checkpoint, configuration, guard, h5, provenance, references, signals, timing
+from hpcglass.io.contents import Contents
+from hpcglass.io.log import Log
+from hpcglass.io.order import by_id
+from hpcglass.io.progress import Progress
+from hpcglass.io.record import Record, Table
+from hpcglass.io.trajectory import Trajectory
+from hpcglass.stages.base import Snapshot
+
+if TYPE_CHECKING:
+    from hpcglass.core.system import System
+
+CHECKPOINT_SECONDS = 600.0      # between two checkpoints,
+CHECKPOINT_SHARE = 0.05         # or more, so that writing them takes no larger share of the time
+RESERVE_SECONDS = 15.0          # before the end of the job: time to write, with a margin
+
+
+@dataclass
+class Origin:
+    """Who writes: what every file of a sample says about where it comes from.
+
+    parents : "name seal" of the files that the system came from
+    """
+
+    comm: MPI.Comm
+    input_text: str
+    resolved: str
+    seed: int
+    parents: list[str] = field(default_factory=list)
+
+    def describe(self, contents: Contents) -> None:
+        provenance.put(contents, self.comm, self.input_text, self.resolved, self.seed, self.parents)
+
+
+class StageContext:
+    """Context of one stage of one sample (methods: see `stages.base.Context`).
+
+    Parameters
+    ----------
+    directory, index, name : the stage writes <directory>/<index>-<name>.h5
+    seed : key of the stage's random streams
+    found : checkpoint to continue from, or None
+    """
+
+    def __init__(self, system: System, origin: Origin, directory: Path, index: int, name: str, seed: int, log: Log,
+                 stop: signals.Stop, bar: bool, found: checkpoint.Checkpoint | None, restored: Snapshot | None) -> None:
+        self.system = system
+        self.comm = system.comm
+        self.origin = origin
+        self.directory = directory
+        self.index = index
+        self.stem = f"{index:02d}-{name}"
+        self.seed = seed
+        self.restored = restored
+        self.step = found.step if found else 0
+        self.record = found.record if found else Record()
+        self.timer_table = timing.Timers()
+        self.cited: set[str] = set()
+        self._log = log
+        self._stop = stop
+        self._progress = Progress(log, self.stem, bar)
+        self._trajectory = Trajectory(self.comm, directory, self.stem, origin.describe, found.segments if found else None)
+        self._number = found.number if found else 0
+        self._cost = 0.0
+        self._saved = self._last = time.monotonic()
+        self._longest_step = 0.0
+
+    # ------------------------------------------------------------------ what a stage calls
+
+    def table(self, name: str, **columns: tuple[str, str]) -> Table:
+        return self.record.table(name, columns)
+
+    def result(self, name: str, value: Any, units: str = "", long_name: str = "") -> None:
+        self.record.results[name] = (value, units, long_name)
+
+    def field(self, name: str, values: Any, units: str = "", long_name: str = "") -> None:
+        ids = self.system.id[: self.system.n_owned]
+        self.record.fields[name] = (by_id(self.comm, ids, np.asarray(values))[0], units, long_name)
+
+    def frame(self, step: int, time: float = 0.0, **fields: Any) -> None:
+        self._trajectory.append(configuration.capture(self.system, step, time, exact=False, **fields))
+
+    def log(self, message: str) -> None:
+        self._log.line(message)
+
+    def timer(self, verb: str) -> AbstractContextManager[None]:
+        return self.timer_table(verb)
+
+    def cite(self, *keys: str) -> None:
+        references.check(keys)
+        self.cited.update(keys)
+
+    def safe_point(self, step: int, total: int, snapshot: Callable[[], Snapshot], note: str = "") -> None:
+        self.step = step
+        self._progress.update(step, total, note)
+        now = time.monotonic()
+        self._longest_step, self._last = max(self._longest_step, now - self._last), now
+        due = self.comm.rank == 0 and now - self._saved >= self._interval
+        reserve = RESERVE_SECONDS + 2 * (self._cost + self._longest_step)
+        wishes = np.array([self._stop.asked(reserve), due, not guard.looks_finite(self.system)], dtype=np.int64)
+        request, due, broken = largest(self.comm, wishes).tolist()
+        if broken:
+            guard.check_finite(self.system, {}, self._where)
+        if request or due:
+            self._save(snapshot())
+        if request:
+            self.interrupt(request, f"at step {step} of {total} of {self.stem}")
+
+    # ------------------------------------------------------------------ what the run loop calls
+
+    def interrupt(self, request: int, where: str) -> None:
+        """Stop because somebody asked; everything is saved."""
+        self._stop.tell_others()
+        self.close()
+        raise Interrupted(f"stopped {where} by {signals.explain(request)}; run the same command again to continue")
+
+    def finish(self) -> Path:
+        """Write the stage's file, with the final configuration. Collective."""
+        with self.timer("files"):
+            guard.check_finite(self.system, {}, self._where)
+            self._trajectory.flush()
+            last = configuration.capture(self.system, self.step, float(self.step))
+        contents = Contents()
+        self.origin.describe(contents)
+        configuration.put(contents, self.comm, [last])
+        self.record.put(contents, self.comm)
+        contents.attribute("/stage", index=self.index, name=self.stem[3:], references="\n".join(sorted(self.cited)))
+        contents.value("/stage/segments", self._trajectory.to_json(), "", "trajectory files and their seals")
+        times = self.timer_table.reduce(self.comm)
+        timing.put(contents, times)
+        path = self.directory / f"{self.stem}.h5"
+        seal = h5.write(self.comm, path, contents)
+        self.origin.parents = [f"{path.name} {seal}"]
+        self.close()
+        self._log.line(f"{self.stem}: done\n{timing.report(times)}")
+        return path
+
+    def close(self) -> None:
+        """Take the progress bar away."""
+        self._progress.close()
+
+    @property
+    def _where(self) -> str:
+        return f"{self.stem}, step {self.step}"
+
+    @property
+    def _interval(self) -> float:
+        chosen = os.environ.get("HPCGLASS_CHECKPOINT_SECONDS")
+        return float(chosen) if chosen else max(CHECKPOINT_SECONDS, self._cost / CHECKPOINT_SHARE)
+
+    def _save(self, snapshot: Snapshot) -> None:
+        """Write a checkpoint of a state that is finite."""
+        began = time.monotonic()
+        with self.timer("files"):
+            guard.check_finite(self.system, snapshot.fields, self._where)
+            self._trajectory.flush()
+            self._number += 1
+            path = self.directory / checkpoint.NAMES[self._number % 2]
+            checkpoint.write(path, self.index, self.step, self._number, self.system, (snapshot.scalars, snapshot.fields),
+                             self.record, self._trajectory.segments, self.origin.describe)
+        self._saved = time.monotonic()
+        self._cost = max(self._cost, self._saved - began)
+        self._log.line(f"{self.stem}: checkpoint at step {self.step} in {self._saved - began:.2g} s", terminal=False)

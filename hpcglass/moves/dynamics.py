@@ -1,0 +1,139 @@
+"""Molecular dynamics: velocity Verlet, alone or with a thermostat.
+
+- none: NVE.
+- nose-hoover: one thermostat variable xi with relaxation time tau, split symmetrically around the Verlet step;
+  conserves H' = K + U + f T (tau^2 xi^2 / 2 + eta), d eta/dt = xi.
+- langevin: the BAOAB splitting (Leimkuhler and Matthews, 2013), configurational averages exact to order dt^4 for harmonic
+  systems. Noise is keyed by (seed, step, global id), so the path does not depend on the ranks.
+
+Mass 1, k_B = 1; degrees of freedom f = d (N - 1), the centre of mass at rest (d N for langevin).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcglass.core import comm as ranks
+from hpcglass.core.random import Stream, normal
+from hpcglass.core.system import System
+from hpcglass.landscape.forces import forces
+
+Floats = NDArray[np.float64]
+
+
+def maxwell_velocities(system: System, temperature: float, seed: int) -> Floats:
+    """(n_owned, d) Gaussian velocities with the centre of mass at rest and exactly the asked temperature. Collective."""
+    velocity = normal(seed, Stream.VELOCITIES, 0, system.id[: system.n_owned], system.dimension)
+    velocity -= ranks.total(system.comm, velocity.sum(axis=0)) / system.n_total
+    freedom = system.dimension * (system.n_total - 1)
+    square = float(ranks.total(system.comm, np.vdot(velocity, velocity)))
+    return velocity * np.sqrt(freedom * temperature / square) if square > 0 else velocity
+
+
+class Dynamics:
+    """Integrator with its thermostat; velocities live in `system.fields["velocity"]`.
+
+    Parameters
+    ----------
+    time_step, damping_time : [time]
+    thermostat : "none", "nose-hoover" or "langevin"
+    seed : key of the noise
+    scalars : numbers of an earlier run to go on from
+    """
+
+    def __init__(self, system: System, thermostat: str, time_step: float, damping_time: float, seed: int,
+                 scalars: dict[str, Any] | None = None) -> None:
+        self.system = system
+        self.thermostat = thermostat
+        self.time_step = time_step
+        self.damping_time = damping_time
+        self.seed = seed
+        self.scalars = scalars or {"xi": 0.0, "eta": 0.0, "work": 0.0}
+        drift = 0 if thermostat == "langevin" else 1
+        self.freedom = system.dimension * max(system.n_total - drift, 1)
+        system.update()
+        self.force = forces(system)
+
+    @property
+    def velocity(self) -> Floats:
+        return self.system.fields["velocity"]
+
+    def kinetic_energy(self) -> float:
+        """K = sum v^2 / 2 [energy]. Collective."""
+        return 0.5 * float(ranks.total(self.system.comm, _square(self.velocity)))
+
+    def temperature(self) -> float:
+        """2 K / f [energy]. Collective."""
+        return 2.0 * self.kinetic_energy() / self.freedom
+
+    def step(self, number: int, temperature: float) -> None:
+        """One time step towards `temperature`; `number` counts steps since the start and keys the noise. Collective."""
+        dt = self.time_step
+        if self.thermostat == "nose-hoover":
+            self._rub(temperature)
+        _kick_drift(self.velocity, self.force, self.system.displacement, 0.5 * dt,
+                    0.5 * dt if self.thermostat == "langevin" else dt)
+        if self.thermostat == "langevin":
+            self._collide(number, temperature)
+            self.system.move(0.5 * dt * self.velocity)
+        self.system.update()
+        self.force = forces(self.system)
+        _kick(self.velocity, self.force, 0.5 * dt)
+        if self.thermostat == "nose-hoover":
+            self._rub(temperature)
+
+    def _rub(self, temperature: float) -> None:
+        """Half a step of the thermostat: xi half way, velocities scaled, xi the rest."""
+        dt, state = self.time_step, self.scalars
+        heat = 2.0 * self.kinetic_energy() / (self.freedom * temperature)
+        state["xi"] += 0.25 * dt * (heat - 1.0) / self.damping_time**2
+        scale = np.exp(-0.5 * dt * state["xi"])
+        self.velocity[:] *= scale
+        state["eta"] += 0.5 * dt * state["xi"]
+        state["xi"] += 0.25 * dt * (heat * scale**2 - 1.0) / self.damping_time**2
+
+    def _collide(self, number: int, temperature: float) -> None:
+        """Exact Ornstein-Uhlenbeck step of the velocities over dt."""
+        keep = np.exp(-self.time_step / self.damping_time)
+        noise = normal(self.seed, Stream.THERMOSTAT, number, self.system.id[: self.system.n_owned], self.system.dimension)
+        before = self.kinetic_energy()
+        self.velocity[:] *= keep
+        self.velocity[:] += np.sqrt((1.0 - keep**2) * temperature) * noise
+        self.scalars["work"] += before - self.kinetic_energy()
+
+    def conserved(self, potential: float, temperature: float) -> float:
+        """What the exact flow conserves at constant temperature: the test of the time step [energy]. Collective."""
+        state = self.scalars
+        bath = self.freedom * temperature * (0.5 * (self.damping_time * state["xi"]) ** 2 + state["eta"])
+        return self.kinetic_energy() + potential + bath + float(state["work"])
+
+
+@numba.njit(cache=True)
+def _kick_drift(velocity, force, displacement, kick, drift):
+    """v += kick F; u += drift v."""
+    for i in range(velocity.shape[0]):
+        for c in range(velocity.shape[1]):
+            velocity[i, c] += kick * force[i, c]
+            displacement[i, c] += drift * velocity[i, c]
+
+
+@numba.njit(cache=True)
+def _kick(velocity, force, kick):
+    """v += kick F."""
+    for i in range(velocity.shape[0]):
+        for c in range(velocity.shape[1]):
+            velocity[i, c] += kick * force[i, c]
+
+
+@numba.njit(cache=True)
+def _square(velocity):
+    """sum v^2"""
+    total = 0.0
+    for i in range(velocity.shape[0]):
+        for c in range(velocity.shape[1]):
+            total += velocity[i, c] * velocity[i, c]
+    return total

@@ -1,0 +1,106 @@
+"""The run loop's outside: one directory, one lock, one sample or an ensemble of them."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mpi4py import MPI
+
+from hpcglass import __version__
+from hpcglass.core.comm import largest
+from hpcglass.ensemble import run_ensemble
+from hpcglass.errors import EXIT_DONE, InputError
+from hpcglass.io import h5, lock
+from hpcglass.io.agree import broadcast_text, together
+from hpcglass.io.log import Log
+from hpcglass.io.signals import Stop
+from hpcglass.sample import Sample, refuse_changed
+
+if TYPE_CHECKING:
+    from hpcglass.config import Config
+
+
+def main(config: Config, input_text: str, output: Path, comm: MPI.Comm, fresh: bool, plots: bool) -> int:
+    """Run an input in a directory, or continue it. Collective.
+
+    Parameters
+    ----------
+    input_text : the file as the user wrote it, for the provenance
+    output : run directory; made if need be
+    fresh : start over, keeping an old directory as <output>.1, .2, ...
+    plots : draw figures
+
+    Returns
+    -------
+    int
+        Exit code: 0, or that of the first failed sample of an ensemble.
+
+    Raises
+    ------
+    HpcglassError
+        On all ranks, see `errors.py`; Interrupted after a checkpoint.
+    """
+    output = Path(output)
+    note = ""
+    with together(comm, f"cannot use {output}"):
+        if comm.rank == 0:
+            note = _open(output, config.to_toml(), fresh)
+    note = broadcast_text(comm, note)
+    try:
+        if largest(comm, int(comm.rank == 0 and (output / "DONE").exists())):
+            if comm.rank == 0:
+                print(f"{output} is finished; nothing to do (--fresh starts over)", flush=True)
+            return EXIT_DONE
+        return _run(config, input_text, output, comm, plots, note)
+    finally:
+        if comm.rank == 0:
+            lock.release(output)
+
+
+def _open(output: Path, resolved: str, fresh: bool) -> str:
+    """Make and lock the directory (rank 0)."""
+    output.mkdir(parents=True, exist_ok=True)
+    note = lock.acquire(output)
+    try:
+        if fresh and any(path.name != lock.NAME for path in output.iterdir()):
+            note = _move_aside(output)
+        if (output / "resolved.toml").exists() and (output / "DONE").exists():
+            refuse_changed((output / "resolved.toml").read_text(encoding="utf-8"), resolved, output)
+    except Exception:
+        lock.release(output)
+        raise
+    return note
+
+
+def _move_aside(output: Path) -> str:
+    """Rename an old run directory to <output>.<n> and take a new one."""
+    if not (output / "resolved.toml").exists():
+        raise InputError(f"--fresh: {output} has files but is no run directory; choose another --output")
+    output = output.resolve()
+    n = 1
+    while (old := output.with_name(f"{output.name}.{n}")).exists():
+        n += 1
+    output.rename(old)
+    lock.release(old)
+    output.mkdir()
+    h5.sync(output.parent)
+    lock.acquire(output)
+    return f"the old files are in {old}"
+
+
+def _run(config: Config, input_text: str, output: Path, comm: MPI.Comm, plots: bool, note: str) -> int:
+    log = Log(output / "log.txt" if comm.rank == 0 else None)
+    try:
+        log.line(f"hpcglass {__version__} on {comm.size} rank{'s' if comm.size > 1 else ''} of {platform.node()}"
+                 + (f": {config.title}" if config.title else ""))
+        if note:
+            log.line(note)
+        if config.ensemble.samples > 1:
+            return run_ensemble(config, input_text, output, comm, plots, log)
+        with Stop() as stop:
+            Sample(comm, config, input_text, output, 0, log, stop, plots, bar=True).run()
+        return EXIT_DONE
+    finally:
+        log.close()

@@ -1,0 +1,191 @@
+"""One sample: build or find its system, go through the stages, and come back where a run stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mpi4py import MPI
+
+from hpcglass.context import Origin, StageContext
+from hpcglass.core.comm import largest
+from hpcglass.errors import FileError, HpcglassError, InputError, Interrupted
+from hpcglass.io import checkpoint, configuration, h5, references
+from hpcglass.io.agree import together
+from hpcglass.io.log import Log
+from hpcglass.io.reader import Reader
+from hpcglass.io.signals import Stop
+from hpcglass.io.trajectory import set_aside, set_aside_surplus
+from hpcglass.stages.base import Snapshot
+
+if TYPE_CHECKING:
+    from hpcglass.config import Config
+    from hpcglass.core.system import System
+
+
+def derive(seed: int, sample: int, what: int | str) -> int:
+    """Random key of one stage (its index) of one sample: 64 bits of a SHA-256."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {sample} {what}".encode()).digest()[:8], "little")
+
+
+def changes(old: str, new: str) -> list[str]:
+    """Keys in which two resolved inputs differ, as "key: old -> new"; the title is free to change."""
+    before, after = _flat(tomllib.loads(old)), _flat(tomllib.loads(new))
+    keys = [key for key in {**before, **after} if key != "title" and before.get(key) != after.get(key)]
+    return [f"{key}: {before.get(key, 'not set')} -> {after.get(key, 'not set')}" for key in keys]
+
+
+def _flat(value: Any, path: str = "") -> dict[str, Any]:
+    if isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        return {key: leaf for name, item in items for key, leaf in _flat(item, f"{path}.{name}" if path else str(name)).items()}
+    return {path: value}
+
+
+def refuse_changed(old: str, new: str, where: Path) -> None:
+    """Raise InputError if a directory belongs to another input."""
+    differences = changes(old, new)
+    if differences:
+        raise InputError(f"{where} was made from another input; these keys changed:\n  " + "\n  ".join(differences)
+                         + "\nuse --fresh to start over (the old files are kept aside), or another --output")
+
+
+@dataclass
+class Sample:
+    """One sample of a run, in a directory of its own. All ranks of `comm` work on it.
+
+    number : of the sample in the ensemble; random numbers depend on it
+    plots : draw figures at the end of each stage
+    bar : a progress bar may be shown
+    """
+
+    comm: MPI.Comm
+    config: Config
+    input_text: str
+    directory: Path
+    number: int
+    log: Log
+    stop: Stop
+    plots: bool
+    bar: bool
+
+    def run(self) -> None:
+        """From wherever the directory says to the end. Collective.
+
+        Raises
+        ------
+        Interrupted
+            After a checkpoint, when asked to stop. Any other HpcglassError ends the sample; it is in the log.
+        """
+        try:
+            self._run()
+        except HpcglassError as error:
+            self.log.line(f"{'stopped' if isinstance(error, Interrupted) else 'error'}: {error}", terminal=False)
+            raise
+
+    def _run(self) -> None:
+        self.origin = Origin(self.comm, self.input_text, self.config.to_toml(), self.config.seed)
+        self.model = self.config.glass()
+        self.stages = self.config.stages()
+        self.names = [params.label or params.kind for params in self.config.stage]
+        self._on_root(lambda: h5.write_text(self.directory / "resolved.toml", self.origin.resolved))
+        done = self._count_finished()
+        system: System | None = None
+        for index in range(done, len(self.stages)):
+            system = self._stage(index, system)
+        self._on_root(self._declare_done)
+        self.log.line(f"done: results in {self.directory}")
+
+    def _on_root(self, action: Callable[[], object]) -> None:
+        with together(self.comm, f"cannot write in {self.directory}"):
+            if self.comm.rank == 0:
+                action()
+
+    def _declare_done(self) -> None:
+        h5.write_text(self.directory / "DONE", datetime.now().isoformat(timespec="seconds") + "\n")
+        for name in checkpoint.NAMES:
+            (self.directory / name).unlink(missing_ok=True)
+
+    def _path(self, index: int) -> Path:
+        return self.directory / f"{index:02d}-{self.names[index]}.h5"
+
+    # ------------------------------------------------------------------ where are we
+
+    def _count_finished(self) -> int:
+        """Number of stages whose files are there and whole. A damaged one is set aside and will be made again."""
+        for index in range(len(self.stages)):
+            path = self._path(index)
+            if not largest(self.comm, int(self.comm.rank == 0 and path.exists())):
+                return index
+            try:
+                with Reader(self.comm, path) as file:
+                    old, seal = file.value("/provenance/resolved_input"), file.attributes()["seal"]
+            except FileError as error:
+                self.log.line(f"warning: {error}; it is set aside and the stage is done again")
+                self._on_root(partial(set_aside, path, "damaged"))
+                return index
+            refuse_changed(old, self.origin.resolved, path)
+            self.origin.parents = [f"{path.name} {seal}"]
+        return len(self.stages)
+
+    # ------------------------------------------------------------------ one stage
+
+    def _stage(self, index: int, system: System | None) -> System:
+        """Run a stage to its end and return the system as its file has it. Collective."""
+        found, restored = None, None
+        if system is None:
+            found = checkpoint.newest(self.comm, self.directory, index, self.log.line)
+            if found:
+                refuse_changed(found.resolved, self.origin.resolved, found.path)
+                self.log.line(f"continuing from {found.path.name}: {self._path(index).stem}, step {found.step}")
+                system, state = found.restore(self.comm, self.model)
+                restored = Snapshot(*state)
+            else:
+                system = self._start(index)
+        stem = self._path(index).stem
+        surplus = set_aside_surplus(self.comm, self.directory, stem, found.segments if found else {})
+        if surplus:
+            self.log.line(f"set aside {', '.join(surplus)}: written after the checkpoint, will be made again")
+        context = StageContext(system, self.origin, self.directory, index, self.names[index],
+                               derive(self.config.seed, self.number, index), self.log, self.stop, self.bar, found, restored)
+        try:
+            self.log.line(f"{stem}: {'continues' if found else 'starts'}")
+            self.stages[index].run(system, context)
+            path = context.finish()
+        finally:
+            context.close()
+        self._after(context, path)
+        request = largest(self.comm, self.stop.asked())
+        if request and index + 1 < len(self.stages):
+            context.interrupt(request, f"after {stem}")
+        return system.renewed()
+
+    def _start(self, index: int) -> System:
+        """The system from the file of the stage before, from the user's file, or new."""
+        from hpcglass.core.system import System, build
+
+        if index:
+            with Reader(self.comm, self._path(index - 1)) as file:
+                return System(self.comm, self.model, *configuration.read(file))
+        return build(self.comm, self.config.system, self.model, derive(self.config.seed, self.number, "system"))
+
+    def _after(self, context: StageContext, path: Path) -> None:
+        """References and figures; a figure that fails is a warning."""
+        bib = self.directory / "references.bib"
+        cited = context.cited | {"debuyl2014"}
+        self._on_root(lambda: h5.write_text(bib, references.bibtex(references.keys_in(bib) | cited)))
+        if not self.plots or self.comm.rank:
+            return
+        try:
+            from hpcglass.analysis.plots import plot_stage_file
+
+            for figure in plot_stage_file(path):
+                self.log.line(f"figure {figure}")
+        except Exception as error:
+            self.log.line(f"warning: no figure of {path.name}: {error}")

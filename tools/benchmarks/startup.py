@@ -1,0 +1,75 @@
+"""Start-up: from the command to the first step, with a cold and with a warm cache of compiled code.
+
+    python tools/benchmarks/startup.py [--ranks 1]
+
+Runs the quickstart input cut down to one sweep, one quench and one strain step of 200 particles, first with an empty cache
+directory, then again with what the first run left there. `validate` and `info --no-mpi` are timed too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+from common import ROOT, machine, table
+
+INPUT = ROOT / "inputs" / "quickstart.toml"
+TOY = """
+title = "start-up"
+seed = 1
+[system]
+model = "ipl12"
+dimension = 2
+particles = 200
+[[stage]]
+kind = "swap"
+temperature = 0.3
+sweeps = 20
+warmup = 0
+[[stage]]
+kind = "quench"
+[[stage]]
+kind = "shear"
+strain_step = 1e-3
+max_strain = 1e-3
+"""
+
+
+def seconds(command: list[str], cache: str) -> float:
+    """Wall time of a command that must succeed."""
+    before = time.perf_counter()
+    done = subprocess.run(command, env={**os.environ, "NUMBA_CACHE_DIR": cache}, capture_output=True, text=True, cwd=ROOT)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return time.perf_counter() - before
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ranks", type=int, default=1)
+    ranks = parser.parse_args().ranks
+    hpcglass = [sys.executable, "-m", "hpcglass"]
+    with tempfile.TemporaryDirectory() as scratch:
+        toy = f"{scratch}/toy.toml"
+        with open(toy, "w") as file:
+            file.write(TOY)
+        cache = f"{scratch}/cache"
+        run = [str(ROOT / "tools" / "launch"), str(ranks), *hpcglass, "run", toy, "--output"]
+        rows = [
+            ["run, cold cache", f"{seconds([*run, f'{scratch}/cold'], cache):.1f}"],
+            ["run, warm cache", f"{seconds([*run, f'{scratch}/warm'], cache):.1f}"],
+            ["run again, already finished", f"{seconds([*run, f'{scratch}/warm'], cache):.1f}"],
+            ["validate", f"{seconds([*hpcglass, 'validate', str(INPUT)], cache):.2f}"],
+            ["info --no-mpi", f"{seconds([*hpcglass, 'info', '--no-mpi'], cache):.2f}"],
+            ["--help", f"{seconds([*hpcglass, '--help'], cache):.2f}"],
+        ]
+    print(machine(), "\n")
+    print(table([f"command ({ranks} rank{'s' if ranks > 1 else ''})", "seconds"], rows))
+
+
+if __name__ == "__main__":
+    main()
