@@ -168,7 +168,8 @@ class Sample:
 
     def _start(self, index: int) -> System:
         """The system from the file of the stage before, from the user's file, or new."""
-        from hpcglass.core.system import System, build
+        from hpcglass.core.system import System
+        from hpcglass.moves.start import build
 
         if index:
             with Reader(self.comm, self._path(index - 1)) as file:

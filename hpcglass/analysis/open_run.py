@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,9 @@ class Table(dict[str, NDArray[Any]]):
 
     def to_dataframe(self) -> Any:
         """As a pandas DataFrame (needs pandas)."""
-        import pandas
+        from importlib import import_module
 
-        return pandas.DataFrame(dict(self))
+        return import_module("pandas").DataFrame(dict(self))
 
 
 @dataclass
@@ -49,6 +50,7 @@ class StageResults:
 
     Attributes
     ----------
+    params : the stage's keys in the input, with all defaults
     tables : name -> Table
     results : name -> number or small array
     fields : name -> (N, ...) one row per particle, by id
@@ -56,7 +58,8 @@ class StageResults:
     """
 
     path: Path
-    kind: str
+    label: str
+    params: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, Table] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
     fields: dict[str, NDArray[Any]] = field(default_factory=dict)
@@ -133,6 +136,7 @@ def read_stage(path: str | Path) -> StageResults:
 def _read(file: Any, stage: StageResults) -> None:
     if not file.attrs.get("complete", True):
         raise FileError(f"{stage.path}: incomplete, its writing was interrupted")
+    stage.params = _params(file, stage.path)
     for name, item in file.get("results", {}).items():
         if hasattr(item, "keys"):
             stage.tables[name] = Table({column: item[column][()] for column in item},
@@ -150,3 +154,15 @@ def _read(file: Any, stage: StageResults) -> None:
         if "diameter" in everything:
             item = everything["diameter"]
             stage.diameter = item["value"][-1] if hasattr(item, "keys") else item[()]
+
+
+def _params(file: Any, path: Path) -> dict[str, Any]:
+    """The stage's table of the resolved input, with the values of parameters."""
+    text, match = file.get("provenance/resolved_input"), STAGE_FILE.fullmatch(path.name)
+    if text is None or match is None:
+        return {}
+    data = tomllib.loads(text[()].decode())
+    numbers = {f"${name}": value for name, value in data.get("parameters", {}).items()}
+    stages = data.get("stage", [])
+    table = stages[int(match[1])] if int(match[1]) < len(stages) else {}
+    return {key: numbers.get(value, value) if isinstance(value, str) else value for key, value in table.items()}

@@ -75,7 +75,8 @@ def parallel(comm: Any) -> dict[str, Any]:
     from mpi4py import MPI
 
     version = MPI.Get_library_version().strip("\0").splitlines()[0].strip(" ,")
-    facts: dict[str, Any] = {"MPI library": version, "MPI standard": ".".join(map(str, MPI.Get_version())), "MPI ranks": comm.size}
+    facts: dict[str, Any] = {
+        "MPI library": version, "MPI standard": ".".join(map(str, MPI.Get_version())), "MPI ranks": comm.size}
     for look in (_hdf5, _petsc, _slepc, _numba):
         try:
             facts |= look()

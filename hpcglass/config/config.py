@@ -30,7 +30,7 @@ class Config(BaseModel):
     model: ModelParams | None = Field(None, description="a model glass of one's own")
     stage: tuple[SerializeAsAny[StageParams], ...] = Field(description="what is done, in order")
     sweep: dict[str, tuple[int | float, ...]] = Field({}, description="values of parameters, for a grid of runs")
-    ensemble: EnsembleParams = Field(default_factory=EnsembleParams, description="independent samples")
+    ensemble: EnsembleParams = Field(EnsembleParams.model_validate({}), description="independent samples")
 
     _references: dict[Path, str] = PrivateAttr(default_factory=dict)
 

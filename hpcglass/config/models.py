@@ -124,7 +124,7 @@ class ModelParams(Table):
     beta: int | None = Field(None, ge=1, le=100, description="potential x^-beta + sum_l c_2l x^2l, smooth at x_c")
     q: int | None = Field(None, ge=0, le=20, description="derivatives that vanish at x_c, together with beta")
     x_c: float | None = Field(None, gt=0, description="cut-off in units of lambda_ij, together with beta")
-    mixing: MixingParams = Field(default_factory=MixingParams, description="lambda_ij and eps_ij of a pair")
+    mixing: MixingParams = Field(MixingParams.model_validate({}), description="lambda_ij and eps_ij of a pair")
     sizes: SizesParams = Field(description="distribution of diameters, or of species")
     density: float | None = Field(None, gt=0, description="number density used when [system] gives none [1/length^d]")
 

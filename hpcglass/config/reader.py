@@ -40,7 +40,7 @@ class Reader:
         self.top_level()
         system = self.typed(SystemParams, "system")
         own = self.typed(ModelParams, "model")
-        ensemble = self.typed(EnsembleParams, "ensemble") or EnsembleParams()
+        ensemble = self.typed(EnsembleParams, "ensemble") or EnsembleParams.model_validate({})
         stages = self.stages()
         sweep = self.sweep()
         if system is not None and not self.problems.under(("model",)):

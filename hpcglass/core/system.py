@@ -278,32 +278,37 @@ class System:
         scalars = {"box": self.box, "box_at_build": self.box_at_build, "origin": self.origin, "skin": self.skin}
         rows = {"id": self.id[own], "reference": self.reference[own], "displacement": self.displacement[own],
                 "image": self.image, "diameter": self.diameter[own], "species": self.species[own]}
-        return scalars, {**rows, **{f"field:{name}": values for name, values in self.fields.items()}}
+        rows |= {f"field:{name}": values for name, values in self.fields.items()}
+        return scalars, {name: values.copy() for name, values in rows.items()}
 
     @classmethod
     def from_state(cls, comm: MPI.Comm, model: Model, scalars: dict[str, Any], rows: dict[str, Array]) -> System:
-        """The system that `state` described, on the same or another number of ranks."""
+        """The system that `state` described, on the same or another number of ranks. Collective."""
         self = cls.__new__(cls)
         self.comm, self.model, self.table = comm, model, pair_table(model)
+        self.epoch = 0
+        self.restore(scalars, rows)
+        return self
+
+    def restore(self, scalars: dict[str, Any], rows: dict[str, Array]) -> None:
+        """Go back to a `state`, to the bit: the rebuild it came from, then the displacements since. Collective."""
         self.box = np.array(scalars["box_at_build"], dtype=np.float64)
         self.origin = np.array(scalars["origin"], dtype=np.float64)
         self.skin = float(scalars["skin"])
-        self.epoch = 0
         self.id = np.asarray(rows["id"], dtype=np.int64)
         self.n_owned = self.id.size
-        self.n_total = int(ranks.total(comm, self.n_owned))
+        self.n_total = int(ranks.total(self.comm, self.n_owned))
         self.diameter = np.asarray(rows["diameter"], dtype=np.float64)
         self.species = np.asarray(rows["species"], dtype=np.int32)
         self.reference = np.array(rows["reference"], dtype=np.float64)
         self.displacement = np.zeros_like(self.reference)
         self.image = np.array(rows["image"], dtype=np.int32)
-        self.fields = {name[6:]: np.asarray(values) for name, values in rows.items() if name.startswith("field:")}
-        self.fields["displacement since build"] = np.asarray(rows["displacement"], dtype=np.float64)
+        self.fields = {name[6:]: np.array(values) for name, values in rows.items() if name.startswith("field:")}
+        self.fields["displacement since build"] = np.array(rows["displacement"], dtype=np.float64)
         self.rebuild(wrap=False)
         self.displacement[: self.n_owned] = self.fields.pop("displacement since build")
         self._set_box(np.array(scalars["box"], dtype=np.float64))
         self.refresh_ghosts()
-        return self
 
     def reorder(self, ids: Array, rows: Array) -> Array:
         """Rows held anywhere, with their global ids, as rows of this rank's owned particles in present order. Collective."""

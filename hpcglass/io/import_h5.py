@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mpi4py import MPI
@@ -27,7 +28,7 @@ def write_h5(configuration: Configuration, model: Model, source: Path, output: P
         The file cannot be written.
     """
     count, d = configuration.position.shape
-    rows = {"position": configuration.position, "image": np.zeros((count, d), dtype=np.int32),
+    rows: dict[str, Any] = {"position": configuration.position, "image": np.zeros((count, d), dtype=np.int32),
             "diameter": diameters(configuration, model, source), "species": species_of(configuration, model, source)}
     contents = Contents()
     provenance.put(contents, MPI.COMM_SELF, f"import of {source}\n", dumps({"system": {

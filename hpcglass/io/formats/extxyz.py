@@ -72,7 +72,8 @@ def _last_frame(lines: list[str], path: Path) -> tuple[int, int]:
             raise FileError(f"{path}:{at + 1}: the number of particles should be here, not {shown(text)}")
         count = int(text)
         if at + 2 + count > len(lines):
-            raise FileError(f"{path}:{at + 1}: {count} particles are announced, the file ends after {max(len(lines) - at - 2, 0)}")
+            there = max(len(lines) - at - 2, 0)
+            raise FileError(f"{path}:{at + 1}: {count} particles are announced, the file ends after {there}")
         found = (at, count)
         at += 2 + count
     if found is None or not found[1]:

@@ -1,0 +1,83 @@
+"""Maps of particles coloured by a field: where a glass deformed plastically."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcglass.analysis.open_run import StageResults
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Floats = NDArray[np.float64]
+DISCS = 20_000        # more particles are drawn as points
+TITLES = {"d2min": r"$D^2_\mathrm{min}$, first to last", "event_d2min": r"$D^2_\mathrm{min}$, largest event"}
+
+
+def draw_maps(stage: StageResults) -> Figure:
+    """The final configuration coloured by D^2_min since the first, and of the largest event."""
+    from matplotlib.figure import Figure
+
+    names = [name for name in TITLES if name in stage.fields]
+    figure = Figure(figsize=(3.6 * len(names), 3.3), layout="constrained")
+    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        draw_map(figure, axes, stage, stage.fields[name], TITLES[name])
+    return figure
+
+
+def draw_map(figure: Figure, axes: Axes, stage: StageResults, values: Floats, title: str) -> None:
+    """Particles coloured by a non-negative field on a logarithmic scale; in 3D a slab seen along z."""
+    from matplotlib.cm import ScalarMappable
+
+    assert stage.position is not None and stage.box is not None
+    position, box = stage.position, stage.box
+    diameter = np.ones(len(position)) if stage.diameter is None else stage.diameter
+    if len(box) == 3:
+        chosen = slab(position, box, 2 * float(diameter.mean()))
+        position, diameter, values, title = position[chosen], diameter[chosen], values[chosen], f"{title} (slab)"
+    norm = scale(values)
+    order = np.argsort(values, kind="stable")          # the interesting ones on top
+    particles = _discs(axes, position[order, :2], diameter[order], values[order], norm)
+    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]) @ box[:2, :2].T
+    axes.plot(*corners.T, color="black", linewidth=0.6)
+    margin = 0.02 * (corners.max() - corners.min())
+    axes.set_xlim(corners[:, 0].min() - margin, corners[:, 0].max() + margin)
+    axes.set_ylim(corners[:, 1].min() - margin, corners[:, 1].max() + margin)
+    axes.set_aspect("equal")
+    axes.set_axis_off()
+    axes.set_title(title)
+    figure.colorbar(ScalarMappable(norm, particles.get_cmap()), ax=axes, shrink=0.8, pad=0.02)
+
+
+def slab(position: Floats, box: Floats, thickness: float) -> NDArray[np.bool_]:
+    """Particles in a slab of the given thickness in the middle of the cell, across its third edge."""
+    fraction = np.linalg.solve(box, position.T)[2] % 1.0
+    height = 1 / float(np.linalg.norm(np.linalg.inv(box)[2]))
+    return np.abs(fraction - 0.5) * height <= thickness / 2
+
+
+def scale(values: Floats) -> Any:
+    """Logarithmic, over the upper three decades of the positive values."""
+    from matplotlib.colors import LogNorm, Normalize
+
+    positive = values[values > 0]
+    if not len(positive):
+        return Normalize(0, 1)
+    top = max(float(np.quantile(positive, 0.998)), float(np.finfo(float).tiny) * 1e4)
+    return LogNorm(max(top * 1e-3, float(positive.min()) / 2), top * 1.0001, clip=True)
+
+
+def _discs(axes: Axes, position: Floats, diameter: Floats, values: Floats, norm: Any) -> Any:
+    from matplotlib.collections import EllipseCollection
+
+    shown = np.where(values > 0, values, norm.vmin)
+    if len(position) > DISCS:
+        return axes.scatter(position[:, 0], position[:, 1], c=shown, norm=norm, cmap="inferno", s=4e4 / len(position), linewidths=0, rasterized=True)
+    discs = EllipseCollection(diameter, diameter, np.zeros(len(diameter)), units="xy", offsets=position,
+                              offset_transform=axes.transData, array=shown, norm=norm, cmap="inferno", linewidths=0)
+    axes.add_collection(discs)
+    return discs

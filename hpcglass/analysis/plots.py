@@ -1,0 +1,175 @@
+"""Figures of what a stage wrote, one PNG or two next to its file.
+
+A figure is chosen by the table a stage file has, so that a stage's label does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpcglass.analysis.open_run import StageResults, Table, read_stage
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+STYLE = {
+    "font.size": 9, "axes.labelsize": 9, "axes.titlesize": 9, "legend.fontsize": 8, "legend.frameon": False,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.8, "lines.linewidth": 1.1,
+    "xtick.direction": "in", "ytick.direction": "in", "figure.dpi": 200, "axes.axisbelow": True,
+}
+BLUE, RED, GREEN, GREY = "#2b5c8a", "#b8432f", "#4d8a57", "#8a8a8a"
+BLOCKS = 10      # of a time series, for the error of its mean
+
+
+def plot_stage_file(path: str | Path, output: str | Path | None = None) -> list[Path]:
+    """Draw the figures of a stage file.
+
+    Parameters
+    ----------
+    path : stage file
+    output : directory of the figures; by default that of the file
+
+    Returns
+    -------
+    list of Path
+        The PNG files; empty for a kind of stage without figures.
+
+    Raises
+    ------
+    FileError
+        The file is damaged.
+    """
+    import matplotlib
+
+    path = Path(path)
+    stage = read_stage(path)
+    directory = Path(output) if output is not None else path.parent
+    written = []
+    with matplotlib.rc_context(STYLE):
+        for suffix, draw in figures(stage):
+            target = directory / f"{path.stem}{suffix}.png"
+            draw().savefig(target, dpi=200)
+            written.append(target)
+    return written
+
+
+def figures(stage: StageResults) -> list[tuple[str, Callable[[], Figure]]]:
+    """(suffix of the file name, function that draws) of each figure of a stage."""
+    from hpcglass.analysis.maps import draw_maps
+
+    drawn: list[tuple[str, Callable[[], Figure]]] = [
+        ("", partial(draw, stage, stage.tables[name]))
+        for name, draw in FIGURES.items() if name in stage.tables and stage.tables[name].rows]
+    if {"d2min", "event_d2min"} & stage.fields.keys() and stage.position is not None:
+        drawn.append(("-map", partial(draw_maps, stage)))
+    return drawn
+
+
+def panels(count: int, width: float = 3.4, height: float = 1.9) -> tuple[Figure, list[Axes]]:
+    """A column of panels that share their abscissa."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height * count), layout="constrained")
+    axes = figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0].tolist()
+    return figure, axes
+
+
+def label(table: Table, column: str) -> str:
+    """Axis label: the column's long name and units."""
+    name, units = table.long_name.get(column, column), table.units.get(column, "")
+    return f"{name} [{units}]" if units else name
+
+
+def draw_swap(stage: StageResults, table: Table) -> Figure:
+    """Energy, acceptances and the two thermometers over the production sweeps."""
+    figure, (energy, acceptance, thermometer, exchange) = panels(4)
+    x = table["sweep"]
+    energy.plot(x, table["energy"], color=BLUE)
+    energy.set_ylabel("energy per particle")
+    acceptance.plot(x, table["acceptance_displacement"], color=BLUE, label="displacement")
+    acceptance.plot(x, table["acceptance_swap"], color=RED, label="swap")
+    acceptance.set_ylim(0, None)
+    acceptance.set_ylabel("acceptance")
+    acceptance.legend()
+    temperature = stage.params.get("temperature")
+    _thermometer(thermometer, x, table["temperature_configurational"], temperature, r"$T_\mathrm{conf}$")
+    _thermometer(exchange, x, table["exchange_ratio"], 1.0, "exchange ratio")
+    exchange.set_xlabel("sweeps")
+    return figure
+
+
+def _thermometer(axes: Axes, x: Any, values: Any, expected: Any, name: str) -> None:
+    """A noisy series, its block means with the error of the whole mean, and what it should be."""
+    import numpy as np
+
+    axes.plot(x, values, color=BLUE, alpha=0.35, linewidth=0.7)
+    blocks = [b for b in np.array_split(np.arange(len(values)), min(BLOCKS, len(values))) if len(b)]
+    means = np.array([values[b].mean() for b in blocks])
+    within = [values[b].std(ddof=1) / len(b) ** 0.5 if len(b) > 1 else 0.0 for b in blocks]
+    title = f"{means.mean():.5g}"
+    if len(means) > 1:
+        title += rf" $\pm$ {means.std(ddof=1) / len(means) ** 0.5:.1g}"
+    axes.errorbar([x[b].mean() for b in blocks], means, within, fmt="o", markersize=3, color=BLUE, capsize=2, label=title)
+    if expected is not None:
+        axes.axhline(expected, color=RED, linewidth=0.8, linestyle="--", label=f"expected {expected:g}")
+    axes.set_ylabel(name)
+    axes.legend()
+
+
+def draw_quench(stage: StageResults, table: Table) -> Figure:
+    """Largest force against force evaluations, and the energy on the way."""
+    figure, (force, energy) = panels(2)
+    force.semilogy(table["evaluations"], table["max_force"], color=BLUE)
+    force.set_ylabel(r"$\max_i |F_i|$")
+    energy.plot(table["evaluations"], table["energy"], color=BLUE)
+    energy.set_ylabel(label(table, "energy"))
+    energy.set_xlabel("force evaluations")
+    return figure
+
+
+def draw_md(stage: StageResults, table: Table) -> Figure:
+    """Temperature, energies and pressure against time."""
+    figure, (temperature, energy, pressure) = panels(3)
+    time = table["time"]
+    temperature.plot(time, table["temperature"], color=BLUE)
+    start, end = stage.params.get("temperature"), stage.params.get("temperature_end")
+    if start is not None and stage.params.get("thermostat") != "none":
+        temperature.plot([time[0], time[-1]], [start, start if end is None else end], "--", color=RED, linewidth=0.8)
+    temperature.set_ylabel("temperature")
+    energy.plot(time, table["potential"], color=BLUE, label="potential")
+    energy.plot(time, table["potential"] + table["kinetic"], color=GREY, label="total")
+    energy.set_ylabel(label(table, "potential").replace("potential ", ""))
+    energy.legend()
+    pressure.plot(time, table["pressure"], color=BLUE)
+    pressure.set_ylabel("pressure")
+    pressure.set_xlabel("time")
+    return figure
+
+
+def draw_shear(stage: StageResults, table: Table) -> Figure:
+    """Stress and energy against strain; plastic events as marks whose size follows the stress drop."""
+    figure, (stress, energy) = panels(2, width=4.2, height=2.3)
+    strain = table["strain"]
+    stress.plot(strain, table["shear_stress"], color=BLUE)
+    stress.set_ylabel("shear stress")
+    energy.plot(strain, table["energy"], color=BLUE)
+    energy.set_ylabel(label(table, "energy"))
+    energy.set_xlabel("strain")
+    events = stage.tables.get("events")
+    if events is not None and events.rows:
+        drop = abs(events["stress_drop"])
+        area = 4 + 36 * drop / max(float(drop.max()), 1e-300)
+        count = f"{events.rows} event{'s' * (events.rows > 1)}"
+        stress.scatter(events["strain"], events["stress"], s=area, color=RED, linewidths=0, zorder=3, label=count)
+        stress.legend(loc="lower right")
+        for x in events["strain"]:
+            energy.axvline(x, color=RED, linewidth=0.4, alpha=0.5, zorder=0)
+    return figure
+
+
+FIGURES: dict[str, Callable[[StageResults, Table], Any]] = {
+    "measurements": draw_swap, "minimisation": draw_quench, "thermo": draw_md, "loading": draw_shear}

@@ -1,0 +1,115 @@
+"""Minimisation with what a stage needs around it: force scale, table, checkpoints; and relaxation to a pressure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from hpcglass.core.system import System
+from hpcglass.errors import PhysicsError
+from hpcglass.landscape.forces import Mechanics, evaluate
+from hpcglass.moves.minimise import METHODS, Report, minimise
+
+SMALLEST_SCALE = 1e-4       # of forces, where nothing touches
+LARGEST_COMPRESSION = 0.02  # true strain of the box between two minimisations
+
+Watch = Callable[[int, float, dict[str, Any]], None]
+
+
+def force_scale(mechanics: Mechanics) -> float:
+    """Root-mean-square pair force [energy/length], the unit of force tolerances."""
+    return max(mechanics.force_scale, SMALLEST_SCALE)
+
+
+def to_minimum(system: System, algorithm: str, tolerance: float, max_evaluations: int, watch: Watch | None = None,
+               state: dict[str, Any] | None = None) -> tuple[Report, Mechanics]:
+    """Minimise until max|F| <= tolerance * force scale, with the scale of the minimum itself. Collective.
+
+    Parameters
+    ----------
+    tolerance : in units of the root-mean-square pair force
+    watch : called with (evaluations, max_force, state) at safe points; `state` given back resumes from there
+    state : numbers of an interrupted call
+
+    Raises
+    ------
+    PhysicsError
+        When the minimum is not reached.
+    """
+    evaluations = int(state["evaluations"]) if state else 0
+    method: Any = algorithm
+    if state:
+        scale = float(state["scale"])
+        method = METHODS[algorithm](system, {k[7:]: v for k, v in state.items() if k.startswith("method:")})
+    else:
+        system.update()
+        scale = force_scale(evaluate(system))
+
+    def look(count: int, largest: float, running: Any) -> None:
+        if watch is not None:
+            watch(count, largest, {"evaluations": count, "scale": scale,
+                                   **{f"method:{key}": value for key, value in running.scalars.items()}})
+
+    while True:
+        report = minimise(system, method, tolerance * scale, max_evaluations, look, evaluations)
+        if not report.converged:
+            raise PhysicsError(f"minimisation ({algorithm}) did not converge: {report.reason} after {report.evaluations} "
+                               f"evaluations, max|F| = {report.max_force:.3g}, wanted {tolerance * scale:.3g}; "
+                               "raise max_evaluations or force_tolerance, or try the other algorithm")
+        mechanics = evaluate(system)
+        if report.max_force <= tolerance * force_scale(mechanics):
+            return report, mechanics
+        scale, evaluations, method = force_scale(mechanics), report.evaluations, algorithm
+
+
+def to_pressure(system: System, target: float, tolerance: float, relax: Callable[[], Mechanics]) -> tuple[Mechanics, int]:
+    """Minimise the enthalpy U + P V over particles and isotropic box: F = 0 and -tr(sigma)/d = P. Collective.
+
+    Newton in the true strain eta of the box, V = V_0 exp(d eta), on inherent states: d(eta) = (p - P) / (d K), with the bulk
+    modulus K by the secant rule (from the affine modulus at first, which is an upper bound). Quadratic near the end, so
+    a handful of minimisations.
+
+    Parameters
+    ----------
+    tolerance : on |p - P| relative to the larger of |P| and the pressure scale 1e-6
+    relax : minimises at fixed box
+
+    Returns
+    -------
+    (mechanics, minimisations)
+
+    Raises
+    ------
+    PhysicsError
+        When 60 minimisations do not suffice.
+    """
+    mechanics = relax()
+    modulus = max(_affine_bulk_modulus(system, mechanics), 1e-9)
+    allowed = tolerance * max(abs(target), 1e-6)
+    for count in range(1, 61):
+        excess = mechanics.pressure - target
+        if abs(excess) <= allowed:
+            return mechanics, count
+        strain = float(np.clip(excess / (system.dimension * modulus), -LARGEST_COMPRESSION, LARGEST_COMPRESSION))
+        if mechanics.pairs == 0 or mechanics.pressure == 0.0:
+            strain = float(np.sign(excess)) * LARGEST_COMPRESSION      # nothing touches: no modulus to go by
+        before = mechanics.pressure
+        system.deform(np.exp(strain) * np.eye(system.dimension))
+        mechanics = relax()
+        secant = (before - mechanics.pressure) / (system.dimension * strain)
+        modulus = secant if secant > 0.1 * modulus else 0.5 * modulus
+    raise PhysicsError(f"the box did not reach pressure {target:g} in 60 minimisations: it is at {mechanics.pressure:g}, "
+                       f"volume {system.volume:g}; is there a glass at this pressure?")
+
+
+def _affine_bulk_modulus(system: System, mechanics: Mechanics) -> float:
+    """-V dP/dV of the frozen configuration, by a small dilation that is undone. Collective."""
+    strain = 1e-6
+    state = system.state()
+    system.deform(np.exp(strain) * np.eye(system.dimension))
+    system.update()
+    modulus = (mechanics.pressure - evaluate(system).pressure) / (system.dimension * strain)
+    system.restore(*state)
+    return modulus

@@ -1,0 +1,48 @@
+"""kill -9 at random times: nothing unreadable, and the resumed run gives the same bits.
+
+CHAOS_KILLS sets the number of kills (default 20).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+
+import pytest
+from harness import Program, all_readable, same
+
+KILLS = int(os.environ.get("CHAOS_KILLS", "20"))
+SHARE = {1: 0.4, 2: 0.35, 4: 0.25}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ranks", [1, 2, 4])
+def test_killed_and_resumed_run_equals_the_uninterrupted_one(ranks, reference, slow_input, tmp_path):
+    dice = random.Random(ranks)
+    output = tmp_path / "run"
+    round_, again = 0, 0
+    for _ in range(max(1, round(SHARE[ranks] * KILLS))):
+        program = Program(slow_input, output, ranks)
+        # most kills while it works, some while it starts
+        time.sleep(dice.uniform(0.3, 3.2))
+        program.kill()
+        all_readable(output) if output.exists() else None
+        if (output / "DONE").exists():
+            same(output, reference(ranks))
+            output = tmp_path / f"run-{(round_ := round_ + 1)}"
+        again += 1
+    code, text = Program(slow_input, output, ranks).wait()
+    assert code == 0, text
+    same(output, reference(ranks))
+
+
+def test_a_lost_rank_ends_the_job(reference, slow_input, tmp_path):
+    """One rank of two is gone: the other does not wait for it, and the run can be continued."""
+    program = Program(slow_input, tmp_path / "run", 2, CHAOS="exit:1:15")
+    code, _ = program.wait()
+    assert code != 0 and program.seconds < 30
+    assert all_readable(tmp_path / "run")
+    code, text = Program(slow_input, tmp_path / "run", 2).wait()
+    assert code == 0, text
+    same(tmp_path / "run", reference(2))

@@ -1,0 +1,76 @@
+"""Signals and the end of the job's time: a checkpoint, exit code 75, and the same bits afterwards."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+from harness import Program, all_readable, same, wait_for
+
+
+def resume(slow_input, output, ranks, reference):
+    code, text = Program(slow_input, output, ranks, checkpoint=1e9).wait()
+    assert code == 0, text
+    assert "continuing from checkpoint" in text
+    same(output, reference(ranks))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+def test_signal_to_a_single_process(number, reference, slow_input, tmp_path):
+    program = Program(slow_input, tmp_path / "run", 1, checkpoint=1e9)
+    wait_for(tmp_path / "run" / "resolved.toml", program)
+    time.sleep(0.4)
+    os.kill(program.process.pid, number)
+    code, text = program.wait()
+    assert code == 75, text
+    assert f"by {number.name}" in text and "run the same command again" in text
+    assert not (tmp_path / "run" / ".lock").exists()
+    resume(slow_input, tmp_path / "run", 1, reference)
+
+
+def test_signal_to_all_ranks(reference, slow_input, tmp_path):
+    program = Program(slow_input, tmp_path / "run", 2, checkpoint=1e9)
+    wait_for(tmp_path / "run" / "resolved.toml", program)
+    time.sleep(0.6)
+    os.kill(program.process.pid, signal.SIGUSR1)      # the launcher passes it on to the ranks
+    code, text = program.wait()
+    assert code == 75, text
+    resume(slow_input, tmp_path / "run", 2, reference)
+
+
+def test_signal_to_one_rank_stops_all_at_the_same_step(reference, slow_input, tmp_path):
+    code, text = Program(slow_input, tmp_path / "run", 2, checkpoint=1e9, CHAOS="signal:1:11").wait()
+    assert code == 75 and "at step 11 of 40" in text, text
+    assert all_readable(tmp_path / "run")
+    resume(slow_input, tmp_path / "run", 2, reference)
+
+
+def test_end_of_the_job(reference, slow_input, tmp_path):
+    """SLURM says when the job ends; the run stops in time, without a signal."""
+    from hpcglass.context import RESERVE_SECONDS
+
+    end = str(int(time.time() + RESERVE_SECONDS + 3))
+    code, text = Program(slow_input, tmp_path / "run", 1, checkpoint=1e9, SLURM_JOB_END_TIME=end).wait()
+    assert code == 75 and "SLURM_JOB_END_TIME" in text, text
+    assert time.time() < int(end)
+    code, text = Program(slow_input, tmp_path / "run", 1).wait()
+    assert code == 0, text
+    same(tmp_path / "run", reference(1))
+
+
+def test_the_same_command_ten_times(reference, slow_input, tmp_path):
+    """Stopped again and again it finishes once, and then does nothing."""
+    starts = 0
+    code = 75
+    while code == 75 and starts < 10:
+        starts += 1
+        program = Program(slow_input, tmp_path / "run", 1, checkpoint=1e9, CHAOS=f"signal:0:{[12, 25, 39, 40][(starts - 1) % 4]}")
+        code, text = program.wait()
+    assert code == 0 and starts > 3, text
+    same(tmp_path / "run", reference(1))
+    before = sorted((path.name, path.stat().st_mtime_ns) for path in (tmp_path / "run").iterdir())
+    code, text = Program(slow_input, tmp_path / "run", 1).wait()
+    assert code == 0 and "finished" in text
+    assert before == sorted((path.name, path.stat().st_mtime_ns) for path in (tmp_path / "run").iterdir())
