@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mpi4py import MPI
 
 PATIENCE = 3.0      # seconds that a failed rank waits for the others to fail as well
-STAGGER = 0.25      # seconds per rank between messages, so that the first one to speak ends the job
+STAGGER = 0.25      # seconds per rank between their messages
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -100,14 +100,17 @@ def guarded(comm: MPI.Comm, work: Callable[[], int]) -> int:
 def _failed(farewell: MPI.Comm, error: BaseException) -> int:
     expected = isinstance(error, HpcglassError)
     code = error.exit_code if isinstance(error, HpcglassError) else 1
+    rank = farewell.rank
     together = _everybody_failed(farewell)
-    if not together:
-        time.sleep(min(STAGGER * farewell.rank, PATIENCE))
-    if farewell.rank == 0 or not together:
-        message = f"hpcglass: {error}" if expected else _report(error, farewell.rank)
-        alone = "" if together else f" (rank {farewell.rank} of {farewell.size})"
-        print(message + (alone if expected else ""), file=sys.stderr, flush=True)
-    if not together or (not expected and farewell.size > 1):
+    if expected and together:
+        if rank == 0:
+            print(f"hpcglass: {error}", file=sys.stderr, flush=True)
+        return code
+    # whoever speaks first ends the job: rank 0 if it can, else the lowest rank that failed
+    time.sleep(PATIENCE if together and rank else min(STAGGER * rank, PATIENCE))
+    message = f"hpcglass: {error} (rank {rank} of {farewell.size})" if expected else _report(error, rank)
+    print(message, file=sys.stderr, flush=True)
+    if farewell.size > 1:
         farewell.Abort(code)
     return code
 
@@ -124,10 +127,12 @@ def _everybody_failed(farewell: MPI.Comm) -> bool:
 
 def _report(error: BaseException, rank: int) -> str:
     """Rank, phase and message of an exception that nobody expected, and where it came from."""
-    frames = traceback.extract_tb(error.__traceback__)
-    package = str(Path(__file__).parent)
-    ours = [frame for frame in frames if frame.filename.startswith(package)]
-    phase = f"{Path(ours[-1].filename).stem}.{ours[-1].name}, line {ours[-1].lineno}" if ours else "start-up"
+    package = Path(__file__).parent
+    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(package)]
+    phase = "start-up"
+    if ours:
+        module = ".".join(Path(ours[-1].filename).relative_to(package).with_suffix("").parts)
+        phase = f"{module}.{ours[-1].name}, line {ours[-1].lineno}"
     trace = "".join(traceback.format_exception(error))
     return f"hpcglass: rank {rank} failed in {phase}: {type(error).__name__}: {error}\n\n{trace}"
 

@@ -121,7 +121,7 @@ class StageContext:
         if request or due:
             self._save(snapshot())
         if request:
-            self.interrupt(request, f"at step {step} of {total} of {self.stem}")
+            self.interrupt(request, f"at step {step}{f' of {total}' if total else ''} of {self.stem}")
 
     # ------------------------------------------------------------------ what the run loop calls
 

@@ -169,12 +169,14 @@ class Sample:
     def _start(self, index: int) -> System:
         """The system from the file of the stage before, from the user's file, or new."""
         from hpcglass.core.system import System
-        from hpcglass.moves.start import build
+        from hpcglass.start import start
 
         if index:
             with Reader(self.comm, self._path(index - 1)) as file:
                 return System(self.comm, self.model, *configuration.read(file))
-        return build(self.comm, self.config.system, self.model, derive(self.config.seed, self.number, "system"))
+        system, self.origin.parents = start(self.comm, self.config.system, self.model,
+                                            derive(self.config.seed, self.number, "system"))
+        return system
 
     def _after(self, context: StageContext, path: Path) -> None:
         """References and figures; a figure that fails is a warning."""

@@ -76,7 +76,8 @@ def _discs(axes: Axes, position: Floats, diameter: Floats, values: Floats, norm:
 
     shown = np.where(values > 0, values, norm.vmin)
     if len(position) > DISCS:
-        return axes.scatter(position[:, 0], position[:, 1], c=shown, norm=norm, cmap="inferno", s=4e4 / len(position), linewidths=0, rasterized=True)
+        return axes.scatter(position[:, 0], position[:, 1], c=shown, norm=norm, cmap="inferno",
+                            s=4e4 / len(position), linewidths=0)
     discs = EllipseCollection(diameter, diameter, np.zeros(len(diameter)), units="xy", offsets=position,
                               offset_transform=axes.transData, array=shown, norm=norm, cmap="inferno", linewidths=0)
     axes.add_collection(discs)

@@ -96,7 +96,7 @@ def _petsc() -> dict[str, Any]:
 
     number = ".".join(map(str, PETSc.Sys.getVersion()))
     scalar = "complex" if issubclass(PETSc.ScalarType, complex) else "real"
-    facts = {"PETSc": number, "PETSc scalar": f"{scalar} {PETSc.ScalarType().itemsize * 8} bit",
+    facts: dict[str, Any] = {"PETSc": number, "PETSc scalar": f"{scalar} {PETSc.ScalarType().itemsize * 8} bit",
              "PETSc index": f"{PETSc.IntType().itemsize * 8} bit"}
     if hasattr(PETSc.Sys, "hasExternalPackage"):
         facts["PETSc packages"] = [name for name in SOLVERS if PETSc.Sys.hasExternalPackage(name)]

@@ -70,6 +70,7 @@ class MixingParams(Table):
     """lambda_ij and eps_ij: from the diameters, or a matrix over species."""
 
     nonadditivity: float = Field(0.0, ge=0, description="n_a in lambda_ij = (D_i + D_j)/2 (1 - n_a |D_i - D_j|)")
+    energy_power: int = Field(0, ge=0, le=12, description="power of lambda_ij that multiplies phi (2 for springs of given k)")
     length: tuple[Row, ...] | None = Field(None, description="lambda_ab of species a and b [length]")
     energy: tuple[Row, ...] | None = Field(None, description="eps_ab of species a and b [energy]; default: 1")
 
@@ -159,7 +160,8 @@ class ModelParams(Table):
             potential = PairPotential(tuple(Segment(s.upto, s.powers, s.coefficients) for s in self.segment))
         return Model(
             name=self.name, summary=self.summary, potential=potential,
-            mixing=Mixing(self.mixing.nonadditivity, self.mixing.length, self._energy()),
+            mixing=Mixing(nonadditivity=self.mixing.nonadditivity, energy_power=self.mixing.energy_power,
+                          length=self.mixing.length, energy=self._energy()),
             sizes=self._sizes(), density={2: self.density, 3: self.density} if self.density else {},
             repulsive=is_repulsive(potential))
 

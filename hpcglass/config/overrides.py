@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from hpcglass.config.problems import Problems, dotted
 from hpcglass.config.suggest import did_you_mean, suggest
 from hpcglass.config.toml import Path
 from hpcglass.errors import InputError
-
-REFERENCE = re.compile(r"\$\s*([^\s]*)\s*")
 
 
 def apply(data: dict[str, Any], overrides: Sequence[str], tables: Sequence[str]) -> dict[Path, str]:
@@ -99,20 +97,21 @@ def _place(data: dict[str, Any], path: Path, value: Any, argument: str) -> None:
     table[str(path[-1])] = value
 
 
-def substitute(data: dict[str, Any], problems: Problems) -> dict[Path, str]:
+def references(data: dict[str, Any]) -> dict[Path, str]:
+    """Which parameter's name stands where, as `"$name"`."""
+    return {path: value[1:].strip() for path, value in _leaves(data)
+            if path[0] not in ("parameters", "sweep", "title") and isinstance(value, str) and value.startswith("$")}
+
+
+def substitute(data: dict[str, Any], problems: Problems, in_file: Collection[str]) -> dict[Path, str]:
     """Put the value of each parameter where `"$name"` stands; return which name stood where.
 
-    Values under [parameters] that are not numbers, unknown names and parameters that nothing
-    uses are noted as problems.
+    Values under [parameters] that are not numbers, unknown names and parameters that nothing in the file
+    uses are noted as problems. A parameter whose places were all overridden goes quietly.
     """
     parameters = _numbers(data.get("parameters", {}), problems)
-    references: dict[Path, str] = {}
-    for path, value in list(_leaves(data)):
-        if path[0] in ("parameters", "sweep", "title") or not isinstance(value, str) or not value.startswith("$"):
-            continue
-        match = REFERENCE.fullmatch(value)
-        name = match[1] if match else value[1:]
-        references[path] = name
+    found = references(data)
+    for path, name in found.items():
         if name in parameters:
             _replace(data, path, parameters[name])
         elif problems.under(("parameters", name)):
@@ -120,12 +119,14 @@ def substitute(data: dict[str, Any], problems: Problems) -> dict[Path, str]:
         else:
             hint = did_you_mean(name, parameters) or (
                 f" (known: {', '.join(parameters)})" if parameters else " (there is no [parameters])")
-            problems.add(path, f"unknown parameter '{name}'{hint}", value)
-    meant = {suggest(name, parameters) for name in references.values() if name not in parameters}
-    for name in parameters:
-        if name not in references.values() and name not in meant:
+            problems.add(path, f"unknown parameter '{name}'{hint}", f"${name}")
+    meant = {suggest(name, parameters) for name in found.values() if name not in parameters}
+    for name in parameters.keys() - found.values() - meant:
+        if name in in_file:
+            del data["parameters"][name]
+        else:
             problems.add(("parameters", name), f"no value of the input is \"${name}\": use it or remove it")
-    return references
+    return found
 
 
 def _numbers(table: Any, problems: Problems) -> dict[str, int | float]:

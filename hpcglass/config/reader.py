@@ -24,10 +24,11 @@ class Reader:
         self.path = path
         self.known = known
         self.data, lines = toml.parse(text, str(path))
+        in_file = overrides.references(self.data).values()
         placed = overrides.apply(self.data, arguments, known)
         self.problems = Problems(str(path), lines, placed)
         overrides.normalise(self.data, self.problems)
-        self.references = overrides.substitute(self.data, self.problems)
+        self.references = overrides.substitute(self.data, self.problems, in_file)
 
     def fields(self) -> dict[str, Any]:
         """Validated values of the top level's fields.

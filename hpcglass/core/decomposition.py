@@ -22,7 +22,11 @@ def best_grid(box: Floats, ranks: int) -> tuple[int, ...]:
     """Rank grid with the least cut area for this cell's shape."""
     height = heights(box)
     grids = [grid for grid in product(*[_divisors(ranks)] * len(box)) if np.prod(grid) == ranks]
-    return min(grids, key=lambda grid: (round(sum(g / h for g, h in zip(grid, height, strict=True) if g > 1), 9), grid))
+
+    def cost(grid: tuple[int, ...]) -> tuple[float, int, tuple[int, ...]]:
+        return round(sum(g / h for g, h in zip(grid, height, strict=True) if g > 1), 9), max(grid), grid     # compact if equal
+
+    return min(grids, key=cost)
 
 
 def _divisors(n: int) -> list[int]:

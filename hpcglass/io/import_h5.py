@@ -59,5 +59,6 @@ def diameters(configuration: Configuration, model: Model, source: Path) -> np.nd
     low, high = configuration.diameter.min(), configuration.diameter.max()
     smallest, largest = model.sizes.bounds
     if low < smallest * (1 - 1e-6) or high > largest * (1 + 1e-6):
-        raise InputError(f"{source}: has diameters from {low:.6g} to {high:.6g}, {model.name} from {smallest:.6g} to {largest:.6g}")
+        raise InputError(f"{source}: has diameters from {low:.6g} to {high:.6g}, "
+                         f"{model.name} from {smallest:.6g} to {largest:.6g}")
     return configuration.diameter

@@ -10,7 +10,8 @@ from hpcglass.io.log import Log, duration
 
 STEP = 0.05          # of the stage between two lines, but never
 SHORTEST = 1.0       # less than so many seconds between them, nor
-LONGEST = 600.0      # more
+LONGEST = 600.0      # more;
+MINUTE = 60.0        # the most where nobody knows how long the stage is (total = 0)
 
 
 class Progress:
@@ -25,7 +26,7 @@ class Progress:
         self._first: tuple[int, float] | None = None
         self._line = (0.0, time.monotonic())
         self._bar: Any = None
-        if bar and log.terminal and sys.stdout.isatty():
+        if bar and log.terminal and sys.stdout.isatty() and sys.stderr.isatty():      # mpirun makes one of them a terminal
             self._bar = _make_bar()
             self._task = self._bar.add_task(name, total=None, note="")
             self._bar.start()
@@ -37,16 +38,16 @@ class Progress:
         now = time.monotonic()
         if self._first is None:
             self._first = (step, now)
-            self._line = (step / max(total, 1), self._line[1])
+            self._line = (step / total if total else 0.0, self._line[1])
         if self._bar is not None:
-            self._bar.update(self._task, completed=step, total=total, note=note)
+            self._bar.update(self._task, completed=step, total=total or None, note=note)
             return
-        done = step / max(total, 1)
+        done = step / max(total, 1) if total else 0.0
         waited = now - self._line[1]
-        if waited >= LONGEST or (waited >= SHORTEST and done - self._line[0] >= STEP):
+        if waited >= (LONGEST if total else MINUTE) or (waited >= SHORTEST and done - self._line[0] >= STEP):
             self._line = (done, now)
-            left = self._left(step, total, now)
-            self._log.line(f"{self._name}: {step} of {total} ({100 * done:.0f} %){left}{', ' + note if note else ''}")
+            where = f"{step} of {total} ({100 * done:.0f} %){self._left(step, total, now)}" if total else f"{step}"
+            self._log.line(f"{self._name}: {where}{', ' + note if note else ''}")
 
     def _left(self, step: int, total: int, now: float) -> str:
         assert self._first is not None

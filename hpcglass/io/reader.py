@@ -144,6 +144,15 @@ class Reader:
         return result
 
 
+def is_ours(path: Path) -> bool:
+    """Whether a file looks like one of ours (one process). A damaged one may not."""
+    try:
+        with h5py.File(path, "r") as file:
+            return "seal" in file.attrs
+    except OSError:
+        return False
+
+
 def _slab(item: Any, frame: int | None, first: int, last: int) -> Array:
     if item.ndim == 0:
         return np.atleast_1d(item[()])

@@ -97,6 +97,15 @@ _BIBTEX = r"""
     doi = {10.1016/j.commatsci.2020.109584}
 }
 
+@article{polak1969,
+    author = {Polak, E. and Ribi{\`e}re, G.},
+    title = {{Note sur la convergence de m{\'e}thodes de directions conjugu{\'e}es}},
+    journal = {Rev. Fr. Inform. Rech. Op{\'e}r.},
+    volume = {3},
+    pages = {35},
+    year = {1969}
+}
+
 @article{hager2006,
     author = {Hager, William W. and Zhang, Hongchao},
     title = {{A survey of nonlinear conjugate gradient methods}},

@@ -316,10 +316,10 @@ class SwapMonteCarlo:
         while first < last:
             lists = (np.empty((len(local), 4)), np.empty((n, self.rows[0]), np.uint32), np.empty(n, np.uint32),
                      np.empty((n, self.rows[1]), np.uint32), np.empty(n, np.uint32))
-            _, first, needed = kernels.visit(local, n, lists, self.potential, cell, edge[0], edge[1], grid, self.cut, self.skin,
+            first, wide, tight = kernels.visit(local, n, lists, self.potential, cell, edge[0], edge[1], grid, self.cut, self.skin,
                                              self.two_rows, moves, first, last, tally, gain)
             if first < last:
-                self.rows = (needed + 8, needed + 8)
+                self.rows = (max(self.rows[0], wide + 8), max(self.rows[1], tight + 8))
         return last
 
 

@@ -25,7 +25,7 @@ from hpcglass.core.random import fill_draws
 FAST = {"reassoc", "contract", "arcp", "nsz"}     # NaN is kept
 inner = njit(forceinline=True, fastmath=FAST)     # helpers, compiled into the cached kernels
 BATCH = 256                                       # attempts whose random words are drawn together
-DONE, EXPIRED, NARROW = 0, 1, 2                   # attempts made; the list must be rebuilt; a row is full
+DONE, EXPIRED = 0, 1                              # attempts made; the lists must be rebuilt
 WORD = 2.0**-32
 MOVED, MOVES, SWAPPED, SWAPS, LEFT, BUILDS = range(6)     # places in a tally: accepted and attempted, zone rejections
 
@@ -85,18 +85,17 @@ def pair_strength(a, b, lam, energy, power):
 
 
 @inner
-def separation(record, j, x, y, z, cell):
-    """Minimum image of x_j - (x, y, z), last axis first; exact for lengths below half the diagonal of h."""
+def separation(dx, dy, dz, cell):
+    """Minimum image of a separation, last axis first; exact for lengths below half the diagonal of h."""
     half = cell.half
     h00, h01, h11, h02, h12, h22 = cell.h
-    dx, dy = record[j, 0] - x, record[j, 1] - y
-    dz = 0.0
     if len(cell.axes) == 3:
-        dz = record[j, 2] - z
         n = 1.0 if dz > half[2] else (-1.0 if dz < -half[2] else 0.0)
         dx -= n * h02
         dy -= n * h12
         dz -= n * h22
+    else:
+        dz = 0.0
     n = 1.0 if dy > half[1] else (-1.0 if dy < -half[1] else 0.0)
     dx -= n * h01
     dy -= n * h11
@@ -138,7 +137,7 @@ def displacement_change(record, row, count, i, ux, uy, uz, pot, cell, kept):
     hits = np.uint32(0)
     for c in range(count):
         j = row[c]
-        dx, dy, dz = separation(record, j, x, y, z, cell)
+        dx, dy, dz = separation(record[j, 0] - x, record[j, 1] - y, record[j, 2] - z, cell)
         other = record[j, 3]
         lam = pair_length(size, other, pot.nonadditivity, pot.length)
         ex, ey = dx - ux, dy - uy
@@ -171,7 +170,7 @@ def resize_change(record, row, count, i, partner, before, after, pot, cell, kept
     hits = np.uint32(0)
     for c in range(count):
         j = row[c]
-        dx, dy, dz = separation(record, j, x, y, z, cell)
+        dx, dy, dz = separation(record[j, 0] - x, record[j, 1] - y, record[j, 2] - z, cell)
         other = record[j, 3]
         old = pair_length(before, other, pot.nonadditivity, pot.length)
         new = pair_length(after, other, pot.nonadditivity, pot.length)
@@ -261,42 +260,83 @@ def near(record, order, start, i, cell, low, bins, width, reach2, found):
                 bin_ = (bx * bins[1] + by) * bins[2] + (za + r) % bins[2]
                 for c in range(start[bin_], start[bin_ + 1]):
                     j = order[c]
-                    dx, dy, dz = separation(record, j, x, y, z, cell)
+                    dx, dy, dz = separation(record[j, 0] - x, record[j, 1] - y, record[j, 2] - z, cell)
                     found[count] = j
                     count += np.uint32((dx * dx + dy * dy + dz * dz < reach2) & (j != i))
     return count
 
 
+@inner
+def candidates(record, order, start, b, cell, bins, around, index):
+    """Copy the particles of bin b and of the bins around it to around (4, m), index (m,); returns their number."""
+    bz, by, bx = b % bins[2], b // bins[2] % bins[1], b // (bins[2] * bins[1])
+    half = cell.half
+    xa, xn = neighbour_bins(bx, bins[0], half[0] < np.inf)
+    ya, yn = neighbour_bins(by, bins[1], half[1] < np.inf)
+    za, zn = 0, 1
+    if len(cell.axes) == 3:
+        za, zn = neighbour_bins(bz, bins[2], half[2] < np.inf)
+    count = 0
+    for p in range(xn):
+        for q in range(yn):
+            for r in range(zn):
+                other = (((xa + p) % bins[0]) * bins[1] + (ya + q) % bins[1]) * bins[2] + (za + r) % bins[2]
+                for c in range(start[other], start[other + 1]):
+                    j = order[c]
+                    around[0, count], around[1, count] = record[j, 0], record[j, 1]
+                    around[2, count], around[3, count] = record[j, 2], record[j, 3]
+                    index[count] = j
+                    count += 1
+    return count
+
+
 @njit(cache=True, fastmath=FAST)
 def build_lists(record, n_active, lists, pot, cell, grid, cut, skin, two_rows):
-    """Fill wide and tight rows and the reference positions. Returns the width the rows need (> present: they are incomplete)."""
+    """Fill wide and tight rows and the reference positions. Returns the widths they need (> present: incomplete)."""
     reference, wide, n_wide, tight, n_tight = lists
     low, bins, width = grid
     start, order = bin_particles(record, len(record), cell, low, bins, width)
+    index = np.empty(len(record), dtype=np.uint32)
     found = np.empty(len(record) + 1, dtype=np.uint32)
+    around = np.empty((4, len(record)))
+    distance2 = np.empty(len(record))
     reach2 = (cut + skin) ** 2
-    needed = 0
     x_c = np.sqrt(pot.cut2)
+    most_wide, most_tight = 0, 0
     reference[:] = record
-    for i in range(n_active):
-        count = near(record, order, start, i, cell, low, bins, width, reach2, found)
-        needed = max(needed, count)
-        if count > wide.shape[1]:
-            continue
-        size = record[i, 3]
-        x, y, z = record[i, 0], record[i, 1], record[i, 2]
-        kept = np.uint32(0)
-        for c in range(count):
-            j = found[c]
-            wide[i, c] = j
-            if two_rows:
-                dx, dy, dz = separation(record, j, x, y, z, cell)
-                tight[i, kept] = j
-                reach = x_c * pair_length(size, record[j, 3], pot.nonadditivity, pot.length) + skin
-                kept += np.uint32(dx * dx + dy * dy + dz * dz < reach * reach)
-        n_wide[i] = count
-        n_tight[i] = kept
-    return needed
+    for b in range(len(start) - 1):
+        m = -1
+        for k in range(start[b], start[b + 1]):
+            i = order[k]
+            if i >= n_active:
+                continue
+            if m < 0:
+                m = candidates(record, order, start, b, cell, bins, around, index)
+            x, y, z, size = record[i, 0], record[i, 1], record[i, 2], record[i, 3]
+            for c in range(m):
+                dx, dy, dz = separation(around[0, c] - x, around[1, c] - y, around[2, c] - z, cell)
+                distance2[c] = dx * dx + dy * dy + dz * dz
+            count = np.uint32(0)
+            for c in range(m):
+                found[count] = c
+                count += np.uint32((distance2[c] < reach2) & (index[c] != i))
+            n_wide[i] = count
+            most_wide = max(most_wide, int(count))
+            if count > wide.shape[1]:
+                continue
+            kept = np.uint32(0)
+            for n in range(count):
+                c = found[n]
+                wide[i, n] = index[c]
+                if two_rows:
+                    found[kept] = index[c]
+                    reach = x_c * pair_length(size, around[3, c], pot.nonadditivity, pot.length) + skin
+                    kept += np.uint32(distance2[c] < reach * reach)
+            n_tight[i] = kept
+            most_tight = max(most_tight, int(kept))
+            if kept <= tight.shape[1]:
+                tight[i, :kept] = found[:kept]
+    return most_wide, most_tight
 
 
 @inner
@@ -307,7 +347,7 @@ def tighten(i, n_active, record, lists, pot, cell, skin):
     x_c = np.sqrt(pot.cut2)
     for c in range(n_wide[i]):
         j = wide[i, c]
-        dx, dy, dz = separation(reference, j, x, y, z, cell)
+        dx, dy, dz = separation(reference[j, 0] - x, reference[j, 1] - y, reference[j, 2] - z, cell)
         reach = x_c * pair_length(record[i, 3], record[j, 3], pot.nonadditivity, pot.length) + skin
         if dx * dx + dy * dy + dz * dz < reach * reach:
             present = False
@@ -415,13 +455,12 @@ def attempt(record, n_active, lists, pot, cell, low, high, skin, two_rows, moves
 def visit(record, n_active, lists, pot, cell, low, high, grid, cut, skin, two_rows, moves, first, last, tally, gain):
     """All attempts first..last-1 on one region, with lists rebuilt as needed.
 
-    Returns (code, next attempt, width): NARROW asks for rows of at least that width and another call.
+    Returns (next attempt, widths that wide and tight rows need): an attempt before `last` asks for wider rows and another call.
     """
-    capacity = min(lists[1].shape[1], lists[3].shape[1] if two_rows else lists[1].shape[1])
     while first < last:
-        needed = build_lists(record, n_active, lists, pot, cell, grid, cut, skin, two_rows)
+        most_wide, most_tight = build_lists(record, n_active, lists, pot, cell, grid, cut, skin, two_rows)
         tally[BUILDS] += 1
-        if needed > capacity:
-            return NARROW, first, needed
+        if most_wide > lists[1].shape[1] or most_tight > lists[3].shape[1]:
+            return first, most_wide, most_tight
         _, first = attempt(record, n_active, lists, pot, cell, low, high, skin, two_rows, moves, first, last, tally, gain)
-    return DONE, last, 0
+    return last, 0, 0

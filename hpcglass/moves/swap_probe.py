@@ -48,7 +48,7 @@ def thermometer(record, n_owned, pot, table, cell, grid, cut, sums):
         x, y, z, size = record[i, 0], record[i, 1], record[i, 2], record[i, 3]
         for k in range(count):
             j = found[k]
-            rx[k], ry[k], rz[k] = separation(record, j, x, y, z, cell)
+            rx[k], ry[k], rz[k] = separation(record[j, 0] - x, record[j, 1] - y, record[j, 2] - z, cell)
             lam = pair_length(size, record[j, 3], pot.nonadditivity, pot.length)
             scale[k] = 1.0 / (lam * lam)
             strength[k] = pair_strength(size, record[j, 3], lam, pot.energy, pot.power)

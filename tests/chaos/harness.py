@@ -56,7 +56,8 @@ frames_every = 5
 class Program:
     """One start of the program."""
 
-    def __init__(self, input_file: Path, output: Path, ranks: int, *options: str, checkpoint: float = 0.1, **environment: str) -> None:
+    def __init__(self, input_file: Path, output: Path, ranks: int, *options: str, checkpoint: float = 0.1,
+                 **environment: str) -> None:
         command = [sys.executable, str(PROGRAM), "run", str(input_file), "--output", str(output), "--no-plots", *options]
         if ranks > 1:
             command = [*launcher(), "-n", str(ranks), *command]

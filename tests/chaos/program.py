@@ -9,18 +9,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from hpcglass import registry  # noqa: E402
+from hpcglass import registry
 
 registry.STAGES["toy"] = "toy:Toy"
-import hpcglass.core.system as S  # TEMPORARY
-if not hasattr(S, "build"):  # TEMPORARY
-    def build(comm, p, model, seed):  # TEMPORARY
-        import numpy as np  # TEMPORARY
-        n, d = p.particles, p.dimension  # TEMPORARY
-        r = np.random.default_rng(seed); box = np.array(p.box()); x = r.random((n, d)) @ box.T; dia = r.uniform(0.8, 1.2, n)  # TEMPORARY
-        own = np.arange(comm.rank, n, comm.size)  # TEMPORARY
-        return S.System(comm, model, box, {"id": own, "position": x[own], "diameter": dia[own], "species": np.zeros(len(own), dtype=np.int32)})  # TEMPORARY
-    S.build = build  # TEMPORARY
 
 
 def fail_to_write(count: int, rank: int) -> None:

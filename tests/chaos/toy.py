@@ -55,7 +55,7 @@ class Toy(Stage):
                 state.fields["square"][:1] = np.nan
             return state
 
-        for step in range(first + 1, self.params.steps + 1):  # noqa: B007
+        for step in range(first + 1, self.params.steps + 1):
             with context.timer("move"):
                 random = np.random.Generator(np.random.Philox(key=[context.seed, step]))
                 kick = 0.05 * random.normal(size=(system.n_total, system.dimension))[system.id[: system.n_owned]]
