@@ -15,7 +15,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcglass.core.pairs import KEEP_NAN, PairTable, pair_energies, pair_lengths
+from hpcglass.core.pairs import KEEP_NAN, PairTable, pair_length
 from hpcglass.geometries.periodic import heights
 
 BLOCK = 256     # candidates tested together
@@ -115,14 +115,14 @@ def _fill(table, axes, diameter, species, n_owned, owned_bins, owned_start, ghos
 
     axes : (d, n_all) positions; longest : upper bound of lambda_ij.
     """
-    distance2, length = np.empty(BLOCK), np.empty(BLOCK)
-    home_row = np.empty(BLOCK, np.uint32)
+    distance2 = np.empty(BLOCK)
+    by_species, lengths, nonadditivity = table.by_species, table.length, table.nonadditivity
+    all_alike = by_species and lengths.size == 1
     near2 = (cutoff * longest + skin) ** 2
     flat = axes.shape[0] == 2
     count = 0
     for i in range(n_owned):
         start[i] = count
-        home_row[:] = i
         home = owned_bins[i]
         c = home % shape[2]
         b = (home // shape[2]) % shape[1]
@@ -154,41 +154,31 @@ def _fill(table, axes, diameter, species, n_owned, owned_bins, owned_start, ghos
                             index[count] = first + k
                             count += distance2[k] < near2
                         first += n
-        if not (table.by_species and table.length.size == 1):
-            count = _keep_close(table, axes, diameter, species, i, home_row, cutoff, skin, begin, count, length, index)
+        if all_alike:
+            continue
+        end, count = count, begin
+        for p in range(begin, end):      # of these candidates keep what is within this pair's own reach
+            j = index[p]
+            dx, dy = axes[0, j] - x, axes[1, j] - y
+            dz = 0.0 if flat else axes[2, j] - z
+            far = cutoff * pair_length(by_species, lengths, nonadditivity, diameter, species, i, j) + skin
+            index[count] = j
+            count += dx * dx + dy * dy + dz * dz < far * far
     start[n_owned] = count
     return count
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN)
-def _keep_close(table, axes, diameter, species, i, home_row, cutoff, skin, begin, end, length, index):
-    """Of the candidates index[begin:end] of particle i keep those within x_c lambda_ij + skin; the new end."""
-    kept = begin
-    for first in range(begin, end, BLOCK):
-        n = min(BLOCK, end - first)
-        pair_lengths(table, diameter, species, home_row, index[first:first + n], n, length)
-        for k in range(n):
-            j = index[first + k]
-            distance2 = 0.0
-            for c in range(axes.shape[0]):
-                distance2 += (axes[c, j] - axes[c, i]) ** 2
-            far = cutoff * length[k] + skin
-            index[kept] = j
-            kept += distance2 < far * far
-    return kept
-
-
-@numba.njit(cache=True, fastmath=KEEP_NAN)
 def _mix(table, diameter, species, start, index, inverse_length2, energy):
     """1/lambda_ij^2 and eps_ij of every pair of the list."""
-    owner = np.empty(BLOCK, np.uint32)
+    by_species, lengths, nonadditivity, energies = table.by_species, table.length, table.nonadditivity, table.energy
     for i in range(start.size - 1):
-        owner[:] = i
-        for first in range(start[i], start[i + 1], BLOCK):
-            n = min(BLOCK, start[i + 1] - first)
-            length = inverse_length2[first:first + n]
-            pair_lengths(table, diameter, species, owner, index[first:first + n], n, length)
+        for p in range(start[i], start[i + 1]):
+            j = index[p]
+            length = pair_length(by_species, lengths, nonadditivity, diameter, species, i, j)
+            inverse_length2[p] = 1.0 / (length * length)
             if energy.size:
-                pair_energies(table, species, owner, index[first:first + n], n, length, energy[first:first + n])
-            for k in range(n):
-                length[k] = 1.0 / (length[k] * length[k])
+                scale = energies[species[i], species[j]] if by_species else 1.0
+                for _ in range(table.energy_power):
+                    scale *= length
+                energy[p] = scale

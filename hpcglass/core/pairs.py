@@ -88,33 +88,12 @@ def pair_table(model: Model) -> PairTable:
                      int(mixing.energy_power), length, energy)
 
 
-@numba.njit(cache=True, fastmath=KEEP_NAN)
-def pair_lengths(table, diameter, species, owner, partner, n, out):
-    """out[:n] = lambda_ij of the pairs (owner[k], partner[k])."""
-    if table.by_species:
-        length = table.length
-        for k in range(n):
-            out[k] = length[np.uint32(species[owner[k]]), np.uint32(species[partner[k]])]
-    else:
-        nonadditivity = table.nonadditivity
-        for k in range(n):
-            a, b = diameter[owner[k]], diameter[partner[k]]
-            out[k] = 0.5 * (a + b) * (1.0 - nonadditivity * abs(a - b))
-
-
-@numba.njit(cache=True, fastmath=KEEP_NAN)
-def pair_energies(table, species, owner, partner, n, length, out):
-    """out[:n] = eps_ij of the pairs (owner[k], partner[k]), whose lambda_ij are `length`."""
-    if table.by_species:
-        energy = table.energy
-        for k in range(n):
-            out[k] = energy[np.uint32(species[owner[k]]), np.uint32(species[partner[k]])]
-    else:
-        for k in range(n):
-            out[k] = 1.0
-    for _ in range(table.energy_power):
-        for k in range(n):
-            out[k] *= length[k]
+@numba.njit(cache=True, inline="always")
+def pair_length(by_species, length, nonadditivity, diameter, species, i, j):
+    """lambda_ij. Arguments are the table's entries: taking arrays out of a tuple in an inner loop costs more than the rest."""
+    if by_species:
+        return length[np.uint32(species[i]), np.uint32(species[j])]
+    return 0.5 * (diameter[i] + diameter[j]) * (1.0 - nonadditivity * abs(diameter[i] - diameter[j]))
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN)

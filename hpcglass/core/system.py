@@ -183,7 +183,7 @@ class System:
         bins = Bins.covering(self.box, low, high, self.range + self.skin, max(self.n_owned, 1))
         fraction = self._fraction(self.reference, inverse)
         owned_bins = bins.index(fraction)
-        order = np.lexsort((self.id, owned_bins))
+        order = np.argsort(owned_bins * self.n_total + self.id, kind="stable")
         self._apply_order(order)
         self.halo = Halo(self.comm, self.bricks, fraction[order], width)
         self._append_ghosts(bins, inverse)

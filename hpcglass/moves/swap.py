@@ -1,12 +1,13 @@
 """Swap Monte Carlo on any number of ranks.
 
-Time is cut into sub-sweeps of about 20 sweeps. Each begins with a random origin, common to all ranks; particles migrate to the
-bricks, ghosts of half the largest cut-off are fetched, and every rank then works alone, region by region, on the particles
-in its active zone (`swap_zones`): as many attempts as it has active particles, times the sweeps. Zones of two ranks never interact, so
-the changes of energy add up, and nobody waits but at the next origin.
+Time is cut into sub-sweeps of about 20 sweeps. Each begins with a random origin, common to all ranks; particles migrate to
+the bricks, ghosts of half the largest cut-off are fetched, and every rank then works alone, region by region, on the particles
+in its active zone (`swap_zones`): as many attempts as it has active particles, times the sweeps. Zones of two ranks never
+interact, so the changes of energy add up, and nobody waits but at the next origin.
 
-All random numbers are functions of (seed, sub-sweep, rank, attempt); particles are sorted by position and id at each sub-sweep. The
-run after a sub-sweep is therefore a function of the particles alone, and goes on to the bit after a restart on as many ranks.
+All random numbers are functions of (seed, sub-sweep, rank, attempt); particles are sorted by position and id at each
+sub-sweep. What follows a sub-sweep is therefore a function of the particles alone, and goes on to the bit after a restart on as
+many ranks.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from hpcglass.core.system import System
 from hpcglass.errors import InputError
 from hpcglass.geometries.periodic import heights
 from hpcglass.moves import swap_kernels as kernels
+from hpcglass.moves import swap_lists as lists
 from hpcglass.moves import swap_probe as probe
 from hpcglass.moves.swap_potential import can_bound, kernel_potential
 from hpcglass.moves.swap_zones import Zone, active_fraction, choose_grid, upper_triangular
@@ -94,25 +96,42 @@ class SwapMonteCarlo:
         self.two_rows = can_bound(system.model, biggest)
         self.grid = np.array(choose_grid(self.h, self.comm.size, self.cut), dtype=np.int64)
         self.active_fraction = active_fraction(self.h, tuple(self.grid), self.cut)
-        self.skin = self._choose_skin()
-        self.limit = 0.49 * self.skin / np.sqrt(self.dimension)
         self.bricks = Bricks(tuple(int(g) for g in self.grid), self.comm.rank)
-        self.zone = Zone.of(self.h, self.grid, self.bricks.coordinate, self.cut, system.n_total / self.comm.size,
-                            self.cut + self.skin)
+        self.room = self._room()
+        self.set_skin(max(SKIN[self.dimension] * self._spacing, 2.05 * np.sqrt(self.dimension) * step))
         self.origin = np.zeros(self.dimension)
         self.rows = (48, 48) if self.dimension == 2 else (128, 64)
         self.load()
 
-    def _choose_skin(self) -> float:
-        spacing = (self.system.volume / self.system.n_total) ** (1.0 / self.dimension)
-        needed = 2.05 * np.sqrt(self.dimension) * self.step
+    @property
+    def _spacing(self) -> float:
+        return float((self.system.volume / self.system.n_total) ** (1.0 / self.dimension))
+
+    def _room(self) -> float:
+        """Largest possible skin: lists reach as far as the minimum image is unique in dimensions of one rank."""
         whole = self.grid == 1
-        room = 0.5 * float(np.diag(self.h)[whole].min()) - self.cut if whole.any() else INFINITE
-        if room <= needed:
+        room = 0.499 * float(np.diag(self.h)[whole].min()) - self.cut if whole.any() else INFINITE
+        needed = 2.05 * np.sqrt(self.dimension) * self.step
+        if room < needed:
             raise InputError(f"swap Monte Carlo: the cell is too small. Half of its height must exceed the largest cut-off "
-                             f"{self.cut:.4g} and {needed:.3g} for the displacement {self.step:g}; it exceeds the cut-off by "
-                             f"{room:.3g}. Use more particles" + (" or a smaller `displacement`" if room > 0 else ""))
-        return float(min(max(SKIN[self.dimension] * spacing, needed), 0.999 * room))
+                             f"{self.cut:.4g} by {needed:.3g}, twice the longest step for a displacement of {self.step:g} along "
+                             f"each axis; it does by {room:.3g}. Use more particles, or a smaller `displacement`")
+        return room
+
+    def set_skin(self, skin: float) -> None:
+        """Choose how far lists reach beyond the cut-off; limits the displacement to `limit`."""
+        self.skin = float(min(skin, self.room))
+        self.limit = 0.49 * self.skin / np.sqrt(self.dimension)
+        self.zone = Zone.of(self.h, self.grid, self.bricks.coordinate, self.cut, self.system.n_total / self.comm.size,
+                            self.cut + self.skin)
+
+    def tune(self, tally: Tally, acceptance: float) -> None:
+        """Adapt displacement and skin after a short sub-sweep of the warm-up; never in production, where they stay."""
+        moved, moves = tally.counts[kernels.MOVED], tally.counts[kernels.MOVES]
+        if tally.counts[kernels.BUILDS] > 1.5 * self.zone.n_regions * self.comm.size:
+            self.set_skin(min(1.1 * self.skin, 2 * SKIN[self.dimension] * self._spacing))
+        if moves:
+            self.step = float(min(self.step * np.clip(moved / moves / acceptance, 0.7, 1.4), self.limit))
 
     # ------------------------------------------------------------------ the system's arrays
 
@@ -238,14 +257,14 @@ class SwapMonteCarlo:
 
     # ------------------------------------------------------------------ kernels' arguments
 
-    def _cell(self, periodic: NDArray[np.bool_]) -> kernels.Cell:
+    def _cell(self, periodic: NDArray[np.bool_]) -> lists.Cell:
         """The cell for kernels, periodic in the given dimensions."""
         h, inverse = np.eye(3), np.eye(3)
         h[: self.dimension, : self.dimension] = self.h
         inverse[: self.dimension, : self.dimension] = np.linalg.inv(self.h)
         half = [0.5 * h[k, k] if k < self.dimension and periodic[k] else INFINITE for k in range(3)]
         upper = ((0, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 2))
-        return kernels.Cell(tuple(range(self.dimension)), tuple(half), tuple(float(h[k]) for k in upper),
+        return lists.Cell(tuple(range(self.dimension)), tuple(half), tuple(float(h[k]) for k in upper),
                             tuple(float(inverse[k]) for k in upper))
 
     def _bins(self, low: Floats, high: Floats, reach: float, particles: int) -> tuple[Any, Any, Any]:
@@ -310,13 +329,13 @@ class SwapMonteCarlo:
             attempt = self._visit(local, n, cell, edge, grid, moves, attempt, attempt + n * sweeps, tally, gain)
             record[first[region]: first[region + 1]] = local[:n]
 
-    def _visit(self, local: Floats, n: int, cell: kernels.Cell, edge: list[Any], grid: Any, moves: kernels.Moves,
+    def _visit(self, local: Floats, n: int, cell: lists.Cell, edge: list[Any], grid: Any, moves: kernels.Moves,
                first: int, last: int, tally: Array, gain: Floats) -> int:
         """Attempts first..last-1 on one region, with wider rows when they are full."""
         while first < last:
-            lists = (np.empty((len(local), 4)), np.empty((n, self.rows[0]), np.uint32), np.empty(n, np.uint32),
+            work = (np.empty((len(local), 4)), np.empty((n, self.rows[0]), np.uint32), np.empty(n, np.uint32),
                      np.empty((n, self.rows[1]), np.uint32), np.empty(n, np.uint32))
-            first, wide, tight = kernels.visit(local, n, lists, self.potential, cell, edge[0], edge[1], grid, self.cut, self.skin,
+            first, wide, tight = kernels.visit(local, n, work, self.potential, cell, edge[0], edge[1], grid, self.cut, self.skin,
                                              self.two_rows, moves, first, last, tally, gain)
             if first < last:
                 self.rows = (max(self.rows[0], wide + 8), max(self.rows[1], tight + 8))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hpcglass.core.pairs import PairTable
-from hpcglass.moves.swap_kernels import Potential
+from hpcglass.moves.swap_lists import Potential
 from hpcglass.potentials.model import Model, Segment
 
 HUGE = 1e80     # phi of the closest overlap: sums of it, and differences, stay finite

@@ -10,19 +10,8 @@ from numba import njit
 
 from hpcglass.core.pairs import pair_scalar
 from hpcglass.core.random import fill_draws
-from hpcglass.moves.swap_kernels import (
-    BATCH,
-    FAST,
-    SWAPPED,
-    SWAPS,
-    WORD,
-    bin_particles,
-    near,
-    pair_length,
-    pair_strength,
-    resize_change,
-    separation,
-)
+from hpcglass.moves.swap_kernels import BATCH, SWAPPED, SWAPS, WORD, resize_change
+from hpcglass.moves.swap_lists import FAST, bin_particles, near, pair_length, pair_strength, separation
 
 
 @njit(cache=True, fastmath=FAST)

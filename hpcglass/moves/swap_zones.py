@@ -1,10 +1,10 @@
 """Who may move where: bricks of ranks, active zones inside them, regions inside a zone.
 
-All in fractional coordinates of the upper triangular cell h, relative to the present random origin. A zone is a brick without a
-margin of half the largest cut-off in the split dimensions, so that particles active on two ranks never interact. No move may leave
-a zone: the set of active particles is the same before and after, and so is the probability of every attempt back. A zone of many
-particles is cut further into regions of about a thousand, visited one after the other under the same rule: that keeps the working
-set in the cache, and detailed balance strict, which sorting particles into blocks by position would not.
+All in fractional coordinates of the upper triangular cell h, relative to the present random origin. A zone is a brick
+without a margin of half the largest cut-off in the split dimensions, so that particles active on two ranks never interact. No
+move may leave a zone: the set of active particles is the same before and after, and so is the probability of every attempt
+back. A zone of many particles is cut further into regions of about a thousand, visited one after the other under the same
+rule: that keeps the working set in the cache, and detailed balance strict, which sorting particles into blocks would not.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def choose_grid(h: Floats, ranks: int, cut: float) -> tuple[int, ...]:
     grid, fraction = _best(h, ranks, cut)
     if fraction < REFUSE:
         fewer = next(n for n in range(ranks, 0, -1) if _best(h, n, cut)[1] >= REFUSE)
-        raise InputError(f"swap Monte Carlo on {ranks} ranks: only {fraction:.0%} of the particles could move at a time, because a "
-                         f"margin of half the largest cut-off ({cut / 2:.3g}) stays frozen around every rank's part of the cell; "
+        raise InputError(f"swap Monte Carlo on {ranks} ranks: only {fraction:.0%} of the particles could move at a time, because "
+                         f"a margin of half the largest cut-off ({cut / 2:.3g}) stays frozen around every rank's part of the cell; "
                          f"use at most {fewer} ranks for this cell")
     return grid
 

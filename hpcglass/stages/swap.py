@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from hpcglass.stages.base import Context, Stage, StageParams
+from hpcglass.stages.base import Context, Snapshot, Stage, StageParams, Table
 
 if TYPE_CHECKING:
     from hpcglass.core.system import System
+    from hpcglass.moves.swap import Measurement, SwapMonteCarlo, Tally
+
+WARM_SWEEPS = 5             # length of a sub-sweep while the displacement is tuned
+ACCEPTANCE = 0.35           # what it is tuned to
+DRIFT = 1e-9                # of the running energy, relative
 
 
 class SwapParams(StageParams):
@@ -25,6 +32,21 @@ class SwapParams(StageParams):
     measure_every: int = Field(20, gt=0, description="sweeps between two measurements (a multiple of sub_sweeps is used)")
     frames: int = Field(0, ge=0, description="configurations to keep along the way, evenly spaced")
 
+    @property
+    def interval(self) -> int:
+        """Sweeps between two measurements: `measure_every` rounded up to whole sub-sweeps."""
+        return -(-self.measure_every // self.sub_sweeps) * self.sub_sweeps
+
+    def schedule(self) -> Iterator[tuple[int, int, int]]:
+        """(number, sweeps made before, length) of every sub-sweep; the last one only measures."""
+        number, done, end = 0, 0, self.warmup + self.sweeps
+        while done < end:
+            longest, stop = (WARM_SWEEPS, self.warmup) if done < self.warmup else (self.sub_sweeps, end)
+            length = min(longest, stop - done)
+            yield number, done, length
+            number, done = number + 1, done + length
+        yield number, done, 0
+
 
 class Swap(Stage):
     """Swap Monte Carlo."""
@@ -33,4 +55,148 @@ class Swap(Stage):
     Params = SwapParams
 
     def run(self, system: System, context: Context) -> None:
-        raise RuntimeError("not yet")
+        """Warm up, then produce; one row of the table per interval."""
+        from hpcglass.moves.swap import SwapMonteCarlo
+
+        params: SwapParams = self.params
+        context.cite("ninarello2017", "salmon2011", "butler1998")
+        chain = SwapMonteCarlo(system, params.temperature, params.swap_fraction, params.displacement, context.seed)
+        if chain.active_fraction < 0.7:
+            context.log(f"only {chain.active_fraction:.0%} of the particles can move at a time on {system.comm.size} ranks: "
+                        "fewer ranks, or more samples in [ensemble], make better use of them")
+        record = Recorder(chain, params, context)
+        begin = record.resume(context.restored) if context.restored else 0
+        frames, total = 0, params.warmup + params.sweeps
+        for number, done, length in params.schedule():
+            after = done + length - params.warmup
+            frames_now = max(after, 0) * params.frames // params.sweeps
+            if number >= begin:
+                due = done >= params.warmup and ((done - params.warmup) % params.interval == 0 or length == 0)
+                with context.timer("moves"):
+                    tally = chain.sub_sweep(number, length, due)
+                if due:
+                    record.measured(done - params.warmup, tally.measured)
+                record.moved(tally)
+                if done < params.warmup:
+                    chain.tune(tally, ACCEPTANCE)
+                    if done + length == params.warmup:
+                        context.log(f"displacement tuned to {chain.step:.4g}")
+                        chain.mark()
+                if frames_now > frames:
+                    chain.store()
+                    context.frame(after)
+                if length:
+                    context.safe_point(done + length, total, partial(record.snapshot, number + 1), record.note)
+            frames = frames_now
+        chain.store()
+        record.results()
+
+    def force_evaluations(self, particles: int) -> float:
+        return 2.5 * (self.params.warmup + self.params.sweeps)
+
+    def frames(self) -> int:
+        return int(self.params.frames)
+
+
+class Recorder:
+    """What a run keeps besides the particles: energy, acceptances, averages."""
+
+    def __init__(self, chain: SwapMonteCarlo, params: SwapParams, context: Context) -> None:
+        import numpy as np
+
+        from hpcglass.moves.swap_statistics import Averages
+
+        self.chain, self.params, self.context = chain, params, context
+        self.averages = Averages()
+        self.energy = float("nan")              # running, from the last measurement on
+        self.recent = np.zeros(6)               # counts since then
+        self.total = np.zeros(6)                # counts of the production
+        self.note = ""
+        self.table: Table = context.table(
+            "measurements", sweep=("", "production sweeps"), energy=("energy", "potential energy per particle"),
+            acceptance_displacement=("", "accepted share of displacements"),
+            acceptance_swap=("", "accepted share of exchanges of unlike particles"),
+            mean_square_displacement=("length^2", "mean-square displacement since the start of production"),
+            temperature_configurational=("energy", "sum |F|^2 / sum lap U"),
+            exchange_ratio=("", "sum of exp(-dE/T) over exchange proposals with dE > 0, divided by the number with dE < 0"))
+
+    def moved(self, tally: Tally) -> None:
+        """Count the moves of a sub-sweep."""
+        self.recent += tally.counts
+        self.energy += tally.change
+
+    def measured(self, sweep: int, now: Measurement | None) -> None:
+        """Compare with the running energy, write a row, add to the averages.
+
+        Raises
+        ------
+        PhysicsError
+            The running energy has drifted from the recomputed one.
+        """
+        from hpcglass.errors import PhysicsError
+
+        assert now is not None
+        n = self.chain.system.n_total
+        if sweep:
+            scale = max(abs(now.energy), abs(self.energy), n * self.params.temperature)
+            if not abs(now.energy - self.energy) <= DRIFT * scale:
+                raise PhysicsError(f"swap Monte Carlo, sweep {sweep}: the running energy {self.energy!r} has drifted from the "
+                                   f"recomputed one {now.energy!r}; the state is not to be trusted. Was the start free of "
+                                   "overlaps? If so, please report this as a bug")
+            self.total += self.recent
+            displaced, swapped = acceptances(self.recent)
+            self.table.append(sweep=sweep, energy=now.energy / n, acceptance_displacement=displaced, acceptance_swap=swapped,
+                              mean_square_displacement=self.chain.mean_square_displacement(),
+                              temperature_configurational=now.force2 / now.laplacian if now.laplacian else float("nan"),
+                              exchange_ratio=now.up / now.down if now.down else float("nan"))
+            self.averages.add(sweep / self.params.sweeps, now)
+            self.note = f"E/N {now.energy / n:.5g}, accepted {displaced:.0%}, {swapped:.0%}"
+        self.energy = now.energy
+        self.recent[:] = 0
+
+    def snapshot(self, number: int) -> Snapshot:
+        """State after `number` sub-sweeps. Collective."""
+        self.chain.store()
+        scalars = {"number": number, "step": self.chain.step, "skin": self.chain.skin, "energy": self.energy,
+                   "recent": self.recent, "total": self.total, "blocks": self.averages.blocks}
+        return Snapshot(scalars, self.chain.state())
+
+    def resume(self, snapshot: Snapshot) -> int:
+        """Take a snapshot back; returns the number of the next sub-sweep."""
+        from hpcglass.moves.swap_statistics import Averages
+
+        scalars: dict[str, Any] = snapshot.scalars
+        self.energy, self.averages = float(scalars["energy"]), Averages(scalars["blocks"])
+        self.recent[:], self.total[:] = scalars["recent"], scalars["total"]
+        self.chain.step = float(scalars["step"])
+        self.chain.set_skin(float(scalars["skin"]))
+        self.chain.restore(snapshot.fields, int(scalars["number"]))
+        return int(scalars["number"])
+
+    def results(self) -> None:
+        """Averages over the production and their errors."""
+        n, temperature = self.chain.system.n_total, self.params.temperature
+        conf, exchange = self.averages.ratio("force2", "laplacian"), self.averages.ratio("up", "down")
+        energy = self.averages.energy()
+        displaced, swapped = acceptances(self.total)
+        put = self.context.result
+        put("energy", energy.value / n, "energy", "mean potential energy per particle")
+        put("energy_error", energy.error / n, "energy", "its standard error, from blocks")
+        put("energy_correlation", self.averages.correlation() * self.params.interval, "sweeps",
+            "rough time between independent energies; beware of runs shorter than 100 of them")
+        put("temperature_configurational", conf.value, "energy", "sum |F|^2 / sum lap U; equals the temperature")
+        put("temperature_configurational_error", conf.error, "energy", "its standard error")
+        put("exchange_ratio", exchange.value, "", "exchange identity in bounded form; equals 1")
+        put("exchange_ratio_error", exchange.error, "", "its standard error")
+        put("acceptance_displacement", displaced, "", "accepted share of displacements")
+        put("acceptance_swap", swapped, "", "accepted share of exchanges of unlike particles")
+        put("displacement", self.chain.step, "length", "largest displacement along each axis, after the warm-up")
+        put("active_fraction", self.chain.active_fraction, "", "share of the volume in active zones")
+        self.context.log(f"E/N = {energy.value / n:.6g} +- {energy.error / n:.1g}; T_conf/T = {conf.value / temperature:.4f} "
+                         f"+- {conf.error / temperature:.1g}; exchange ratio {exchange.value:.4f} +- {exchange.error:.1g}")
+
+
+def acceptances(counts: Any) -> tuple[float, float]:
+    """Accepted shares of displacements and of exchanges; NaN when none was attempted."""
+    moved, moves, swapped, swaps = (float(value) for value in counts[:4])
+    return moved / moves if moves else float("nan"), swapped / swaps if swaps else float("nan")

@@ -32,4 +32,4 @@ def reference(tmp_path_factory):
 @pytest.fixture
 def slow_input(tmp_path):
     """The same run, slow enough to be hit in the middle."""
-    return harness.write_input(tmp_path / "input.toml", pause=0.02)
+    return harness.write_input(tmp_path / "input.toml", pause=0.015)

@@ -18,7 +18,7 @@ from hpcglass.io.reader import verify
 
 HERE = Path(__file__).parent
 PROGRAM = HERE / "program.py"
-PATIENCE = 60.0      # a run that takes longer hangs
+PATIENCE = 90.0      # a run that takes longer hangs
 CHANGING = ("/provenance/", "/timing/", "/stage/segments")     # differ between runs with the same results
 
 
@@ -29,7 +29,7 @@ def launcher() -> tuple[str, ...]:
     return ("mpirun", "--allow-run-as-root", "--oversubscribe") if "Open MPI" in version else ("mpirun",)
 
 
-def write_input(path: Path, pause: float = 0.0, steps: int = 40, particles: int = 300, extra: str = "") -> Path:
+def write_input(path: Path, pause: float = 0.0, steps: int = 30, particles: int = 300, extra: str = "") -> Path:
     """Two toy stages."""
     path.write_text(f"""
 title = "chaos"

@@ -10,7 +10,7 @@ import random
 import time
 
 import pytest
-from harness import Program, all_readable, same
+from harness import Program, all_readable, same, wait_for
 
 KILLS = int(os.environ.get("CHAOS_KILLS", "20"))
 SHARE = {1: 0.4, 2: 0.35, 4: 0.25}
@@ -21,17 +21,19 @@ SHARE = {1: 0.4, 2: 0.35, 4: 0.25}
 def test_killed_and_resumed_run_equals_the_uninterrupted_one(ranks, reference, slow_input, tmp_path):
     dice = random.Random(ranks)
     output = tmp_path / "run"
-    round_, again = 0, 0
+    finished = 0
     for _ in range(max(1, round(SHARE[ranks] * KILLS))):
         program = Program(slow_input, output, ranks)
         # most kills while it works, some while it starts
-        time.sleep(dice.uniform(0.3, 3.2))
+        wait_for(output / "resolved.toml", program) if dice.random() < 0.8 else None
+        time.sleep(dice.uniform(0.0, 1.2))
         program.kill()
-        all_readable(output) if output.exists() else None
+        if output.exists():
+            all_readable(output)
         if (output / "DONE").exists():
             same(output, reference(ranks))
-            output = tmp_path / f"run-{(round_ := round_ + 1)}"
-        again += 1
+            finished += 1
+            output = tmp_path / f"run-{finished}"
     code, text = Program(slow_input, output, ranks).wait()
     assert code == 0, text
     same(output, reference(ranks))

@@ -50,20 +50,38 @@ def write(configuration: Configuration, path: Path) -> None:
 
 
 def read(path: Path, dimension: int | None) -> Configuration:
-    """Read the last frame."""
-    hoomd = _hoomd()
-    with hoomd.open(name=str(path), mode="r") as file:
-        if not len(file):
+    """Read the last frame.
+
+    Chunk by chunk: the package's own frames fill what is missing with N default values, and the N of a damaged
+    file can be anything.
+    """
+    _hoomd()
+    import gsd.fl
+
+    with gsd.fl.open(str(path), mode="r") as file:
+        if not file.nframes:
             raise FileError(f"{path}: has no frames")
-        frame = file[len(file) - 1]
-    own = int(frame.configuration.dimensions)
+        box = _chunk(file, "configuration/box", [1, 1, 1, 0, 0, 0])
+        own = int(_chunk(file, "configuration/dimensions", [3])[0])
+        position, typeid, diameter = (_chunk(file, f"particles/{name}", []) for name in ("position", "typeid", "diameter"))
     if dimension is not None and own != dimension:
         raise InputError(f"{path}: the configuration is {own}D but a {dimension}D one is wanted")
-    a, b, c, xy, xz, yz = np.array(frame.configuration.box, dtype=np.float64).tolist()
+    count = len(position)
+    if position.shape != (count, 3) or any(len(rows) not in (0, count) for rows in (typeid, diameter)):
+        raise FileError(f"{path}: has {count} positions, {len(typeid)} types and {len(diameter)} diameters")
+    a, b, c, xy, xz, yz = np.array(box, dtype=np.float64).tolist()
     c = c or 1.0
-    box = np.array([[a, xy * b, xz * c], [0.0, b, yz * c], [0.0, 0.0, c]])
-    position = np.array(frame.particles.position, dtype=np.float64).reshape(-1, 3)
-    position, box = flatten(position, box, own, path)
-    position = position + box.sum(axis=1) / 2      # from the centre to the corner
-    return Configuration(position, box, np.array(frame.particles.diameter, dtype=np.float64),
-                         np.array(frame.particles.typeid, dtype=np.int32))
+    cell = np.array([[a, xy * b, xz * c], [0.0, b, yz * c], [0.0, 0.0, c]])
+    position, cell = flatten(np.array(position, dtype=np.float64), cell, own, path)
+    # from the centre to the corner; all types are 0 and all diameters 1 where the file does not say
+    return Configuration(position + cell.sum(axis=1) / 2, cell,
+                         np.array(diameter, dtype=np.float64) if len(diameter) else np.ones(count),
+                         np.array(typeid, dtype=np.int32) if len(typeid) else np.zeros(count, dtype=np.int32))
+
+
+def _chunk(file: Any, name: str, default: list[float]) -> Any:
+    """A chunk of the last frame; what does not change is in the first frame only."""
+    for frame in (file.nframes - 1, 0):
+        if file.chunk_exists(frame=frame, name=name):
+            return file.read_chunk(frame=frame, name=name)
+    return np.array(default)
