@@ -125,7 +125,7 @@ class Sample:
                 return index
             try:
                 with Reader(self.comm, path) as file:
-                    old, seal = file.value("/provenance/resolved_input"), file.attributes()["seal"]
+                    old, seal = file.value("/provenance/resolved_input"), file.seal
             except FileError as error:
                 self.log.line(f"warning: {error}; it is set aside and the stage is done again")
                 self._on_root(partial(set_aside, path, "damaged"))

@@ -54,7 +54,7 @@ def _read_ours(comm: MPI.Comm, path: Path) -> tuple[Any, dict[str, Any], str]:
         if configuration.GROUP not in file:
             raise InputError(f"{path}: has no configuration to start from; use the file of a finished stage")
         box, rows = configuration.read(file)
-        return box, rows, f"{path.name} {file.attributes()['seal']}"
+        return box, rows, f"{path.name} {file.seal}"
 
 
 def _read_other(comm: MPI.Comm, params: SystemParams, model: Model, seed: int, path: Path) -> tuple[Any, dict[str, Any], str]:

@@ -139,9 +139,10 @@ def _read(file: Any, stage: StageResults) -> None:
     stage.params = _params(file, stage.path)
     for name, item in file.get("results", {}).items():
         if hasattr(item, "keys"):
-            stage.tables[name] = Table({column: item[column][()] for column in item},
-                                       {column: str(item[column].attrs.get("units", "")) for column in item},
-                                       {column: str(item[column].attrs.get("long_name", column)) for column in item})
+            columns = str(item.attrs["columns"]).split("\n") if "columns" in item.attrs else list(item)
+            stage.tables[name] = Table({column: item[column][()] for column in columns},
+                                       {column: str(item[column].attrs.get("units", "")) for column in columns},
+                                       {column: str(item[column].attrs.get("long_name", column)) for column in columns})
         else:
             value = item[()]
             stage.results[name] = value.decode() if isinstance(value, bytes) else value

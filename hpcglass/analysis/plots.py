@@ -22,7 +22,6 @@ STYLE = {
     "xtick.direction": "in", "ytick.direction": "in", "figure.dpi": 200, "axes.axisbelow": True,
 }
 BLUE, RED, GREEN, GREY = "#2b5c8a", "#b8432f", "#4d8a57", "#8a8a8a"
-BLOCKS = 10      # of a time series, for the error of its mean
 
 
 def plot_stage_file(path: str | Path, output: str | Path | None = None) -> list[Path]:
@@ -95,28 +94,22 @@ def draw_swap(stage: StageResults, table: Table) -> Figure:
     acceptance.set_ylim(0, None)
     acceptance.set_ylabel("acceptance")
     acceptance.legend()
-    temperature = stage.params.get("temperature")
-    _thermometer(thermometer, x, table["temperature_configurational"], temperature, r"$T_\mathrm{conf}$")
-    _thermometer(exchange, x, table["exchange_ratio"], 1.0, "exchange ratio")
+    _thermometer(thermometer, stage, table, "temperature_configurational", stage.params.get("temperature"))
+    thermometer.set_ylabel(r"$T_\mathrm{conf}$")
+    _thermometer(exchange, stage, table, "exchange_ratio", 1.0)
+    exchange.set_ylabel("exchange ratio")
     exchange.set_xlabel("sweeps")
     return figure
 
 
-def _thermometer(axes: Axes, x: Any, values: Any, expected: Any, name: str) -> None:
-    """A noisy series, its block means with the error of the whole mean, and what it should be."""
-    import numpy as np
-
-    axes.plot(x, values, color=BLUE, alpha=0.35, linewidth=0.7)
-    blocks = [b for b in np.array_split(np.arange(len(values)), min(BLOCKS, len(values))) if len(b)]
-    means = np.array([values[b].mean() for b in blocks])
-    within = [values[b].std(ddof=1) / len(b) ** 0.5 if len(b) > 1 else 0.0 for b in blocks]
-    title = f"{means.mean():.5g}"
-    if len(means) > 1:
-        title += rf" $\pm$ {means.std(ddof=1) / len(means) ** 0.5:.1g}"
-    axes.errorbar([x[b].mean() for b in blocks], means, within, fmt="o", markersize=3, color=BLUE, capsize=2, label=title)
+def _thermometer(axes: Axes, stage: StageResults, table: Table, column: str, expected: float | None) -> None:
+    """A noisy series, its mean with the statistical error as a band, and what it should be."""
+    axes.plot(table["sweep"], table[column], color=BLUE, alpha=0.5, linewidth=0.7)
+    mean, error = stage.results.get(column), stage.results.get(f"{column}_error")
+    if mean is not None and error is not None:
+        axes.axhspan(mean - error, mean + error, color=BLUE, alpha=0.25, linewidth=0, label=f"{mean:.5g} $\\pm$ {error:.1g}")
     if expected is not None:
-        axes.axhline(expected, color=RED, linewidth=0.8, linestyle="--", label=f"expected {expected:g}")
-    axes.set_ylabel(name)
+        axes.axhline(expected, color=RED, linewidth=0.8, linestyle="--", label=f"exact {expected:g}")
     axes.legend()
 
 
@@ -136,9 +129,8 @@ def draw_md(stage: StageResults, table: Table) -> Figure:
     figure, (temperature, energy, pressure) = panels(3)
     time = table["time"]
     temperature.plot(time, table["temperature"], color=BLUE)
-    start, end = stage.params.get("temperature"), stage.params.get("temperature_end")
-    if start is not None and stage.params.get("thermostat") != "none":
-        temperature.plot([time[0], time[-1]], [start, start if end is None else end], "--", color=RED, linewidth=0.8)
+    if "target" in table and stage.params.get("thermostat") != "none":
+        temperature.plot(time, table["target"], "--", color=RED, linewidth=0.8)
     temperature.set_ylabel("temperature")
     energy.plot(time, table["potential"], color=BLUE, label="potential")
     energy.plot(time, table["potential"] + table["kinetic"], color=GREY, label="total")
@@ -151,7 +143,7 @@ def draw_md(stage: StageResults, table: Table) -> Figure:
 
 
 def draw_shear(stage: StageResults, table: Table) -> Figure:
-    """Stress and energy against strain; plastic events as marks whose size follows the stress drop."""
+    """Stress and energy against strain; each plastic event is a mark that grows with its stress drop, where it began."""
     figure, (stress, energy) = panels(2, width=4.2, height=2.3)
     strain = table["strain"]
     stress.plot(strain, table["shear_stress"], color=BLUE)
@@ -163,10 +155,11 @@ def draw_shear(stage: StageResults, table: Table) -> Figure:
     if events is not None and events.rows:
         drop = abs(events["stress_drop"])
         area = 4 + 36 * drop / max(float(drop.max()), 1e-300)
+        before = (events["step"].astype(int) - 1).clip(0, table.rows - 1)      # the last state before the drop
         count = f"{events.rows} event{'s' * (events.rows > 1)}"
-        stress.scatter(events["strain"], events["stress"], s=area, color=RED, linewidths=0, zorder=3, label=count)
+        stress.scatter(strain[before], table["shear_stress"][before], s=area, color=RED, linewidths=0, zorder=3, label=count)
         stress.legend(loc="lower right")
-        for x in events["strain"]:
+        for x in strain[before]:
             energy.axvline(x, color=RED, linewidth=0.4, alpha=0.5, zorder=0)
     return figure
 

@@ -39,6 +39,11 @@ class Rows:
         frames = (len(self.blocks),) if self.framed else ()
         return (*frames, self.total, *self.blocks[0].shape[1:])
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the whole dataset."""
+        return self.width * self.total * len(self.blocks)
+
     def hash(self, digests: Array) -> str:
         return combine(self.dtype, self.shape, digests)
 
@@ -54,7 +59,7 @@ class Contents:
     @property
     def size(self) -> int:
         """Bytes on disk, with something for the structure."""
-        data = sum(rows.width * rows.total * len(rows.blocks) for rows in self.rows.values())
+        data = sum(rows.nbytes for rows in self.rows.values())
         small = sum(len(v) if isinstance(v, str) else v.nbytes for v in self.values.values())
         return data + small + 1024 * (len(self.rows) + len(self.values)) + 65536
 

@@ -10,6 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from hpcglass.errors import FileError, HpcglassError, InputError
 from hpcglass.io.formats.common import Configuration
 
@@ -43,7 +45,8 @@ def read_any(path: str | Path, dimension: int | None = None) -> Configuration:
     if not path.is_file():
         raise InputError(f"{path}: {'is a directory' if path.is_dir() else 'no such file'}")
     try:
-        return module.read(path, dimension).check(path)
+        with np.errstate(all="ignore"):      # absurd numbers are found by `check`
+            return module.read(path, dimension).check(path)
     except HpcglassError:
         raise
     except Exception as error:      # libraries report damage in many ways: all of them mean a bad file here

@@ -3,8 +3,8 @@
 Rank 0 lets HDF5 lay out the file: structure, attributes, small values, and contiguous room for the large
 datasets. All ranks then write their rows into that room by collective MPI-IO. HDF5 itself never runs in
 parallel: a failing rank cannot leave others waiting inside the library, an empty rank is nothing special,
-and any build of h5py will do. The file carries a SHA-256 of each dataset, one of all attributes and hashes
-(`seal`), and the flag `complete`, written last. See `contents.py` for what goes in and `reader.py` for the way back.
+and any build of h5py will do. The file carries a SHA-256 of each dataset, and a stamp with one of everything else, written
+last (`seal.py`). See `contents.py` for what goes in and `reader.py` for the way back.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from mpi4py import MPI
 
 from hpcglass.core.comm import broadcast, smallest
 from hpcglass.errors import FileError
+from hpcglass.io import seal
 from hpcglass.io.agree import agree, broadcast_text, together
 from hpcglass.io.contents import Contents, Rows
 from hpcglass.io.order import gather_hashes, granule_hashes, span
-from hpcglass.io.seal import FORMAT, h5py, hash_value, seal_of
+from hpcglass.io.seal import h5py, hash_value
 
 Pieces = Iterator[tuple[int, Any]]
 _CHUNK = 1 << 24     # bytes that travel at once when one rank writes for all
@@ -58,20 +59,22 @@ def write(comm: MPI.Comm, path: str | Path, contents: Contents) -> str:
 def _write(comm: MPI.Comm, path: Path, temporary: Path, contents: Contents, doing: str) -> str:
     hashes = _hash_rows(comm, contents)
     offsets = np.empty(0, dtype=np.int64)
+    block = seal.room(len(contents.rows))
     with together(comm, doing):
         if comm.rank == 0:
             _check_space(path, contents.size)
-            offsets = _lay_out(temporary, contents, hashes)
+            offsets = _lay_out(temporary, contents, hashes, block)
             _reserve(temporary)
     offsets = broadcast(comm, offsets if comm.rank == 0 else None)
     agree(comm, _write_rows_here(comm, temporary, contents, offsets), doing)
-    seal = ""
+    sealed = ""
     with together(comm, doing):
         if comm.rank == 0:
-            seal = _finish(temporary)
+            sizes = [rows.nbytes for rows in contents.rows.values()]
+            sealed = seal.stamp(temporary, block, list(zip(offsets.tolist(), sizes, strict=True)))
             os.replace(temporary, path)
             sync(path.parent)
-    return broadcast_text(comm, seal)
+    return broadcast_text(comm, sealed)
 
 
 def _hash_rows(comm: MPI.Comm, contents: Contents) -> dict[str, str]:
@@ -91,14 +94,11 @@ def _check_space(path: Path, size: int) -> None:
                                     "make room and run the same command again")
 
 
-def _lay_out(temporary: Path, contents: Contents, hashes: dict[str, str]) -> np.ndarray[Any, Any]:
+def _lay_out(temporary: Path, contents: Contents, hashes: dict[str, str], block: int) -> np.ndarray[Any, Any]:
     """Everything but the rows; returns where in the file each distributed dataset lies."""
     offsets = []
     # version 1.8 of the format, the first whose metadata carry checksums
-    with h5py.File(temporary, "w", libver=("v108", "v108")) as file:
-        file.attrs["format"] = FORMAT
-        file.attrs["complete"] = False
-        file.attrs["seal"] = "0" * 64
+    with h5py.File(temporary, "w", libver=("v108", "v108"), userblock_size=block) as file:
         for name, value in contents.values.items():
             file[name] = value
             file[name].attrs["sha256"] = hash_value(value)
@@ -219,18 +219,6 @@ def _receive(comm: MPI.Comm, rank: int, position: int, mine: Any) -> Pieces:
         chunk = np.empty(min(_CHUNK, size - start), dtype=np.uint8)
         comm.Recv([chunk, MPI.BYTE], rank)
         yield position + start, chunk
-
-
-def _finish(temporary: Path) -> str:
-    """Seal, sync, and only then the flag that says that the file is complete."""
-    with h5py.File(temporary, "r+") as file:
-        seal = seal_of(file)
-        file.attrs["seal"] = seal
-        file.flush()
-        sync(temporary)
-        file.attrs["complete"] = True
-    sync(temporary)
-    return seal
 
 
 def sync(path: Path) -> None:

@@ -41,10 +41,13 @@ def by_id(comm: MPI.Comm, ids: Array, *arrays: Array) -> list[Array]:
     inside = bool(((ids >= 0) & (ids < rows)).all())
     owner = block_owner(ids // GRANULE, granules, comm.size) if inside else np.zeros(len(ids), dtype=np.int64)
     ids, *moved = send_rows(comm, owner, ids, *arrays)
-    order = np.argsort(ids, kind="stable")
-    complete = inside and np.array_equal(ids[order], np.arange(*span(comm, rows)))
+    first, last = span(comm, rows)
+    source = np.full(last - first, -1, dtype=np.int64)       # which received row has the id first + i
+    if inside:
+        source[ids - first] = np.arange(len(ids))
+    complete = inside and len(ids) == last - first and bool((source >= 0).all())
     agree(comm, None if complete else PhysicsError(f"a particle was lost or doubled: the ids are not 0..{rows - 1}, each once"))
-    return [array[order] for array in moved]
+    return [np.take(array, source, axis=0) for array in moved]
 
 
 def granule_hashes(rows: Array) -> NDArray[np.uint8]:

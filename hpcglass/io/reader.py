@@ -10,9 +10,10 @@ import numpy as np
 from mpi4py import MPI
 
 from hpcglass.errors import FileError
-from hpcglass.io.agree import agree, together
+from hpcglass.io import seal
+from hpcglass.io.agree import agree, broadcast_text, together
 from hpcglass.io.order import GRANULE, Array, combine, gather_hashes, granule_hashes, span
-from hpcglass.io.seal import FORMAT, h5py, hash_value, seal_of, walk
+from hpcglass.io.seal import h5py, hash_value
 
 
 def verify(path: str | Path, comm: MPI.Comm = MPI.COMM_SELF) -> dict[str, str]:
@@ -34,11 +35,18 @@ def verify(path: str | Path, comm: MPI.Comm = MPI.COMM_SELF) -> dict[str, str]:
 
 
 class Reader:
-    """A verified file, open for reading on all ranks (a context manager; every method is collective)."""
+    """A verified file, open for reading on all ranks (a context manager; every method is collective).
+
+    Attributes
+    ----------
+    hashes : SHA-256 of each dataset by path
+    seal : hash of everything, see `seal.py`
+    """
 
     def __init__(self, comm: MPI.Comm, path: str | Path) -> None:
         self.comm = comm
         self.path = Path(path)
+        self.seal = ""
         self.hashes: dict[str, str] = {}
         self._file: Any = None
         try:
@@ -58,6 +66,10 @@ class Reader:
             self._file.close()
 
     def _open(self) -> None:
+        with together(self.comm):
+            if self.comm.rank == 0:
+                self.seal = self._guarded(seal.check, self.path)
+        self.seal = broadcast_text(self.comm, self.seal)
         datasets: dict[str, Any] = {}
         with together(self.comm):
             datasets = self._guarded(self._read_structure)
@@ -83,22 +95,18 @@ class Reader:
             raise FileError(f"{self.path}: damaged or not an HDF5 file ({_first_line(error)})") from error
 
     def _read_structure(self) -> dict[str, Any]:
+        """Open the file and list its datasets, and check the texts (the numbers are checked later, by all ranks together)."""
         self._file = h5py.File(self.path, "r")
-        attributes = self._file.attrs
-        if "format" not in attributes or "seal" not in attributes:
-            raise FileError(f"{self.path}: HDF5, but not written by hpcglass; use `import` for files of other programs")
-        if attributes["format"] > FORMAT:
-            raise FileError(f"{self.path}: format {attributes['format']} is newer than this hpcglass reads ({FORMAT}); update it")
-        if not attributes["complete"]:
-            raise FileError(f"{self.path}: incomplete, its writing was interrupted")
-        if seal_of(self._file) != attributes["seal"]:
-            raise FileError(f"{self.path}: structure or attributes are damaged (seal differs)")
-        items = {name: item for name, item in walk(self._file).items() if isinstance(item, h5py.Dataset)}
-        self.hashes = {name: item.attrs["sha256"] for name, item in items.items()}
-        for name, item in items.items():
-            if h5py.check_string_dtype(item.dtype) and hash_value(item[()]) != self.hashes[name]:
+        datasets: dict[str, Any] = {}
+        self._file.visititems(lambda name, item: datasets.update({f"/{name}": item}) if isinstance(item, h5py.Dataset) else None)
+        self.hashes = {name: item.attrs["sha256"] for name, item in sorted(datasets.items())}
+        numbers = {}
+        for name in self.hashes:
+            if not h5py.check_string_dtype(datasets[name].dtype):
+                numbers[name] = datasets[name]
+            elif hash_value(datasets[name][()]) != self.hashes[name]:
                 raise FileError(f"{self.path}: the text of {name} is damaged (hash differs)")
-        return {name: item for name, item in items.items() if not h5py.check_string_dtype(item.dtype)}
+        return numbers
 
     def _hash_rows(self, datasets: dict[str, Any]) -> dict[str, Array]:
         """Granule hashes of this rank's share of each dataset, (frames, granules, 32)."""
@@ -146,11 +154,8 @@ class Reader:
 
 def is_ours(path: Path) -> bool:
     """Whether a file looks like one of ours (one process). A damaged one may not."""
-    try:
-        with h5py.File(path, "r") as file:
-            return "seal" in file.attrs
-    except OSError:
-        return False
+    with open(path, "rb") as file:
+        return file.read(len(seal.MAGIC)) == seal.MAGIC
 
 
 def _slab(item: Any, frame: int | None, first: int, last: int) -> Array:

@@ -72,7 +72,7 @@ def check_segments(comm: MPI.Comm, directory: Path, segments: dict[str, str]) ->
     """Raise FileError unless every listed segment is there, whole and the same. Collective."""
     for name, seal in segments.items():
         with Reader(comm, directory / name) as file:
-            if file.attributes()["seal"] != seal:
+            if file.seal != seal:
                 raise FileError(f"{directory / name}: not the segment that the checkpoint was written with")
 
 

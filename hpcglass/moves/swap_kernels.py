@@ -158,7 +158,7 @@ def try_displacement(i, ux, uy, uz, limit, record, lists, pot, cell, low, high, 
 @inner
 def try_exchange(i, j, limit, n_active, record, lists, pot, cell, skin, two_rows, kept, tally, gain):
     """One attempted exchange of sizes. Returns EXPIRED, with the exchange done, when a tight row is full."""
-    reference, wide, n_wide, tight, n_tight = lists
+    _, wide, n_wide, tight, n_tight = lists
     if record[i, 3] == record[j, 3]:
         return DONE
     tally[SWAPS] += 1
@@ -215,16 +215,49 @@ def attempt(record, n_active, lists, pot, cell, low, high, skin, two_rows, moves
     return DONE, last
 
 
+@inner
+def translate(record, i, nx, ny, nz, h):
+    """x_i += h n."""
+    record[i, 0] += nx * h[0] + ny * h[1] + nz * h[3]
+    record[i, 1] += ny * h[2] + nz * h[4]
+    record[i, 2] += nz * h[5]
+
+
+@inner
+def fold(record, cell, crossed):
+    """Wrap all particles into the periodic dimensions: one reduction by a period then gives minimum images until the next build.
+
+    `crossed` collects the periods of active particles, to give positions that are continuous in time at the end.
+    """
+    half = cell.half
+    for i in range(len(record)):
+        s = fraction(record[i, 0], record[i, 1], record[i, 2], cell.inverse)
+        nx = np.floor(s[0]) if half[0] < np.inf else 0.0
+        ny = np.floor(s[1]) if half[1] < np.inf else 0.0
+        nz = np.floor(s[2]) if half[2] < np.inf else 0.0
+        if nx != 0.0 or ny != 0.0 or nz != 0.0:
+            translate(record, i, -nx, -ny, -nz, cell.h)
+            if i < len(crossed):
+                crossed[i, 0] += nx
+                crossed[i, 1] += ny
+                crossed[i, 2] += nz
+
+
 @njit(cache=True, fastmath=FAST)
 def visit(record, n_active, lists, pot, cell, low, high, grid, cut, skin, two_rows, moves, first, last, tally, gain):
     """All attempts first..last-1 on one region, with lists rebuilt as needed.
 
     Returns (next attempt, widths that wide and tight rows need): an attempt before `last` asks for wider rows and another call.
     """
+    crossed = np.zeros((n_active, 3))
+    most_wide, most_tight = np.int64(0), np.int64(0)
     while first < last:
+        fold(record, cell, crossed)
         most_wide, most_tight = build_lists(record, n_active, lists, pot, cell, grid, cut, skin, two_rows)
         tally[BUILDS] += 1
         if most_wide > lists[1].shape[1] or most_tight > lists[3].shape[1]:
-            return first, most_wide, most_tight
+            break
         _, first = attempt(record, n_active, lists, pot, cell, low, high, skin, two_rows, moves, first, last, tally, gain)
-    return last, 0, 0
+    for i in range(n_active):
+        translate(record, i, crossed[i, 0], crossed[i, 1], crossed[i, 2], cell.h)
+    return first, most_wide, most_tight

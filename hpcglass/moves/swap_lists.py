@@ -1,9 +1,9 @@
 """Neighbours for swap Monte Carlo: pair energies, bins, and the two lists of each active particle.
 
-A record is (x, y, z, size), 32 bytes: one gather; `size` is the diameter, or the species of models that mix by species. The *wide* row
-of a particle holds all partners within the largest cut-off + skin, the *tight* row those within the cut-off of the present
-sizes + skin. Lists are built bin by bin: candidates are copied once per bin, distances run in SIMD registers, and hits
-are kept by advancing a counter by the comparison, without a branch.
+A record is (x, y, z, size), 32 bytes: one gather; `size` is the diameter, or the species of models that mix by
+species. The *wide* row of a particle holds all partners within the largest cut-off + skin, the *tight* row those within
+the cut-off of the present sizes + skin. Lists are built bin by bin: candidates are copied once per bin, distances run in SIMD
+registers, and hits are kept by advancing a counter by the comparison, without a branch.
 """
 
 from __future__ import annotations
@@ -233,7 +233,7 @@ def build_lists(record, n_active, lists, pot, cell, grid, cut, skin, two_rows):
                 found[count] = c
                 count += np.uint32((distance2[c] < reach2) & (index[c] != i))
             n_wide[i] = count
-            most_wide = max(most_wide, int(count))
+            most_wide = max(most_wide, np.int64(count))
             if count > wide.shape[1]:
                 continue
             kept = np.uint32(0)
@@ -245,7 +245,7 @@ def build_lists(record, n_active, lists, pot, cell, grid, cut, skin, two_rows):
                     reach = x_c * pair_length(size, around[3, c], pot.nonadditivity, pot.length) + skin
                     kept += np.uint32(distance2[c] < reach * reach)
             n_tight[i] = kept
-            most_tight = max(most_tight, int(kept))
+            most_tight = max(most_tight, np.int64(kept))
             if kept <= tight.shape[1]:
                 tight[i, :kept] = found[:kept]
     return most_wide, most_tight

@@ -51,8 +51,8 @@ def choose_grid(h: Floats, ranks: int, cut: float) -> tuple[int, ...]:
     if fraction < REFUSE:
         fewer = next(n for n in range(ranks, 0, -1) if _best(h, n, cut)[1] >= REFUSE)
         raise InputError(f"swap Monte Carlo on {ranks} ranks: only {fraction:.0%} of the particles could move at a time, because "
-                         f"a margin of half the largest cut-off ({cut / 2:.3g}) stays frozen around every rank's part of the cell; "
-                         f"use at most {fewer} ranks for this cell")
+                         f"a margin of half the largest cut-off ({cut / 2:.3g}) stays frozen around every rank's part of the "
+                         f"cell; use at most {fewer} ranks for this cell")
     return grid
 
 

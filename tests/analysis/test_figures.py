@@ -38,12 +38,15 @@ def stage_file(path, tables, fields=None, dimension=2, count=64):
         file["particles/all/diameter"] = rng.uniform(0.7, 1.6, count)
         file["provenance/resolved_input"] = RESOLVED
         file["results/number"] = 2.5
+        file["results/exchange_ratio"], file["results/exchange_ratio_error"] = 0.99, 0.02
         for name, columns in tables.items():
             for column, values in columns.items():
                 data = file.create_dataset(f"results/{name}/{column}", data=values)
                 data.attrs["units"], data.attrs["long_name"] = "energy", f"the {column}"
         for name, values in (fields or {}).items():
             file[f"fields/{name}"] = values
+        for name in tables:
+            file[f"results/{name}"].attrs["columns"] = "\n".join(tables[name])
     return path
 
 
@@ -60,7 +63,7 @@ def run(tmp_path):
     events = dict(step=[3.0], strain=[3.0], stress=[3.0], stress_drop=[0.5])
     maps = dict(d2min=np.append(np.zeros(4), rng.random(60)), event_d2min=rng.random(64))
     stage_file(tmp_path / "02-load.h5", {"loading": loading, "events": events}, maps)
-    thermo = dict(step=x, time=x, temperature=one, kinetic=one, potential=one, pressure=one)
+    thermo = dict(step=x, time=x, temperature=one, target=one, kinetic=one, potential=one, pressure=one)
     stage_file(tmp_path / "03-md.h5", {"thermo": thermo}, dict(d2min=rng.random(64)), dimension=3)
     stage_file(tmp_path / "02-load.traj-0000.h5", {})
     return tmp_path
@@ -73,9 +76,10 @@ def test_open_gives_tables_numbers_and_the_configuration(run):
     assert swap.params["temperature"] == 0.12       # the parameter's value
     table = swap.tables["measurements"]
     assert table.rows == 30
+    assert list(table)[:2] == ["sweep", "energy"]       # as they were written
     assert table["sweep"][3] == 3.0
     assert table.units["energy"] == "energy" and table.long_name["energy"] == "the energy"
-    assert swap.results == {"number": 2.5}
+    assert swap.results == {"number": 2.5, "exchange_ratio": 0.99, "exchange_ratio_error": 0.02}
     assert swap.position.shape == (64, 2) and swap.box.shape == (2, 2)
     assert opened[2].fields["d2min"].shape == (64,)
     assert opened["02-load"].label == "load"
@@ -111,7 +115,7 @@ def test_short_tables_are_drawn_too(tmp_path, rows):
     path = stage_file(tmp_path / "00-swap.h5", {"measurements": dict.fromkeys(names, x)})
     assert len(plot_stage_file(path)) == (rows > 0)
     loading = dict.fromkeys(("strain", "shear_stress", "energy"), x)
-    events = dict.fromkeys(("strain", "stress", "stress_drop"), x[:0])
+    events = dict.fromkeys(("step", "strain", "stress", "stress_drop"), x[:0])
     path = stage_file(tmp_path / "01-shear.h5", {"loading": loading, "events": events},
                       dict(d2min=np.zeros(64)))
     assert len(plot_stage_file(path)) == 1 + (rows > 0)

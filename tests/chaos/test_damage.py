@@ -59,25 +59,17 @@ def damage(data: bytes, dice: random.Random) -> bytes:
 
 
 def test_damaged_files_are_noticed(stopped, tmp_path):
-    """Every damaged file is refused; a flip in a byte that HDF5 does not use may pass, with all data unchanged."""
+    """Every damaged file is refused, wherever the damage is, and nothing crashes."""
     dice = random.Random(3)
     good = sorted((stopped / "run").glob("*.h5"))
     assert len(good) >= 4
-    sources = {}
     for n in range(FILES):
         source = good[n % len(good)]
-        sources[f"{n:05d}.h5"] = source
         (tmp_path / f"{n:05d}.h5").write_bytes(damage(source.read_bytes(), dice))
     reader = subprocess.run([sys.executable, "-c", READ_ALL, str(tmp_path)], capture_output=True, text=True, timeout=120)
     assert reader.returncode == 0, reader.stderr
     answers = json.loads(reader.stdout)
-    whole = subprocess.run([sys.executable, "-c", READ_ALL, str(stopped / "run")], capture_output=True, text=True, timeout=120)
-    hashes = json.loads(whole.stdout)
-    unnoticed = [name for name, answer in answers.items() if isinstance(answer, dict)]
-    for name in unnoticed:
-        assert answers[name] == hashes[sources[name].name]
-    assert len(unnoticed) <= 0.2 * FILES
-    assert not any("Traceback" in answer for answer in answers.values() if isinstance(answer, str))
+    assert [name for name, answer in answers.items() if not isinstance(answer, str)] == []
 
 
 @pytest.mark.parametrize("bad", [["a"], ["b"], ["a", "b"]])

@@ -13,6 +13,7 @@ from hpcglass.__main__ import main
 from hpcglass.config import SystemParams
 from hpcglass.errors import FileError, InputError
 from hpcglass.io.convert import Configuration, read_any, start_configuration, write_any
+from hpcglass.io.formats.common import restricted
 
 SEED = 7
 ENDINGS = ["xyz", "data", "gsd"]
@@ -84,6 +85,18 @@ def test_lammps_gets_the_cell_it_wants(tmp_path):
     assert float(row[3]) * np.pi * float(row[2]) ** 3 / 6 == pytest.approx(1)
 
 
+def test_reduced_tilts_are_small_and_span_the_same_lattice():
+    rng = np.random.default_rng(SEED)
+    for _ in range(100):
+        box = np.triu(rng.uniform(-30, 30, (3, 3)), 1) + np.diag(rng.uniform(1, 9, 3))
+        _, reduced = restricted(np.zeros((1, 3)), box, reduce=True)
+        for row, column in ((0, 1), (0, 2), (1, 2)):
+            assert abs(reduced[row, column]) <= reduced[row, row] / 2 * (1 + 1e-9)
+        change = np.linalg.solve(box, reduced)      # whole numbers of the old edges, and the same volume
+        np.testing.assert_allclose(change, np.round(change), atol=1e-9)
+        assert np.linalg.det(change) == pytest.approx(1)
+
+
 def test_without_species_or_diameters(tmp_path):
     write_any(configuration(2, sizes=False, species=False), tmp_path / "c.xyz")
     after = read_any(tmp_path / "c.xyz")
@@ -133,6 +146,26 @@ def test_files_of_other_programs(tmp_path, name):
     np.testing.assert_array_equal(found.position, [[1, 4], [2, 1]])     # by id, from the corner of the cell
     np.testing.assert_array_equal(found.box, [[10, 0], [0, 5]])
     np.testing.assert_array_equal(found.species, [0, 1] if name == "ase.xyz" else [0, 0])
+
+
+def test_gsd_trajectories_give_the_last_frame(tmp_path):
+    """What does not change is in the first frame only."""
+    hoomd = pytest.importorskip("gsd.hoomd")
+    path = tmp_path / "t.gsd"
+    with hoomd.open(str(path), "w") as file:
+        for step in range(3):
+            frame = hoomd.Frame()
+            frame.configuration.box = [10, 20, 30, 0, 0, 0]
+            frame.configuration.step = step
+            frame.particles.N = 2
+            frame.particles.types = ["A", "B"]
+            frame.particles.typeid = [1, 0]
+            frame.particles.position = [[step, 0, 0], [0, step, 0]]
+            file.append(frame)
+    found = read_any(path)
+    np.testing.assert_array_equal(found.position, [[7, 10, 15], [5, 12, 15]])
+    np.testing.assert_array_equal(found.species, [1, 0])
+    assert found.diameter is None
 
 
 def test_ase_reads_what_is_written(tmp_path):
