@@ -31,10 +31,11 @@ def d2min(system: System, before: Floats, deformation: Floats) -> Floats:
     Particles with too few neighbours for a map (fewer than d independent ones) get 0: any motion of theirs is affine.
     """
     moved = np.empty((system.n_all, system.dimension))
-    moved[: system.n_owned] = system.unwrapped() - before
+    stretch = (system.box - np.linalg.solve(deformation, system.box)).T
+    # a copy that lies `image` or `periods` cells away also moved with the cells
+    moved[: system.n_owned] = system.unwrapped() - before - system.image @ stretch
     system.forward(moved)
-    # an image also moved with the period it is shifted by
-    moved[system.n_owned:] += system.halo.periods @ (system.box - np.linalg.solve(deformation, system.box)).T
+    moved[system.n_owned:] += system.halo.periods @ stretch
     sums = np.zeros((system.n_all, 1 + 2 * system.dimension**2))
     _accumulate(system.reference, system.displacement, moved, system.pairs.start, system.pairs.index,
                 system.pairs.inverse_length2, system.model.potential.cutoff**2, sums)

@@ -171,6 +171,7 @@ def test_velocities_have_the_temperature_and_no_drift(world):
 def test_d2min_vanishes_for_affine_maps(world):
     for name in ("ipl12-2d", "ipl10-3d"):
         s = glass(world, name)
+        s.image[:, 1] = s.id[: s.n_owned] % 3 - 1      # neighbours that crossed the boundary differently often before
         s.fields["before"] = s.unwrapped()
         step = deformation(simple_shear(s.dimension, "xy"), 0.07)
         s.deform(step)

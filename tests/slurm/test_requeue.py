@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 INPUT = ROOT / "inputs" / "quickstart.toml"
-SETTINGS = ["--no-plots", "--set", "system.particles=1600", "--set", "swap.sweeps=200", "--set", "shear.max_strain=0.04"]
+SETTINGS = ["--no-plots", "--set", "swap.sweeps=25000"]       # about half a minute on two quiet cores
 PATIENCE = 420.0     # seconds until the job must have ended, all its starts and pauses included
 
 
@@ -62,8 +62,8 @@ def test_stopped_requeued_finished_equal(tmp_path):
     assert wait(job) == "COMPLETED", (whole / "job.log").read_text()
     assert "exit code 75" not in (whole / "job.log").read_text()
 
-    # a limit of one minute is SLURM's shortest; the signal comes 50 s before it
-    job = submit(limited, "--time=1", "--signal=USR1@50")
+    # a limit of one minute is SLURM's shortest; the signal comes 55 s before it
+    job = submit(limited, "--time=1", "--signal=USR1@55")
     assert wait(job) == "COMPLETED", (limited / "job.log").read_text()
     log = (limited / "job.log").read_text()
     assert "exit code 75" in log, f"finished before the signal came, nothing was tested:\n{log}"

@@ -1,0 +1,149 @@
+"""Swap Monte Carlo on any number of ranks: exact identities, equality with one rank, restart to the bit."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "moves"))
+from swap_systems import small
+
+from hpcglass.core import comm as ranks
+from hpcglass.landscape.forces import evaluate
+from hpcglass.moves import swap_zones
+from hpcglass.moves.swap import SwapMonteCarlo
+from hpcglass.moves.swap_statistics import Averages
+
+# (temperature, step, sub-sweeps of 5 sweeps, particles): the first ones of each run are not counted
+HOT, COLD = (0.6, 0.15, 640, 256), (0.16, 0.1, 640, 256)
+
+
+def sample(comm, temperature, step, count, particles, seed, settle=160):
+    """Averages and acceptances of a run."""
+    chain = SwapMonteCarlo(small(comm, "ipl12", particles), temperature, 0.2, step, seed)
+    for number in range(settle):
+        chain.sub_sweep(number, 5)
+    averages, counts = Averages(), np.zeros(6)
+    for number in range(count):
+        tally = chain.sub_sweep(settle + number, 5, measure=True)
+        averages.add((number + 1) / count, tally.measured)
+        counts += tally.counts
+    return averages, counts
+
+
+@pytest.mark.parametrize("case", [HOT, COLD], ids=["hot", "cold"])
+def test_thermometers(world, case):
+    """Both within 4 sigma (32 blocks): false alarm 4e-4 each if blocks are independent."""
+    averages, _ = sample(world, *case, seed=21)
+    conf = averages.ratio("force2", "laplacian")
+    exchange = averages.ratio("up", "down")
+    assert conf.error < 0.012 * case[0] and exchange.error < 0.02
+    assert abs(conf.value - case[0]) < 4 * conf.error
+    assert abs(exchange.value - 1) < 4 * exchange.error
+
+
+def test_energy_and_acceptances_equal_one_rank(world, alone):
+    """All ranks together against every rank alone with a seed of its own: 4 sigma."""
+    together, counts = sample(world, *HOT, seed=5)
+    single, counts_single = sample(alone, *HOT, seed=100 + world.rank)
+    energies = single.energy()
+    mean = ranks.total(world, energies.value) / world.size
+    error = np.sqrt(ranks.total(world, energies.error**2)) / world.size
+    found = together.energy()
+    assert found.error < 0.01 * found.value
+    assert abs(found.value - mean) < 4 * np.hypot(error, found.error)
+    counts_single = ranks.total(world, counts_single)
+    for accepted, tried in ((0, 1), (2, 3)):
+        here, there = counts[accepted] / counts[tried], counts_single[accepted] / counts_single[tried]
+        # moves that would leave a zone count as rejected: up to 2 % of them here
+        lost = counts[4] / counts[1] if accepted == 0 else 0.0
+        assert there * (1 - 1.5 * lost) - 0.01 < here < there + 0.01
+
+
+def test_store_gives_the_running_energy_back(world):
+    """Energy changes add up over ranks and sub-sweeps; nobody is lost; sizes are only permuted."""
+    for name, dimension, particles in (("ipl12", 2, 400), ("lj-binary", 2, 900), ("ipl10", 3, 3000)):
+        system = small(world, name, particles, dimension, [0.3])
+        before = np.sort(ranks.to_blocks(world, system.id[: system.n_owned], particles, system.diameter[: system.n_owned])[0])
+        chain = SwapMonteCarlo(system, 1.0, 0.3, 0.1, 3)
+        energy = chain.sub_sweep(0, 5).change + evaluate(system).energy
+        assert energy < 1e30
+        energy = None
+        for number in range(1, 4):
+            tally = chain.sub_sweep(number, 4, measure=True)
+            if energy is not None:
+                assert abs(tally.measured.energy - energy) < 1e-10 * abs(energy)
+            energy = tally.measured.energy + tally.change
+        chain.store()
+        assert abs(evaluate(system).energy - energy) < 1e-10 * abs(energy)
+        ids, after = ranks.to_blocks(world, system.id[: system.n_owned], particles, system.id[: system.n_owned],
+                                     system.diameter[: system.n_owned])
+        assert np.array_equal(ids, np.arange(*ranks.block(particles, world.size, world.rank)))
+        total = ranks.total(world, np.array([before.sum(), (before**2).sum(), after.sum(), (after**2).sum()]))
+        assert np.allclose(total[:2], total[2:], rtol=1e-13)
+
+
+def rows(chain):
+    """State of a chain by id."""
+    return ranks.to_blocks(chain.comm, chain.id, chain.system.n_total, chain.x, chain.size, chain.period, chain.start)
+
+
+@pytest.mark.parametrize("regions", [False, True])
+def test_restart_to_the_bit(world, monkeypatch, regions):
+    """Stored after three sub-sweeps, loaded into a new chain: the same particles to the bit, and so for the one that was not."""
+    if regions:
+        monkeypatch.setattr(swap_zones, "WHOLE", 0)
+        monkeypatch.setattr(swap_zones, "REGION", 60)
+
+    def chain():
+        return SwapMonteCarlo(small(world, "ipl12", 900, 2, [0.2]), 0.3, 0.3, 0.1, 8)
+
+    straight, cut = chain(), chain()
+    for number in range(6):
+        straight.sub_sweep(number, 4, number == 4)
+    for number in range(3):
+        cut.sub_sweep(number, 4)
+    cut.store()
+    state = cut.state()
+    resumed = SwapMonteCarlo(cut.system, 0.3, 0.3, 0.1, 8)
+    resumed.restore(state, 3)
+    for number in range(3, 6):
+        cut.sub_sweep(number, 4)
+        resumed.sub_sweep(number, 4, number == 4)
+    for a, b, c in zip(rows(straight), rows(cut), rows(resumed), strict=True):
+        assert np.array_equal(a, b) and np.array_equal(a, c)
+
+
+def test_mean_square_displacement_is_continuous(world):
+    """No jump when particles cross the boundary, migrate, or are stored."""
+    chain = SwapMonteCarlo(small(world, "ipl12", 400), 2.0, 0.0, 0.1, 2)
+    for number in range(4):
+        chain.sub_sweep(number, 20)
+    chain.mark()
+    assert chain.mean_square_displacement() == 0
+    position = chain.system.unwrapped().copy()
+    assert len(position) == chain.system.n_owned
+    chain.store()
+    start = ranks.to_blocks(world, chain.system.id[: chain.system.n_owned], 400, chain.system.unwrapped())[0]
+    for number in range(4, 24):
+        chain.sub_sweep(number, 20)
+        if number % 5 == 0:
+            chain.store()
+    chain.store()
+    end = ranks.to_blocks(world, chain.system.id[: chain.system.n_owned], 400, chain.system.unwrapped())[0]
+    from_system = ranks.total(world, float(((end - start) ** 2).sum())) / 400
+    assert 0.5 < chain.mean_square_displacement() < 100
+    assert abs(chain.mean_square_displacement() - from_system) < 1e-9 * from_system
+
+
+def test_ranks_may_be_empty(world):
+    """Two particles in a wide cell."""
+    system = small(world, "ipl12", 2, density=2 / 900)
+    chain = SwapMonteCarlo(system, 0.5, 0.2, 0.1, 1)
+    tallies = [chain.sub_sweep(number, 20, measure=True) for number in range(20)]
+    assert sum(int(tally.counts[1]) for tally in tallies) > 100
+    chain.store()
+    assert ranks.total(world, system.n_owned) == 2
