@@ -20,6 +20,7 @@ from hpcglass.errors import HpcglassError, InputError
 if TYPE_CHECKING:
     from mpi4py import MPI
 
+SRUN = "use `srun --mpi=pmix` (`srun --mpi=list` shows what there is)"
 PATIENCE = 3.0      # seconds that a failed rank waits for the others to fail as well
 STAGGER = 0.25      # seconds per rank between their messages
 
@@ -68,6 +69,8 @@ def world() -> MPI.Comm:
     InputError
         When the launcher started several tasks but each one's MPI believes to be alone.
     """
+    if launcher.without_pmi():
+        raise InputError(f"srun started {launcher.tasks()} tasks that cannot find each other: {SRUN}")
     os.environ.setdefault("H5PY_ALWAYS_USE_MPI", "1")      # Debian: the parallel build of h5py
     for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(threads, "1")                 # the ranks are the parallelism
@@ -78,8 +81,8 @@ def world() -> MPI.Comm:
         library = MPI.Get_library_version().splitlines()[0].strip("\0 ,")
         raise InputError(
             f"started as {launcher.tasks()} tasks, but the MPI of each sees itself alone (COMM_WORLD has size 1). "
-            f"The launcher does not fit the MPI library of mpi4py, {library}. Under SLURM use `srun --mpi=pmix` "
-            "(`srun --mpi=list` shows what there is); else the mpirun or mpiexec that came with that library.")
+            f"The launcher does not fit the MPI library of mpi4py, {library}. Under SLURM {SRUN}; "
+            "else use the mpirun or mpiexec that came with that library")
     return comm
 
 

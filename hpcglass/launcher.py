@@ -28,6 +28,12 @@ def tasks() -> int:
     return _first(SIZES, 1)
 
 
+def without_pmi() -> bool:
+    """Whether srun started several tasks and told none how to find the others (`--mpi=none`): MPI could only fail."""
+    return tasks() > 1 and "SLURM_STEP_NUM_TASKS" in os.environ and not any(
+        name.startswith(("PMI", "PALS", "OMPI_COMM")) for name in os.environ)
+
+
 def say(message: str) -> None:
     """An error message on the terminal, once for all ranks.
 

@@ -18,8 +18,10 @@ PAIR_COST = 0.6             # a pair in a force evaluation
 PARTICLE_COST = 2.0         # what else is done per particle
 CALL_COST = 12_000          # what does not depend on the number of particles
 SKIN = 0.3                  # of the neighbour list, in units of length
-ARRAYS = 12                 # per-particle vectors alive at once in a minimisation
-RANK_BYTES = 180e6          # interpreter and libraries
+# measured in molecular dynamics of ipl10 in 3D (N = 600 and 60 000):
+ARRAYS = 18                 # per-particle vectors alive at once
+PAIR_BYTES = 16             # of the neighbour list, with some room
+RANK_BYTES = 200e6          # interpreter and libraries
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def estimate(config: Config, particles: int, density: float, ranks: int) -> Esti
     here = particles / group
     halo = halo_particles(here, density, model, d)
     neighbours = pairs_per_particle(model, density, d)
-    memory = RANK_BYTES + (here + halo) * (ARRAYS * 8 * d + 64) + here * neighbours * 4 * 1.5
+    memory = RANK_BYTES + (here + halo) * (ARRAYS * 8 * d + 64) + here * neighbours * PAIR_BYTES
     frame = particles * (2 * 8 * d + 4 * d + 8 + 8 + 4)
     stages = config.stages()
     frames = sum(stage.frames() for stage in stages)

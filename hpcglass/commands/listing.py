@@ -1,4 +1,4 @@
-"""List the model glasses, or the kinds of stages with all their keys."""
+"""List the model glasses, the kinds of stages with all their keys, or the keys of the other tables."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from hpcglass import registry
+from hpcglass.config import Config
+from hpcglass.config.models import EnsembleParams, MixingParams, ModelParams, SegmentParams, SizesParams, SystemParams
 
-HELP = "model glasses, or stages with their keys"
+HELP = "model glasses, stages, keys of the input"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=["models", "stages"], metavar="models|stages")
+    parser.add_argument("what", choices=["models", "stages", "input"], metavar="models|stages|input")
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
@@ -24,8 +26,8 @@ def main(options: argparse.Namespace) -> int:
         rows = models()
         text = [f"{r['name']:<14} {_densities(r):<24} {r['sizes']:<34} {r['summary']}" for r in rows]
     else:
-        rows = stages()
-        text = [line for stage in rows for line in _stage_lines(stage)]
+        rows = stages() if options.what == "stages" else tables()
+        text = [line for row in rows for line in _lines(row)]
     print(json.dumps(rows, indent=1) if options.json else "\n".join(text))
     return 0
 
@@ -53,6 +55,14 @@ def stages() -> list[dict[str, Any]]:
             for name, stage in registry.stages().items()]
 
 
+def tables() -> list[dict[str, Any]]:
+    """The tables of an input besides its stages."""
+    shown: dict[str, type[BaseModel]] = {
+        "top level": Config, "[system]": SystemParams, "[model]": ModelParams, "[[model.segment]]": SegmentParams,
+        "[model.mixing]": MixingParams, "[model.sizes]": SizesParams, "[ensemble]": EnsembleParams}
+    return [{"table": name, "summary": _summary(table), "keys": keys(table)} for name, table in shown.items()]
+
+
 def _summary(params: type[BaseModel]) -> str:
     return " ".join((params.__doc__ or "").split("\n\n")[0].split())
 
@@ -65,7 +75,8 @@ def keys(params: type[BaseModel]) -> list[dict[str, Any]]:
             continue
         row = {"key": name, "type": type_name(field.annotation), "required": field.is_required(),
                "description": field.description or ""}
-        rows.append(row if field.is_required() else {**row, "default": field.default})
+        default = field.default.model_dump() if isinstance(field.default, BaseModel) else field.default
+        rows.append(row if field.is_required() else {**row, "default": default})
     return rows
 
 
@@ -83,9 +94,10 @@ def type_name(annotation: Any) -> str:
     return "table"
 
 
-def _stage_lines(stage: dict[str, Any]) -> list[str]:
-    lines = [f"{stage['kind']}: {stage['summary']}"]
-    for row in stage["keys"]:
-        default = "required" if row["required"] else json.dumps(row["default"]) if row["default"] is not None else "-"
+def _lines(table: dict[str, Any]) -> list[str]:
+    lines = [f"{table.get('kind') or table['table']}: {table['summary']}"]
+    for row in table["keys"]:
+        empty = row["required"] or row["default"] is None or row["type"].endswith("table")
+        default = "required" if row["required"] else "-" if empty else json.dumps(row["default"])
         lines.append(f"  {row['key']:<16} {default:<14} {row['description']} ({row['type']})")
     return [*lines, ""]

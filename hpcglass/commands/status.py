@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hpcglass.errors import InputError
+from hpcglass.io.lock import NAME as LOCK
 
 HELP = "how far runs are"
 STAGE_FILE = re.compile(r"\d\d+-[A-Za-z0-9_-]+\.h5")
@@ -37,8 +38,11 @@ def look(directory: Path) -> list[dict[str, Any]]:
         raise InputError(f"{directory}: {'is a file, not a run directory' if directory.exists() else 'no such directory'}")
     if not (directory / "resolved.toml").is_file() and not (directory / "log.txt").is_file():
         raise InputError(f"{directory}: no run was ever started here (there is no resolved.toml)")
-    samples = sorted(p for p in directory.glob("sample-*") if p.is_dir())
-    return [_state(directory), *(_state(sample) for sample in samples)]
+    top, samples = _state(directory), [_state(p) for p in sorted(directory.glob("sample-*")) if p.is_dir()]
+    if samples:
+        top["samples"] = len(samples)
+        top["finished_samples"] = sum(sample["state"] == "finished" for sample in samples)
+    return [top, *samples]
 
 
 def _state(directory: Path) -> dict[str, Any]:
@@ -48,7 +52,18 @@ def _state(directory: Path) -> dict[str, Any]:
                            "finished_stages": done, "stages": _stages(directory), "last": _last_line(directory / "log.txt")}
     if checkpoint is not None:
         row["checkpoint"] = checkpoint
+    if (directory / LOCK).exists():
+        row["held_by"] = _holder(directory / LOCK)
     return row
+
+
+def _holder(lock: Path) -> str:
+    """Who runs in the directory, or died in it without a word."""
+    try:
+        holder = json.loads(lock.read_text(encoding="utf-8"))
+        return f"process {holder['pid']} on {holder['host']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "an unknown process"
 
 
 def _stages(directory: Path) -> list[str]:
@@ -74,6 +89,8 @@ def _last_line(log: Path) -> str:
 
 
 def _line(row: dict[str, Any]) -> str:
-    total = f"/{len(row['stages'])}" if row["stages"] else ""
-    progress = f"{len(row['finished_stages'])}{total} stages" if row["finished_stages"] or row["stages"] else "no stage yet"
-    return f"{row['directory']}: {row['state']}, {progress}" + (f"; {row['last']}" if row["last"] else "")
+    progress = f"{len(row['finished_stages'])}/{len(row['stages'])} stages"
+    if "samples" in row:
+        progress = f"{row['finished_samples']}/{row['samples']} samples"
+    held = f", held by {row['held_by']}" if "held_by" in row else ""
+    return f"{row['directory']}: {row['state']}{held}, {progress}" + (f"; {row['last']}" if row["last"] else "")

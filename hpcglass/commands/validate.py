@@ -26,6 +26,7 @@ def main(options: argparse.Namespace) -> int:
         if options.ranks < 1:
             raise InputError(f"--ranks {options.ranks}: must be at least 1")
         config = Config.load(options.input, options.set)
+        _check_sweep(config, options)
         needs = estimate(config, *_size(config), options.ranks)
     except InputError as error:
         if not options.json:
@@ -36,6 +37,16 @@ def main(options: argparse.Namespace) -> int:
     if launcher.rank() == 0:
         print(json.dumps({"valid": True, **dataclasses.asdict(needs)}, indent=1) if options.json else report(config, needs))
     return 0
+
+
+def _check_sweep(config: Config, options: argparse.Namespace) -> None:
+    """Every value of the sweep must make a valid input, not only those of [parameters]."""
+    for name, values in config.sweep.items():
+        for value in values:
+            try:
+                Config.load(options.input, [*options.set, f"{name}={value}"])
+            except InputError as error:
+                raise InputError(f"sweep.{name}: with {name} = {value} the input is wrong:\n{error}") from None
 
 
 def _size(config: Config) -> tuple[int, float]:

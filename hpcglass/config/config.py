@@ -14,6 +14,7 @@ from hpcglass.config.models import EnsembleParams, ModelParams, SystemParams
 from hpcglass.config.reader import Reader
 from hpcglass.config.tables import read_text
 from hpcglass.config.toml import Path
+from hpcglass.errors import InputError
 from hpcglass.potentials.model import Model
 from hpcglass.stages.base import Stage, StageParams
 
@@ -55,8 +56,11 @@ class Config(BaseModel):
     @classmethod
     def parse(cls, text: str, path: str | FilePath, overrides: Sequence[str] = ()) -> Config:
         """Same, from the text of the file; `path` is for messages and for files named in it."""
-        reader = Reader(text, FilePath(path), overrides, list(cls.model_fields))
-        result = cls(**reader.fields())
+        try:
+            reader = Reader(text, FilePath(path), overrides, list(cls.model_fields))
+            result = cls(**reader.fields())
+        except RecursionError:
+            raise InputError(f"{path}: nested too deeply to be read") from None
         result._references = reader.references
         return result
 

@@ -1,8 +1,8 @@
 """Ghosts: copies of particles near a brick, and the two verbs that keep them true.
 
 The plan is built once per rebuild and applied to any array: `forward` copies owners to ghosts,
-`reverse_add` adds what was accumulated on ghosts to their owners. Ghosts are images: one owner can have several, on any rank, its own
-included. Copies within a rank do not pass through MPI. Cost: one message per neighbouring rank.
+`reverse_add` adds what was accumulated on ghosts to their owners. Ghosts are images: one owner can have several, on any
+rank, its own included. Copies within a rank do not pass through MPI. Cost: one message per neighbouring rank.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def pair_table(model: Model) -> PairTable:
     mixing = model.mixing
     length = np.array(mixing.length if mixing.length is not None else [[1.0]], dtype=np.float64)
     energy = np.array(mixing.energy, dtype=np.float64) if mixing.energy is not None else np.ones_like(length)
-    edges = np.array([segment.upto for segment in segments]) ** 2
+    edges = np.array([segment.upto**2 for segment in segments], dtype=np.float64)
     return PairTable(even, edges, lead, terms, coefficient, mixing.by_species, float(mixing.nonadditivity),
                      int(mixing.energy_power), length, energy)
 

@@ -276,8 +276,8 @@ class System:
         """(scalars, rows per owned particle) from which `from_state` goes on to the bit."""
         own = slice(0, self.n_owned)
         scalars = {"box": self.box, "box_at_build": self.box_at_build, "origin": self.origin, "skin": self.skin}
-        rows = {"id": self.id[own], "reference": self.reference[own], "displacement": self.displacement[own],
-                "image": self.image, "diameter": self.diameter[own], "species": self.species[own]}
+        rows: dict[str, Array] = {"id": self.id[own], "reference": self.reference[own], "displacement": self.displacement[own],
+                                  "image": self.image, "diameter": self.diameter[own], "species": self.species[own]}
         rows |= {f"field:{name}": values for name, values in self.fields.items()}
         return scalars, {name: values.copy() for name, values in rows.items()}
 
@@ -312,7 +312,7 @@ class System:
 
     def reorder(self, ids: Array, rows: Array) -> Array:
         """Rows held anywhere, with their global ids, as rows of this rank's owned particles in present order. Collective."""
-        sorted_ids, by_id = ranks.to_blocks(self.comm, ids, self.n_total, np.asarray(ids, dtype=np.int64), rows)
+        by_id, = ranks.to_blocks(self.comm, ids, self.n_total, rows)
         first, _ = ranks.block(self.n_total, self.comm.size, self.comm.rank)
         holder = ranks.block_owner(self.id[: self.n_owned], self.n_total, self.comm.size)
         here = np.full(self.n_owned, self.comm.rank, dtype=np.int64)

@@ -117,6 +117,7 @@ def _lay_out(temporary: Path, contents: Contents, hashes: dict[str, str], block:
 def _contiguous(file: Any, name: str, rows: Rows) -> Any:
     """A dataset whose room is allocated at once and not filled."""
     creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    creation.set_obj_track_times(False)
     creation.set_layout(h5py.h5d.CONTIGUOUS)
     creation.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
     creation.set_fill_time(h5py.h5d.FILL_TIME_NEVER)

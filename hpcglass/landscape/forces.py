@@ -2,8 +2,8 @@
 
     F_i = sum_j c_1(r_ij) x_ij,      sigma = (1/V) sum_pairs c_1 x x^T,      c_1 = phi'/r,   x_ij = x_j - x_i,
 
-tension positive, pressure P = -tr(sigma)/d. Pairs are evaluated in chunks of a few hundred: gather, distances, scalars, scatter, each
-a loop of its own over buffers in the first-level cache, so that all but the scatter run in SIMD registers. Half lists, no reverse
+tension positive, pressure P = -tr(sigma)/d. Pairs are evaluated in chunks of a few hundred: gather, scalars, scatter, each a
+loop of its own over buffers in the first-level cache, so that all but the scatter run in SIMD registers. Half lists, no reverse
 communication: pairs with a ghost are evaluated by both owners, and count half in sums.
 """
 
@@ -66,7 +66,7 @@ def evaluate(system: System) -> Mechanics:
     sums = ranks.total(system.comm, sums)
     stress = sums[3:].reshape(system.dimension, system.dimension) / system.volume
     scale = float(np.sqrt(sums[1] / sums[2])) if sums[2] else 0.0
-    return Mechanics(out[: system.n_owned], float(sums[0]), stress, scale, int(round(sums[2])))
+    return Mechanics(out[: system.n_owned], float(sums[0]), stress, scale, round(float(sums[2])))
 
 
 def per_particle(system: System) -> tuple[Floats, Floats]:

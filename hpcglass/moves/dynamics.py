@@ -30,7 +30,7 @@ def maxwell_velocities(system: System, temperature: float, seed: int) -> Floats:
     velocity = normal(seed, Stream.VELOCITIES, 0, system.id[: system.n_owned], system.dimension)
     velocity -= ranks.total(system.comm, velocity.sum(axis=0)) / system.n_total
     freedom = system.dimension * (system.n_total - 1)
-    square = float(ranks.total(system.comm, np.vdot(velocity, velocity)))
+    square = float(ranks.total(system.comm, float(np.vdot(velocity, velocity))))
     return velocity * np.sqrt(freedom * temperature / square) if square > 0 else velocity
 
 

@@ -2,8 +2,8 @@
 
 Both see one force evaluation at a time: `advance(F)` looks at the forces where the system is now and moves it. Line
 searches look for the zero of the slope F.p, never at the energy, whose round-off (1e-16 U) would stop them at
-forces of 1e-8 sqrt(U). What must survive a rebuild (velocities, directions) lives in `system.fields` and moves with the particles;
-the few numbers besides are in `scalars`: together they make a minimisation resumable at any evaluation, to the bit.
+forces of 1e-8 sqrt(U). What must survive a rebuild (velocities, directions) lives in `system.fields` and moves with the
+particles; the few numbers besides are in `scalars`: together they make a minimisation resumable at any evaluation, to the bit.
 
 FIRE is the default: 35 % fewer evaluations than conjugate gradients on elastic steps of glasses, no line search.
 """
@@ -113,7 +113,7 @@ class ConjugateGradient:
         if not state["begun"]:
             self._new_direction(force)
             return
-        slope = float(ranks.total(self.system.comm, np.vdot(self.system.fields["direction"], force)))
+        slope = float(ranks.total(self.system.comm, float(np.vdot(self.system.fields["direction"], force))))
         if abs(slope) <= self.ACCURACY * state["slope_start"]:
             self._new_direction(force)
             return
@@ -142,7 +142,7 @@ class ConjugateGradient:
         beta = max(0.0, (force2 - force_last) / state["force2"]) if state["begun"] and state["force2"] else 0.0
         direction *= beta
         direction += force
-        slope = float(ranks.total(system.comm, np.vdot(direction, force)))
+        slope = float(ranks.total(system.comm, float(np.vdot(direction, force))))
         if slope <= 0:
             direction[:] = force
             slope = float(force2)
@@ -220,7 +220,7 @@ def largest_stiffness(system: System, iterations: int = 12) -> float:
     here = system.displacement.copy()
     stiffness = 1.0
     for _ in range(iterations):
-        norm = float(np.sqrt(ranks.total(system.comm, np.vdot(vector, vector))))
+        norm = float(np.sqrt(ranks.total(system.comm, float(np.vdot(vector, vector)))))
         if norm == 0 or not np.isfinite(norm):
             break
         stiffness = norm

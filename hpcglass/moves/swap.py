@@ -262,9 +262,10 @@ class SwapMonteCarlo:
         h, inverse = np.eye(3), np.eye(3)
         h[: self.dimension, : self.dimension] = self.h
         inverse[: self.dimension, : self.dimension] = np.linalg.inv(self.h)
-        half = [0.5 * h[k, k] if k < self.dimension and periodic[k] else INFINITE for k in range(3)]
+        wraps = [k < self.dimension and bool(periodic[k]) for k in range(3)]
+        half = tuple(0.5 * float(h[k, k]) if wraps[k] else INFINITE for k in range(3)) if any(wraps) else None
         upper = ((0, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 2))
-        return lists.Cell(tuple(range(self.dimension)), tuple(half), tuple(float(h[k]) for k in upper),
+        return lists.Cell(tuple(range(self.dimension)), tuple(wraps), half, tuple(float(h[k]) for k in upper),
                             tuple(float(inverse[k]) for k in upper))
 
     def _bins(self, low: Floats, high: Floats, reach: float, particles: int) -> tuple[Any, Any, Any]:

@@ -17,10 +17,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from hpcglass.core.random import fill_draws
-from hpcglass.moves.swap_lists import FAST, build_lists, fraction, inner, pair_length, pair_strength, phi, separation
+from hpcglass.moves.swap_lists import build_lists, compiled, fraction, inner, pair_length, pair_strength, phi, separation
 
 BATCH = 256                                       # attempts whose random words are drawn together
 DONE, EXPIRED = 0, 1                              # attempts made; the lists must be rebuilt
@@ -181,7 +180,7 @@ def try_exchange(i, j, limit, n_active, record, lists, pot, cell, skin, two_rows
     return DONE
 
 
-@njit(cache=True, fastmath=FAST)
+@compiled
 def attempt(record, n_active, lists, pot, cell, low, high, skin, two_rows, moves, first, last, tally, gain):
     """Attempts first..last-1 of this sub-sweep on one region. Returns (code, next attempt).
 
@@ -229,12 +228,11 @@ def fold(record, cell, crossed):
 
     `crossed` collects the periods of active particles, to give positions that are continuous in time at the end.
     """
-    half = cell.half
     for i in range(len(record)):
         s = fraction(record[i, 0], record[i, 1], record[i, 2], cell.inverse)
-        nx = np.floor(s[0]) if half[0] < np.inf else 0.0
-        ny = np.floor(s[1]) if half[1] < np.inf else 0.0
-        nz = np.floor(s[2]) if half[2] < np.inf else 0.0
+        nx = np.floor(s[0]) if cell.periodic[0] else 0.0
+        ny = np.floor(s[1]) if cell.periodic[1] else 0.0
+        nz = np.floor(s[2]) if cell.periodic[2] else 0.0
         if nx != 0.0 or ny != 0.0 or nz != 0.0:
             translate(record, i, -nx, -ny, -nz, cell.h)
             if i < len(crossed):
@@ -243,7 +241,7 @@ def fold(record, cell, crossed):
                 crossed[i, 2] += nz
 
 
-@njit(cache=True, fastmath=FAST)
+@compiled
 def visit(record, n_active, lists, pot, cell, low, high, grid, cut, skin, two_rows, moves, first, last, tally, gain):
     """All attempts first..last-1 on one region, with lists rebuilt as needed.
 

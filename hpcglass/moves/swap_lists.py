@@ -14,7 +14,9 @@ import numpy as np
 from numba import njit
 
 FAST = {"reassoc", "contract", "arcp", "nsz"}     # NaN is kept
-inner = njit(forceinline=True, fastmath=FAST)     # helpers, compiled into the cached kernels
+# NumPy's error model: Python's checks every division for zero, which keeps loops out of SIMD registers
+compiled = njit(cache=True, fastmath=FAST, error_model="numpy")
+inner = njit(forceinline=True, fastmath=FAST, error_model="numpy")     # helpers, compiled into the cached kernels
 
 
 class Potential(NamedTuple):
@@ -31,10 +33,11 @@ class Potential(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """Upper triangular cell h and the dimensions in which it is periodic here (half = inf elsewhere)."""
+    """Upper triangular cell h and the dimensions in which it is periodic here."""
 
     axes: Any            # (0, 1) or (0, 1, 2): its length is the dimension, known to the compiler
-    half: Any            # (3) half of the diagonal, or inf
+    periodic: Any        # (3) bool
+    half: Any            # (3) half of the diagonal, or inf; None when no dimension is periodic: no minimum image
     h: Any               # (h_00, h_01, h_11, h_02, h_12, h_22)
     inverse: Any         # the same six of h^-1
 
@@ -62,21 +65,28 @@ def pair_strength(a, b, lam, energy, power):
 @inner
 def separation(dx, dy, dz, cell):
     """Minimum image of a separation, last axis first; exact for lengths below half the diagonal of h."""
-    half = cell.half
-    h00, h01, h11, h02, h12, h22 = cell.h
-    if len(cell.axes) == 3:
-        n = 1.0 if dz > half[2] else (-1.0 if dz < -half[2] else 0.0)
-        dx -= n * h02
-        dy -= n * h12
-        dz -= n * h22
-    else:
+    if len(cell.axes) != 3:
         dz = 0.0
-    n = 1.0 if dy > half[1] else (-1.0 if dy < -half[1] else 0.0)
-    dx -= n * h01
-    dy -= n * h11
-    n = 1.0 if dx > half[0] else (-1.0 if dx < -half[0] else 0.0)
-    dx -= n * h00
-    return dx, dy, dz
+    return _minimum_image(dx, dy, dz, len(cell.axes), cell.half, cell.h)
+
+
+@inner
+def _minimum_image(dx, dy, dz, dimension, half, h):
+    if half is None:
+        return dx, dy, dz
+    else:
+        h00, h01, h11, h02, h12, h22 = h
+        if dimension == 3:
+            n = 1.0 if dz > half[2] else (-1.0 if dz < -half[2] else 0.0)
+            dx -= n * h02
+            dy -= n * h12
+            dz -= n * h22
+        n = 1.0 if dy > half[1] else (-1.0 if dy < -half[1] else 0.0)
+        dx -= n * h01
+        dy -= n * h11
+        n = 1.0 if dx > half[0] else (-1.0 if dx < -half[0] else 0.0)
+        dx -= n * h00
+        return dx, dy, dz
 
 
 @inner
@@ -105,7 +115,7 @@ def phi(y, segments, root, floor):
     return value
 
 
-@njit(cache=True, fastmath=FAST)
+@compiled
 def bin_particles(record, n, cell, low, bins, width):
     """Counting sort into bins of `width` (fractions) from `low`: start (bins + 1,), order (n,) uint32; z runs fastest."""
     nx, ny, nz = bins
@@ -135,7 +145,7 @@ def bin_of(x, y, z, cell, low, bins, width):
 
 @inner
 def _bin_axis(s, k, cell, low, bins, width):
-    if cell.half[k] < np.inf:
+    if cell.periodic[k]:
         s -= np.floor(s)
     b = int((s - low[k]) / width[k])
     return 0 if b < 0 else (bins[k] - 1 if b >= bins[k] else b)
@@ -152,17 +162,16 @@ def neighbour_bins(b, bins, periodic):
         return first, last - first + 1
 
 
-@njit(cache=True, fastmath=FAST)
+@compiled
 def near(record, order, start, i, cell, low, bins, width, reach2, found):
     """Write to `found` all particles within sqrt(reach2) of particle i, itself excepted; returns how many."""
     x, y, z = record[i, 0], record[i, 1], record[i, 2]
     b = bin_of(x, y, z, cell, low, bins, width)
-    half = cell.half
-    xa, xn = neighbour_bins(b[0], bins[0], half[0] < np.inf)
-    ya, yn = neighbour_bins(b[1], bins[1], half[1] < np.inf)
+    xa, xn = neighbour_bins(b[0], bins[0], cell.periodic[0])
+    ya, yn = neighbour_bins(b[1], bins[1], cell.periodic[1])
     za, zn = 0, 1
     if len(cell.axes) == 3:
-        za, zn = neighbour_bins(b[2], bins[2], half[2] < np.inf)
+        za, zn = neighbour_bins(b[2], bins[2], cell.periodic[2])
     count = np.uint32(0)
     for p in range(xn):
         bx = (xa + p) % bins[0]
@@ -182,12 +191,11 @@ def near(record, order, start, i, cell, low, bins, width, reach2, found):
 def candidates(record, order, start, b, cell, bins, around, index):
     """Copy the particles of bin b and of the bins around it to around (4, m), index (m,); returns their number."""
     bz, by, bx = b % bins[2], b // bins[2] % bins[1], b // (bins[2] * bins[1])
-    half = cell.half
-    xa, xn = neighbour_bins(bx, bins[0], half[0] < np.inf)
-    ya, yn = neighbour_bins(by, bins[1], half[1] < np.inf)
+    xa, xn = neighbour_bins(bx, bins[0], cell.periodic[0])
+    ya, yn = neighbour_bins(by, bins[1], cell.periodic[1])
     za, zn = 0, 1
     if len(cell.axes) == 3:
-        za, zn = neighbour_bins(bz, bins[2], half[2] < np.inf)
+        za, zn = neighbour_bins(bz, bins[2], cell.periodic[2])
     count = 0
     for p in range(xn):
         for q in range(yn):
@@ -202,7 +210,7 @@ def candidates(record, order, start, b, cell, bins, around, index):
     return count
 
 
-@njit(cache=True, fastmath=FAST)
+@compiled
 def build_lists(record, n_active, lists, pot, cell, grid, cut, skin, two_rows):
     """Fill wide and tight rows and the reference positions. Returns the widths they need (> present: incomplete)."""
     reference, wide, n_wide, tight, n_tight = lists

@@ -6,15 +6,14 @@ Everything here finds neighbours through bins, because pairs are few and far apa
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from hpcglass.core.pairs import pair_scalar
 from hpcglass.core.random import fill_draws
 from hpcglass.moves.swap_kernels import BATCH, SWAPPED, SWAPS, WORD, resize_change
-from hpcglass.moves.swap_lists import FAST, bin_particles, near, pair_length, pair_strength, separation
+from hpcglass.moves.swap_lists import bin_particles, compiled, near, pair_length, pair_strength, separation
 
 
-@njit(cache=True, fastmath=FAST)
+@compiled
 def thermometer(record, n_owned, pot, table, cell, grid, cut, sums):
     """Add energy, sum |F|^2 and sum of Laplacians of the owned particles to sums[:3].
 
@@ -60,7 +59,7 @@ def thermometer(record, n_owned, pot, table, cell, grid, cut, sums):
         sums[2] += laplacian
 
 
-@njit(cache=True, fastmath=FAST)
+@compiled
 def exchange_pairs(record, active, pot, cell, grid, cut, moves, pairs, accept, sums, tally):
     """Energy changes of exchanges of random pairs out of `active`.
 
@@ -102,7 +101,7 @@ def exchange_pairs(record, active, pot, cell, grid, cut, moves, pairs, accept, s
             sums[0] += change
 
 
-@njit(cache=True)
+@compiled
 def gather(record, region, first, frozen_start, frozen, regions, periodic, cell, low, high, margin, owner, out):
     """Copy a region and what lies within `margin` (fractions) of it to `out`; returns how many rows.
 

@@ -85,7 +85,7 @@ class MD(Stage):
             if every_frame and step % every_frame == 0:
                 context.frame(step, step * params.time_step, velocity=dynamics.velocity)
             if step % SAFE_POINT_EVERY == 0 and step < params.steps:
-                context.safe_point(step, params.steps, lambda s=step: Snapshot({**dynamics.scalars, "step": s}),
+                context.safe_point(step, params.steps, lambda: Snapshot({**dynamics.scalars, "step": step}),  # noqa: B023
                                    note=f"T {target(step):.4g}")
         context.field("velocity", system.fields.pop("velocity"), "length/time", "velocity")
 

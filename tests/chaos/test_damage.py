@@ -105,6 +105,7 @@ def test_damaged_stage_file_is_made_again(stopped, tmp_path, reference):
 def test_resume_on_another_number_of_ranks(stopped, tmp_path, reference):
     """Correct, though not to the bit: the toy stage's moves do not depend on the ranks, round-off does."""
     import numpy as np
+
     from hpcglass.io import trajectory
 
     output = tmp_path / "run"

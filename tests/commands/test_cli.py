@@ -39,7 +39,7 @@ def source(tmp_path):
 
 
 LIGHT = [["--help"], ["--version"], ["validate", "INPUT"], ["validate", "INPUT", "--json"], ["info", "--no-mpi"],
-         ["list", "models"], ["list", "stages"], ["status", "."]]
+         ["list", "models"], ["list", "stages"], ["list", "input"], ["status", "."]]
 
 
 @pytest.mark.parametrize("command", LIGHT, ids=" ".join)
@@ -94,6 +94,14 @@ def test_validate_as_json(source, capsys):
     assert facts == {"valid": False, "problems": ['--set swap.sweeps=0: stage[0].sweeps = 0: must be > 0']}
 
 
+def test_validate_tries_every_value_of_a_sweep(source, capsys):
+    source.write_text(INPUT + "[sweep]\nT = [0.1, -0.2]\n")
+    assert main(["validate", str(source)]) == 2
+    said = capsys.readouterr().err
+    assert "with T = -0.2 the input is wrong" in said
+    assert "must be > 0" in said
+
+
 def test_estimates_grow_as_they_should(source, capsys):
     def facts(*arguments):
         assert main(["validate", str(source), "--json", *arguments]) == 0
@@ -123,6 +131,9 @@ def test_list_stages_has_every_key_with_a_description(capsys):
         for key in row["keys"]:
             assert key["description"], key
             assert ("default" in key) != key["required"]
+    assert main(["list", "input"]) == 0
+    said = capsys.readouterr().out
+    assert all(word in said for word in ("[system]", "particles", "nonadditivity", "ranks_per_sample", "seed"))
     assert main(["list", "stages"]) == 0
     assert "max_strain       required" in capsys.readouterr().out
 
@@ -193,6 +204,9 @@ def test_status(tmp_path, capsys):
     (run / "checkpoint-a.h5").touch()
     assert main(["status", str(run)]) == 0
     assert capsys.readouterr().out.endswith("run: unfinished, 1/2 stages; 2026-01-01 10:01:00  sweep 50 of 100\n")
+    (run / ".lock").write_text('{"pid": 12, "host": "here"}')
+    assert main(["status", str(run)]) == 0
+    assert "unfinished, held by process 12 on here, 1/2 stages" in capsys.readouterr().out
     (run / "01-shear.h5").touch()
     (run / "DONE").touch()
     sample = run / "sample-0000"
@@ -200,6 +214,7 @@ def test_status(tmp_path, capsys):
     assert main(["status", "--json", str(run)]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["state"] for row in rows] == ["finished", "unfinished"]
+    assert (rows[0]["samples"], rows[0]["finished_samples"]) == (1, 0)
     assert rows[0]["finished_stages"] == ["00-swap.h5", "01-shear.h5"]
     assert rows[1]["stages"] == ["swap", "shear"]
 

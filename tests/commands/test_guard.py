@@ -65,6 +65,16 @@ def test_a_wrong_input_is_said_once_by_all_ranks(tmp_path):
     assert "Traceback" not in said
 
 
+def test_srun_without_pmi_is_explained_before_mpi_fails(source):
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(("PMI", "PALS", "OMPI_COMM"))}
+    for rank, said in (("0", 1), ("1", 0)):
+        done = subprocess.run(
+            [sys.executable, "-m", "hpcglass", "run", str(source)], capture_output=True, text=True, timeout=60, cwd=ROOT,
+            env={**bare, "PYTHONPATH": str(ROOT), "SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": rank})
+        assert done.returncode == 2
+        assert done.stderr.count("srun started 4 tasks that cannot find each other: use `srun --mpi=pmix`") == said
+
+
 @pytest.mark.parametrize("command", [["run", "input"], ["info"]])
 def test_tasks_that_believe_to_be_alone_are_told(source, command):
     """As when the launcher belongs to another MPI library."""

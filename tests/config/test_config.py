@@ -273,6 +273,11 @@ def test_a_file_is_found_relative_to_the_input(tmp_path):
     assert Config.parse(config.to_toml(), "/elsewhere/resolved.toml") == config
 
 
+def test_keys_nested_without_end_are_refused():
+    assert "nested too deeply" in problems(INPUT + "\n[system" + ".a" * 5000 + "]\nx = 1\n")[0]
+    assert "nested too deeply" in problems(INPUT, "system" + ".a" * 5000 + "=1")[0]
+
+
 def make_directory(path):
     path.mkdir()
 

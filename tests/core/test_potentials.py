@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ MODEL_NAMES = sorted(MODELS)
 def distances(model, points: int = 101):
     """Reduced distances inside each segment, away from its ends."""
     ends = [0.8 if model.name != "harmonic" else 0.3, *[segment.upto for segment in model.potential.segments]]
-    return np.concatenate([np.linspace(a + 0.01, b - 0.01, points) for a, b in zip(ends[:-1], ends[1:], strict=True)])
+    return np.concatenate([np.linspace(a + 0.01, b - 0.01, points) for a, b in pairwise(ends)])
 
 
 def compiled(model, order: int, x: np.ndarray) -> np.ndarray:
@@ -67,7 +68,8 @@ def test_nothing_beyond_the_cutoff(name):
         assert (compiled(model, order, x) == 0).all()
 
 
-@pytest.mark.parametrize("name,order", [("ipl12", 2), ("ipl10", 3), ("ipl10-binary", 3), ("lj", 2), ("lj-binary", 2), ("harmonic", 1)])
+@pytest.mark.parametrize("name,order", [("ipl12", 2), ("ipl10", 3), ("ipl10-binary", 3), ("lj", 2), ("lj-binary", 2),
+                                        ("harmonic", 1)])
 def test_smooth_at_the_cutoff_and_between_segments(name, order):
     model = MODELS[name]
     segments = model.potential.segments

@@ -35,7 +35,7 @@ def images(cell):
     h = np.zeros((3, 3))
     for (a, b), value in zip(((0, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 2)), cell.h, strict=True):
         h[a, b] = value
-    counts = [(-1, 0, 1) if np.isfinite(cell.half[k]) else (0,) for k in range(3)]
+    counts = [(-1, 0, 1) if cell.periodic[k] else (0,) for k in range(3)]
     return np.array([h @ np.array(n) for n in product(*counts)])
 
 

@@ -94,7 +94,7 @@ def visit(record, pot, cell, grid, cut, moves, first, last, two_rows=True):
 
 def square(side):
     """Periodic square, one bin."""
-    return (lists.Cell((0, 1), (side / 2, side / 2, np.inf), (side, 0.0, side, 0.0, 0.0, 1.0),
+    return (lists.Cell((0, 1), (True, True, False), (side / 2, side / 2, np.inf), (side, 0.0, side, 0.0, 0.0, 1.0),
                        (1 / side, 0.0, 1 / side, 0.0, 0.0, 1.0)), ((0.0,) * 3, (1, 1, 1), (1.0,) * 3))
 
 

@@ -62,9 +62,8 @@ def test_file_does_not_depend_on_the_ranks(particles, mode, directory, monkeypat
     if comm.rank == 0:
         h5.write(MPI.COMM_SELF, directory / "one.h5", contents_of(MPI.COMM_SELF, particles))
     comm.Barrier()
-    assert (directory / "all.h5").read_bytes() == (directory / "one.h5").read_bytes()
     hashes = verify(directory / "one.h5", comm)
-    assert hashes == verify(directory / "one.h5") and len(hashes) == 6
+    assert hashes == verify(directory / "one.h5") == verify(directory / "all.h5", comm) and len(hashes) == 6
     with Reader(comm, directory / "all.h5") as file:
         rows = np.arange(*span(comm, particles))
         assert np.array_equal(file.rows("/particles/flag"), rows % 3)
@@ -191,7 +190,8 @@ def test_checkpoint_comes_back_with_the_same_bits(directory):
     record.results["energy"] = (1.5, "energy", "")
     ids = system.id[: system.n_owned]
     record.fields["d2min"] = (by_id(comm, ids, ids * 0.5)[0], "length^2", "")
-    state = ({"count": 3, "gain": 0.1, "on": True, "key": 2**64 - 1, "name": "fire", "trace": np.arange(3.0)}, {"force": np.cos(ids)})
+    state = ({"count": 3, "gain": 0.1, "on": True, "key": 2**64 - 1, "name": "fire", "trace": np.arange(3.0)},
+             {"force": np.cos(ids)})
     checkpoint.write(directory / "checkpoint-a.h5", 1, 40, 7, system, state, record, {}, lambda contents: contents.value(
         "/provenance/resolved_input", "seed = 1\n"))
     found = checkpoint.newest(comm, directory, 1, pytest.fail)
@@ -200,7 +200,7 @@ def test_checkpoint_comes_back_with_the_same_bits(directory):
     again, (scalars, fields) = found.restore(comm, system.model)
     assert same_bits(again, system) and np.array_equal(again.fields["velocity"], system.fields["velocity"])
     assert total(comm, int((fields["force"] != np.cos(again.id[: again.n_owned])).sum())) == 0
-    assert {name: value for name, value in scalars.items() if name != "trace"} == {k: v for k, v in state[0].items() if k != "trace"}
+    assert scalars.pop("trace").tolist() == state[0].pop("trace").tolist() and scalars == state[0]
     assert [type(scalars[name]) for name in ("count", "gain", "on", "name")] == [int, float, bool, str]
     assert found.record.tables["walk"].rows["step"].tolist() == [0.1] and found.record.results == record.results
     walk(system, 4)

@@ -17,11 +17,11 @@ from hpcglass.moves import swap_zones
 from hpcglass.moves.swap import SwapMonteCarlo
 from hpcglass.moves.swap_statistics import Averages
 
-# (temperature, step, sub-sweeps of 5 sweeps, particles): the first ones of each run are not counted
-HOT, COLD = (0.6, 0.15, 640, 256), (0.16, 0.1, 640, 256)
+# temperature, step, sub-sweeps of 5 sweeps, particles
+HOT, COLD = (0.6, 0.15, 320, 256), (0.16, 0.1, 320, 256)
 
 
-def sample(comm, temperature, step, count, particles, seed, settle=160):
+def sample(comm, temperature, step, count, particles, seed, settle=100):
     """Averages and acceptances of a run."""
     chain = SwapMonteCarlo(small(comm, "ipl12", particles), temperature, 0.2, step, seed)
     for number in range(settle):
@@ -40,7 +40,7 @@ def test_thermometers(world, case):
     averages, _ = sample(world, *case, seed=21)
     conf = averages.ratio("force2", "laplacian")
     exchange = averages.ratio("up", "down")
-    assert conf.error < 0.012 * case[0] and exchange.error < 0.02
+    assert conf.error < 0.02 * case[0] and exchange.error < 0.03
     assert abs(conf.value - case[0]) < 4 * conf.error
     assert abs(exchange.value - 1) < 4 * exchange.error
 
@@ -135,7 +135,7 @@ def test_mean_square_displacement_is_continuous(world):
     chain.store()
     end = ranks.to_blocks(world, chain.system.id[: chain.system.n_owned], 400, chain.system.unwrapped())[0]
     from_system = ranks.total(world, float(((end - start) ** 2).sum())) / 400
-    assert 0.5 < chain.mean_square_displacement() < 100
+    assert 0.1 < chain.mean_square_displacement() < 100
     assert abs(chain.mean_square_displacement() - from_system) < 1e-9 * from_system
 
 

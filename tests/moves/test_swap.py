@@ -1,0 +1,189 @@
+"""Zones, statistics, and the stage as a whole on one rank."""
+
+from __future__ import annotations
+
+import contextlib
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from swap_systems import small
+
+from hpcglass.core.decomposition import Bricks
+from hpcglass.errors import InputError, PhysicsError
+from hpcglass.geometries.periodic import cell
+from hpcglass.moves.swap import Measurement, SwapMonteCarlo
+from hpcglass.moves.swap_statistics import Averages
+from hpcglass.moves.swap_zones import Zone, active_fraction, choose_grid, upper_triangular
+from hpcglass.stages.swap import Swap
+
+CUT = 2.0
+
+
+@settings(max_examples=15, deadline=None)
+@given(tilt=st.floats(-0.5, 0.5), aspect=st.floats(0.5, 2.0), ranks=st.integers(1, 6), seed=st.integers(0, 1000),
+       dimension=st.sampled_from([2, 3]))
+def test_zones_of_two_ranks_never_interact(tilt, aspect, ranks, seed, dimension):
+    """Active particles of different ranks are a cut-off apart, in any image; every particle has one owner."""
+    _, h = upper_triangular(cell(18.0**dimension, dimension, [aspect, *[1.0] * (dimension - 1)],
+                                 [tilt, *[0.0, 0.3 * tilt][: 0 if dimension == 2 else 2]]))
+    grid = choose_grid(h, ranks, CUT)
+    s = np.random.default_rng(seed).random((250, dimension))
+    owner = Bricks(grid, 0).owner(s)
+    active = np.zeros(len(s), dtype=bool)
+    for rank in range(ranks):
+        zone = Zone.of(h, np.array(grid), Bricks(grid, rank).coordinate, CUT, 100, 2.7)
+        active |= (owner == rank) & zone.place(s)[0]
+    assert abs(active.mean() - active_fraction(h, grid, CUT)) < 0.16
+    for shift in product((-1, 0, 1), repeat=dimension):
+        apart = (s[:, None] - s[None] + np.array(shift)) @ h.T
+        close = (apart**2).sum(-1) < CUT**2
+        assert not (close & active[:, None] & active[None] & (owner[:, None] != owner[None])).any()
+
+
+def test_rotation_to_upper_triangle():
+    box = cell(50.0, 3, tilt=[0.3, -0.2, 0.4])
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
+    q, h = upper_triangular(turn @ box)
+    assert np.allclose(q @ h, turn @ box) and np.allclose(q.T @ q, np.eye(3))
+    assert np.allclose(np.tril(h, -1), 0) and (np.diag(h) > 0).all()
+
+
+def test_regions_cover_the_zone_without_overlap():
+    h = np.diag([200.0, 220.0])
+    zone = Zone.of(h, np.array([2, 1]), np.array([1, 0]), CUT, 20_000, 2.7)
+    assert zone.n_regions == 1
+    zone = Zone.of(h, np.array([2, 1]), np.array([1, 0]), CUT, 40_000, 2.7)
+    assert 30 < zone.n_regions < 50
+    s = np.random.default_rng(1).random((5000, 2)) * [0.5, 1.0] + [0.5, 0.0]
+    inside, region, _ = zone.place(s)
+    for number in range(zone.n_regions):
+        low, high = zone.bounds(number)
+        assert np.array_equal(((s >= low) & (s < high)).all(1), inside & (region == number))
+
+
+def test_too_many_ranks_are_refused_with_a_number():
+    h = np.diag([16.0, 16.0])
+    assert choose_grid(h, 4, CUT) == (2, 2)
+    with pytest.raises(InputError, match=r"only .*% .* at most \d+ ranks"):
+        choose_grid(h, 64, CUT)
+
+
+def test_small_cells_are_refused(alone):
+    with pytest.raises(InputError, match="cell is too small"):
+        SwapMonteCarlo(small(alone, particles=16), 0.5, 0.2, 0.1, 1)
+
+
+def test_averages_and_errors():
+    """Independent measurements: jackknife error = standard error, correlation 1; correlated ones are found out."""
+    rng = np.random.default_rng(2)
+    free, tied = Averages(), Averages()
+    noise, last = rng.normal(size=6400), 0.0
+    for n, value in enumerate(noise):
+        free.add((n + 1) / 6400, Measurement(5 + value, 2.0, 4.0, 1.0, 1.0))
+        last = 0.9 * last + value
+        tied.add((n + 1) / 6400, Measurement(5 + last, 2.0, 4.0, 1.0, 1.0))
+    energy = free.energy()
+    assert abs(energy.value - 5 - noise.mean()) < 1e-10
+    assert 0.6 / 80 < energy.error < 1.5 / 80          # 32 blocks: the error is known to 13 %
+    assert free.correlation() < 2 < 8 < tied.correlation() < 50      # exact: 19
+    assert free.ratio("force2", "laplacian").value == 0.5
+    assert np.isnan(Averages().correlation())
+    assert np.array_equal(Averages(free.blocks).blocks, free.blocks)
+
+
+class FakeContext:
+    """A context that keeps everything, and can stop the stage at one safe point."""
+
+    def __init__(self, seed=1, stop_at=None, restored=None, rows=()):
+        self.seed, self.restored, self.stop_at = seed, restored, stop_at
+        self.rows, self.results, self.frames, self.messages, self.cited = list(rows), {}, [], [], set()
+
+    def table(self, name, **columns):
+        assert name == "measurements"
+        self.columns = columns
+        return self
+
+    def append(self, **values):
+        assert values.keys() == self.columns.keys()
+        self.rows.append(tuple(values.values()))
+
+    def result(self, name, value, units="", long_name=""):
+        self.results[name] = value
+
+    def frame(self, step, time=0.0, **fields):
+        self.frames.append(step)
+
+    def safe_point(self, step, total, snapshot, note=""):
+        assert 0 < step <= total
+        if step == self.stop_at:
+            self.snapshot = snapshot()
+            raise KeyboardInterrupt
+
+    def log(self, message):
+        self.messages.append(message)
+
+    def timer(self, verb):
+        return contextlib.nullcontext()
+
+    def cite(self, *keys):
+        self.cited.update(keys)
+
+
+def stage(**keys):
+    return Swap(Swap.Params(**{"temperature": 0.4, "sweeps": 160, "warmup": 43, "sub_sweeps": 10, "measure_every": 15,
+                               "frames": 3, **keys}))
+
+
+def test_stage(alone):
+    system, context = small(alone), FakeContext()
+    stage().run(system, context)
+    sweeps = [row[0] for row in context.rows]
+    assert sweeps == [20, 40, 60, 80, 100, 120, 140, 160]          # 15 is rounded up to two sub-sweeps
+    assert len(context.frames) == 3 and context.frames[-1] == 160
+    assert context.results["displacement"] != 0.1 and any("tuned" in message for message in context.messages)
+    assert 0.25 < context.results["acceptance_displacement"] < 0.45
+    assert abs(context.results["temperature_configurational"] - 0.4) < 0.05
+    assert context.rows[0][4] < context.rows[-1][4]                # mean-square displacement grows
+    assert context.results["active_fraction"] == 1.0
+
+
+@pytest.mark.parametrize("stop", [15, 43, 53, 93, 203])
+def test_stage_resumes_to_the_bit(alone, stop):
+    whole, system = FakeContext(), small(alone)
+    stage().run(system, whole)
+    first, other = FakeContext(stop_at=stop), small(alone)
+    with pytest.raises(KeyboardInterrupt):
+        stage().run(other, first)
+    other = type(other).from_state(alone, other.model, *other.state())
+    second = FakeContext(restored=first.snapshot, rows=first.rows)
+    stage().run(other, second)
+    assert second.rows == whole.rows and second.results == whole.results
+    assert first.frames + second.frames == whole.frames
+    assert np.array_equal(other.position, system.position) and np.array_equal(other.diameter, system.diameter)
+    assert np.array_equal(other.image, system.image)
+
+
+def test_drift_is_an_error(alone, monkeypatch):
+    """A kernel that loses a little energy is found out."""
+    original = SwapMonteCarlo.sub_sweep
+
+    def leaky(self, *arguments):
+        tally = original(self, *arguments)
+        tally.change *= 1 + 1e-6
+        return tally
+
+    monkeypatch.setattr(SwapMonteCarlo, "sub_sweep", leaky)
+    with pytest.raises(PhysicsError, match="drifted"):
+        stage().run(small(alone), FakeContext())
+
+
+def test_schedule():
+    params = stage().params
+    lengths = [length for _, done, length in params.schedule() if done < 43]
+    assert sum(lengths) == 43 and max(lengths) == 5
+    rest = [(done, length) for _, done, length in params.schedule() if done >= 43]
+    assert rest[0] == (43, 10) and rest[-1] == (203, 0) and sum(length for _, length in rest) == 160
+    assert [number for number, _, _ in params.schedule()] == list(range(len(lengths) + len(rest)))
