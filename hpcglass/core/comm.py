@@ -21,12 +21,10 @@ def total(comm: MPI.Comm, value: float | int | Array) -> Any:
 
 
 def largest(comm: MPI.Comm, value: float | int | Array) -> Any:
-    """Maximum over ranks. NaN wins, so that a broken rank is never hidden."""
+    """Maximum over ranks. NaN counts as infinity (MPI leaves it open), so that a broken rank is never hidden."""
     array = np.asarray(value)
-    if array.dtype.kind == "f":
-        bad = total(comm, int(np.isnan(array).any()))
-        if bad:
-            return _scalar(np.full(array.shape, np.nan), value)
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        value = _scalar(np.nan_to_num(array, nan=np.inf, posinf=np.inf, neginf=-np.inf), value)
     return _reduce(comm, value, MPI.MAX)
 
 
@@ -90,6 +88,8 @@ def send_rows(comm: MPI.Comm, destination: Array, *arrays: Array) -> list[Array]
     list of (m, ...) arrays
         The rows received, by source rank and within it in the sender's order.
     """
+    if comm.size == 1:
+        return list(arrays)
     destination = np.asarray(destination)
     order = np.argsort(destination, kind="stable")
     sent = np.bincount(destination, minlength=comm.size).astype(np.int32)

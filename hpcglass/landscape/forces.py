@@ -10,7 +10,7 @@ communication: pairs with a ghost are evaluated by both owners, and count half i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -87,69 +87,108 @@ def largest_force(system: System, values: Floats) -> float:
     return float(np.sqrt(ranks.largest(system.comm, here)))
 
 
-@numba.njit(cache=True, fastmath=KEEP_NAN)
-def _gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2):
-    """Pair vectors and squared reduced distances of pairs first .. first+n; `row` is the owner of the first.
+class Chunk(NamedTuple):
+    """Buffers for a few hundred interacting pairs; a segment is a run of pairs with one owner.
 
-    Returns the owner of the pair after the last.
+    vector : (d, CHUNK) pair vectors; x2 : squared reduced distances; entry, partner : place in the list, second particle;
+    segment_owner, segment_end : owner of each segment, first pair after it; c1, phi, work : results
     """
+
+    vector: Floats
+    x2: Floats
+    entry: NDArray[np.int64]
+    partner: NDArray[np.uint32]
+    segment_owner: NDArray[np.int64]
+    segment_end: NDArray[np.int64]
+    c1: Floats
+    phi: Floats
+    work: Floats
+
+
+@numba.njit(cache=True)
+def _new_chunk(dimension):
+    return Chunk(np.empty((dimension, CHUNK)), np.empty(CHUNK), np.empty(CHUNK, np.int64), np.empty(CHUNK, np.uint32),
+                 np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64), np.empty(CHUNK), np.empty(CHUNK), np.empty((3, CHUNK)))
+
+
+@numba.njit(cache=True, fastmath=KEEP_NAN)
+def _gather(reference, displacement, start, index, inverse_length2, cutoff2, row, first, n, chunk):
+    """Fill the chunk with the interacting pairs among entries first .. first+n of the list; `row` owns the first entry.
+
+    A pair beyond its cut-off is overwritten by the next one, so that no branch depends on a distance. Returns
+    (pairs kept, segments, owner of the last entry).
+    """
+    vector, x2, entry, partner = chunk.vector, chunk.x2, chunk.entry, chunk.partner
+    segment_owner, segment_end = chunk.segment_owner, chunk.segment_end
     flat = reference.shape[1] == 2
     last = first + n
     p = first
+    kept = segments = 0
     while p < last:
         while start[row + 1] <= p:
             row += 1
         stop = min(start[row + 1], last)
         x, y, ux, uy = reference[row, 0], reference[row, 1], displacement[row, 0], displacement[row, 1]
-        base = p - first
         if flat:
-            for k in range(stop - p):
-                j = index[p + k]
+            for q in range(p, stop):
+                j = index[q]
                 dx = (reference[j, 0] - x) + (displacement[j, 0] - ux)
                 dy = (reference[j, 1] - y) + (displacement[j, 1] - uy)
-                vector[0, base + k] = dx
-                vector[1, base + k] = dy
-                x2[base + k] = (dx * dx + dy * dy) * inverse_length2[p + k]
+                square = (dx * dx + dy * dy) * inverse_length2[q]
+                vector[0, kept], vector[1, kept] = dx, dy
+                x2[kept], entry[kept], partner[kept] = square, q, j
+                kept += square < cutoff2
         else:
             z, uz = reference[row, 2], displacement[row, 2]
-            for k in range(stop - p):
-                j = index[p + k]
+            for q in range(p, stop):
+                j = index[q]
                 dx = (reference[j, 0] - x) + (displacement[j, 0] - ux)
                 dy = (reference[j, 1] - y) + (displacement[j, 1] - uy)
                 dz = (reference[j, 2] - z) + (displacement[j, 2] - uz)
-                vector[0, base + k] = dx
-                vector[1, base + k] = dy
-                vector[2, base + k] = dz
-                x2[base + k] = (dx * dx + dy * dy + dz * dz) * inverse_length2[p + k]
+                square = (dx * dx + dy * dy + dz * dz) * inverse_length2[q]
+                vector[0, kept], vector[1, kept], vector[2, kept] = dx, dy, dz
+                x2[kept], entry[kept], partner[kept] = square, q, j
+                kept += square < cutoff2
+        segment_owner[segments], segment_end[segments] = row, kept
+        segments += 1
         p = stop
-    return row
+    return kept, segments, row
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN)
-def _scatter(start, index, row, first, n, vector, c1, out):
-    """F_i += c1 x_ij, F_j -= c1 x_ij; `row` is the owner of the first pair."""
+def _scalars(order, n, inverse_length2, scale, table, chunk, out):
+    """out[:n] = c_order of the pairs of the chunk."""
+    entry = chunk.entry
+    pair_scalar(table, order, n, chunk.x2, chunk.work, out)
+    for _ in range(order):
+        for k in range(n):
+            out[k] *= inverse_length2[entry[k]]
+    if scale.size:
+        for k in range(n):
+            out[k] *= scale[entry[k]]
+
+
+@numba.njit(cache=True, fastmath=KEEP_NAN)
+def _scatter(segments, chunk, out):
+    """F_i += c1 x_ij, F_j -= c1 x_ij."""
+    vector, c1, partner, segment_owner, segment_end = chunk.vector, chunk.c1, chunk.partner, chunk.segment_owner, chunk.segment_end
     flat = out.shape[1] == 2
-    last = first + n
-    p = first
-    while p < last:
-        while start[row + 1] <= p:
-            row += 1
-        stop = min(start[row + 1], last)
-        base = p - first
+    begin = 0
+    for segment in range(segments):
+        row, end = segment_owner[segment], segment_end[segment]
         x = y = z = 0.0
         if flat:
-            for k in range(stop - p):
-                j = index[p + k]
-                fx, fy = c1[base + k] * vector[0, base + k], c1[base + k] * vector[1, base + k]
+            for k in range(begin, end):
+                j = partner[k]
+                fx, fy = c1[k] * vector[0, k], c1[k] * vector[1, k]
                 x += fx
                 y += fy
                 out[j, 0] -= fx
                 out[j, 1] -= fy
         else:
-            for k in range(stop - p):
-                j = index[p + k]
-                fx, fy = c1[base + k] * vector[0, base + k], c1[base + k] * vector[1, base + k]
-                fz = c1[base + k] * vector[2, base + k]
+            for k in range(begin, end):
+                j = partner[k]
+                fx, fy, fz = c1[k] * vector[0, k], c1[k] * vector[1, k], c1[k] * vector[2, k]
                 x += fx
                 y += fy
                 z += fz
@@ -159,27 +198,21 @@ def _scatter(start, index, row, first, n, vector, c1, out):
             out[row, 2] += z
         out[row, 0] += x
         out[row, 1] += y
-        p = stop
+        begin = end
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN)
 def _forces(reference, displacement, start, index, inverse_length2, scale, table, out):
     """Forces alone: what minimisers and dynamics call most."""
-    vector = np.empty((reference.shape[1], CHUNK))
-    x2, c1, work = np.empty(CHUNK), np.empty(CHUNK), np.empty((3, CHUNK))
+    chunk = _new_chunk(reference.shape[1])
+    cutoff2 = table.edges[table.edges.size - 1]
     row = 0
     total = start[start.size - 1]
     for first in range(0, total, CHUNK):
-        n = min(CHUNK, total - first)
-        next_row = _gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2)
-        pair_scalar(table, 1, n, x2, work, c1)
-        for k in range(n):
-            c1[k] *= inverse_length2[first + k]
-        if scale.size:
-            for k in range(n):
-                c1[k] *= scale[first + k]
-        _scatter(start, index, row, first, n, vector, c1, out)
-        row = next_row
+        n, segments, row = _gather(reference, displacement, start, index, inverse_length2, cutoff2, row, first,
+                                   min(CHUNK, total - first), chunk)
+        _scalars(1, n, inverse_length2, scale, table, chunk, chunk.c1)
+        _scatter(segments, chunk, out)
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN)
@@ -187,28 +220,22 @@ def _sums(reference, displacement, start, index, inverse_length2, scale, table, 
     """Forces, and sums = (energy, sum of phi'^2, pairs, virial d*d); per particle too where the arrays are not empty."""
     dimension = reference.shape[1]
     n_owned = start.size - 1
-    vector = np.empty((dimension, CHUNK))
-    x2, c1, phi, weight, work = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty((3, CHUNK))
+    chunk = _new_chunk(dimension)
+    vector, x2, c1, phi, weight = chunk.vector, chunk.x2, chunk.c1, chunk.phi, np.empty(CHUNK)
+    cutoff2 = table.edges[table.edges.size - 1]
     row = 0
     total = start[n_owned]
-    cutoff2 = table.edges[table.edges.size - 1]
     for first in range(0, total, CHUNK):
-        n = min(CHUNK, total - first)
-        next_row = _gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2)
-        pair_scalar(table, 1, n, x2, work, c1)
-        pair_scalar(table, 0, n, x2, work, phi)
+        n, segments, row = _gather(reference, displacement, start, index, inverse_length2, cutoff2, row, first,
+                                   min(CHUNK, total - first), chunk)
+        _scalars(1, n, inverse_length2, scale, table, chunk, c1)
+        _scalars(0, n, inverse_length2, scale, table, chunk, phi)
+        _scatter(segments, chunk, out)
         for k in range(n):
-            c1[k] *= inverse_length2[first + k]
-            weight[k] = 1.0 if index[first + k] < n_owned else 0.5
-        if scale.size:
-            for k in range(n):
-                c1[k] *= scale[first + k]
-                phi[k] *= scale[first + k]
-        _scatter(start, index, row, first, n, vector, c1, out)
-        for k in range(n):
+            weight[k] = 1.0 if chunk.partner[k] < n_owned else 0.5
             sums[0] += weight[k] * phi[k]
-            sums[1] += weight[k] * c1[k] * c1[k] * x2[k] / inverse_length2[first + k]
-            sums[2] += weight[k] if x2[k] < cutoff2 else 0.0
+            sums[1] += weight[k] * c1[k] * c1[k] * x2[k] / inverse_length2[chunk.entry[k]]
+            sums[2] += weight[k]
         for a in range(dimension):
             for b in range(dimension):
                 value = 0.0
@@ -216,22 +243,23 @@ def _sums(reference, displacement, start, index, inverse_length2, scale, table, 
                     value += weight[k] * c1[k] * vector[a, k] * vector[b, k]
                 sums[3 + a * dimension + b] += value
         if energy.size:
-            _share(start, index, row, first, n, vector, c1, phi, energy, virial)
-        row = next_row
+            _share(segments, chunk, energy, virial)
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN)
-def _share(start, index, row, first, n, vector, c1, phi, energy, virial):
+def _share(segments, chunk, energy, virial):
     """Half of each pair's energy and virial to either partner."""
     dimension = virial.shape[1]
-    for k in range(n):
-        while start[row + 1] <= first + k:
-            row += 1
-        j = index[first + k]
-        energy[row] += 0.5 * phi[k]
-        energy[j] += 0.5 * phi[k]
-        for a in range(dimension):
-            for b in range(dimension):
-                half = 0.5 * c1[k] * vector[a, k] * vector[b, k]
-                virial[row, a, b] += half
-                virial[j, a, b] += half
+    begin = 0
+    for segment in range(segments):
+        i, end = chunk.segment_owner[segment], chunk.segment_end[segment]
+        for k in range(begin, end):
+            j = chunk.partner[k]
+            energy[i] += 0.5 * chunk.phi[k]
+            energy[j] += 0.5 * chunk.phi[k]
+            for a in range(dimension):
+                for b in range(dimension):
+                    half = 0.5 * chunk.c1[k] * chunk.vector[a, k] * chunk.vector[b, k]
+                    virial[i, a, b] += half
+                    virial[j, a, b] += half
+        begin = end

@@ -87,8 +87,9 @@ class SwapMonteCarlo:
         self.system, self.comm = system, system.comm
         self.temperature, self.exchange, self.step, self.seed = temperature, exchange, step, seed
         self.by_species = system.model.mixing.by_species
-        self.rotation, self.h = upper_triangular(system.box)
         self.dimension = system.dimension
+        self.rotation, self.h = upper_triangular(system.box)
+        self.inverse, self.heights = np.linalg.inv(self.h), heights(self.h)
         biggest = float(ranks.largest(self.comm, float(system.diameter[: system.n_owned].max(initial=0.0))))
         scale = biggest if not self.by_species else float(np.max(np.array(system.model.mixing.length)))
         self.cut = system.model.potential.cutoff * scale
@@ -100,7 +101,7 @@ class SwapMonteCarlo:
         self.room = self._room()
         self.set_skin(max(SKIN[self.dimension] * self._spacing, 2.05 * np.sqrt(self.dimension) * step))
         self.origin = np.zeros(self.dimension)
-        self.rows = (48, 48) if self.dimension == 2 else (128, 64)
+        self.rows = (40, 24) if self.dimension == 2 else (128, 64)     # widths of wide and tight rows; they grow
         self.load()
 
     @property
@@ -189,7 +190,16 @@ class SwapMonteCarlo:
     # ------------------------------------------------------------------ one sub-sweep
 
     def sub_sweep(self, number: int, sweeps: int, measure: bool = False) -> Tally:
-        """New origin, then sweeps x (active particles) attempts on every rank; `measure` first. Collective."""
+        """New origin, then sweeps x (active particles) attempts on every rank; `measure` first. Collective.
+
+        Raises
+        ------
+        InputError
+            More attempts than there are random numbers for one sub-sweep.
+        """
+        if sweeps * self.system.n_total >= 2**31 * self.comm.size:
+            raise InputError(f"swap Monte Carlo: sub_sweeps = {sweeps} is too long for {self.system.n_total} particles on "
+                             f"{self.comm.size} ranks; the product per rank must stay below 2^31")
         self._shift(self._draw_origin(number))
         self._migrate()
         inside, region = self._sort()
@@ -223,7 +233,7 @@ class SwapMonteCarlo:
         self.period = self.period + periods
 
     def _fraction(self, x: Floats) -> Floats:
-        return x @ np.linalg.inv(self.h).T
+        return x @ self.inverse.T
 
     def _migrate(self) -> None:
         if self.comm.size > 1:
@@ -242,7 +252,7 @@ class SwapMonteCarlo:
 
     def _with_ghosts(self, measure: bool) -> tuple[Floats, NDArray[np.int64]]:
         """Records (x, y, z, size) of owned particles and ghosts, and the regions nearest to the ghosts."""
-        width = np.where(self.zone.split, (1.0 if measure else 0.5) * self.cut / heights(self.h), 0.0)
+        width = np.where(self.zone.split, (1.0 if measure else 0.5) * self.cut / self.heights, 0.0)
         n, d = self.id.size, self.dimension
         if self.comm.size == 1:
             record = np.zeros((n, 4))
@@ -261,7 +271,7 @@ class SwapMonteCarlo:
         """The cell for kernels, periodic in the given dimensions."""
         h, inverse = np.eye(3), np.eye(3)
         h[: self.dimension, : self.dimension] = self.h
-        inverse[: self.dimension, : self.dimension] = np.linalg.inv(self.h)
+        inverse[: self.dimension, : self.dimension] = self.inverse
         wraps = [k < self.dimension and bool(periodic[k]) for k in range(3)]
         half = tuple(0.5 * float(h[k, k]) if wraps[k] else INFINITE for k in range(3)) if any(wraps) else None
         upper = ((0, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 2))
@@ -271,14 +281,14 @@ class SwapMonteCarlo:
     def _bins(self, low: Floats, high: Floats, reach: float, particles: int) -> tuple[Any, Any, Any]:
         """Bins at least `reach` wide over [low, high): (low, number, width), three numbers each."""
         most = max(int((8 * particles) ** (1.0 / self.dimension)), 1)
-        number = np.clip(np.floor((high - low) * heights(self.h) / reach).astype(np.int64), 1, most)
+        number = np.clip(np.floor((high - low) * self.heights / reach).astype(np.int64), 1, most)
         width = (high - low) / number
         pad = [0] * (3 - self.dimension)
         return (tuple(float(v) for v in [*low, *pad]), tuple(int(v) for v in [*number, *[1 for _ in pad]]),
                 tuple(float(v) for v in [*width, *[1 for _ in pad]]))
 
     def _bins_of_rank(self, particles: int) -> tuple[Any, Any, Any]:
-        around = np.where(self.zone.split, 1.5 * self.cut / heights(self.h), 0.0)
+        around = np.where(self.zone.split, 1.5 * self.cut / self.heights, 0.0)
         return self._bins(self.zone.low - around, self.zone.high + around, self.cut, particles)
 
     def _moves(self, stream: Stream, number: int) -> kernels.Moves:
@@ -310,11 +320,11 @@ class SwapMonteCarlo:
         moves = self._moves(Stream.SWAP_MOVES, number)
         regions = [int(v) for v in self.zone.regions] + [1] * (3 - self.dimension)
         periodic = [bool(v) for v in ~self.zone.split] + [False] * (3 - self.dimension)
-        reach = (self.cut + self.skin) / heights(self.h)
+        reach = (self.cut + self.skin) / self.heights
         cell = self._cell(~self.zone.split & (self.zone.regions == 1))
         whole = self._cell(np.zeros(self.dimension, dtype=bool))
-        owner = np.empty(3**self.dimension * len(record), dtype=np.uint32)
-        work = np.empty((owner.size if self.zone.n_regions > 1 else len(record), 4))
+        largest = int((np.diff(first) + np.diff(frozen_start)).max())
+        work = np.empty((3**self.dimension * largest if self.zone.n_regions > 1 else len(record), 4))
         attempt = 0
         for region in range(self.zone.n_regions):
             n = int(first[region + 1] - first[region])
@@ -323,7 +333,7 @@ class SwapMonteCarlo:
             low, high = self.zone.bounds(region)
             edge = [_three(v, fill) for v, fill in ((low, -INFINITE), (high, INFINITE))]
             rows = probe.gather(record, region, first, frozen_start, frozen, tuple(regions), tuple(periodic), whole,
-                                edge[0], edge[1], _three(reach, 0.0), owner, work)
+                                edge[0], edge[1], _three(reach, 0.0), work)
             local = work[:rows]
             span = [np.where(np.isinf(v), f, v + s * reach) for v, f, s in ((low, 0.0, -1), (high, 1.0, 1))]
             grid = self._bins(span[0], span[1], self.cut + self.skin, rows)

@@ -103,28 +103,38 @@ def resize_change(record, row, count, i, partner, before, after, pot, cell, kept
 
 
 @inner
-def tighten(i, n_active, record, lists, pot, cell, skin):
-    """Particle i has grown: add the pairs that became tight to its tight row and to its partners'. False when a row is full."""
+def tighten(i, before, n_active, record, lists, pot, cell, skin):
+    """Particle i has grown: add the pairs that became tight to its tight row and to its partners'. False when a row is full.
+
+    A pair that was tight with the size `before` is there already; one that was so earlier may be, if i has shrunk since.
+    """
     reference, wide, n_wide, tight, n_tight = lists
-    x, y, z = reference[i, 0], reference[i, 1], reference[i, 2]
+    x, y, z, after = reference[i, 0], reference[i, 1], reference[i, 2], record[i, 3]
     x_c = np.sqrt(pot.cut2)
     for c in range(n_wide[i]):
         j = wide[i, c]
         dx, dy, dz = separation(reference[j, 0] - x, reference[j, 1] - y, reference[j, 2] - z, cell)
-        reach = x_c * pair_length(record[i, 3], record[j, 3], pot.nonadditivity, pot.length) + skin
-        if dx * dx + dy * dy + dz * dz < reach * reach:
-            present = False
-            for k in range(n_tight[i]):
-                present |= tight[i, k] == j
-            if not present:
-                if n_tight[i] == tight.shape[1] or (j < n_active and n_tight[j] == tight.shape[1]):
-                    return False
-                tight[i, n_tight[i]] = j
-                n_tight[i] += np.uint32(1)
-                if j < n_active:
-                    tight[j, n_tight[j]] = i
-                    n_tight[j] += np.uint32(1)
+        r2 = dx * dx + dy * dy + dz * dz
+        old = x_c * pair_length(before, record[j, 3], pot.nonadditivity, pot.length) + skin
+        new = x_c * pair_length(after, record[j, 3], pot.nonadditivity, pot.length) + skin
+        if (r2 >= old * old) & (r2 < new * new) and not contains(tight, i, n_tight[i], j):
+            if n_tight[i] == tight.shape[1] or (j < n_active and n_tight[j] == tight.shape[1]):
+                return False
+            tight[i, n_tight[i]] = j
+            n_tight[i] += np.uint32(1)
+            if j < n_active:
+                tight[j, n_tight[j]] = i
+                n_tight[j] += np.uint32(1)
     return True
+
+
+@inner
+def contains(tight, i, count, j):
+    """Whether row i names particle j."""
+    present = False
+    for c in range(count):
+        present |= tight[i, c] == j
+    return present
 
 
 @inner
@@ -175,7 +185,7 @@ def try_exchange(i, j, limit, n_active, record, lists, pot, cell, skin, two_rows
         record[grow, 3], record[shrink, 3] = large, small
         tally[SWAPPED] += 1
         gain[0] += change
-        if two_rows and not tighten(grow, n_active, record, lists, pot, cell, skin):
+        if two_rows and not tighten(grow, small, n_active, record, lists, pot, cell, skin):
             return EXPIRED
     return DONE
 

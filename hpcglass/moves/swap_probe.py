@@ -102,11 +102,11 @@ def exchange_pairs(record, active, pot, cell, grid, cut, moves, pairs, accept, s
 
 
 @compiled
-def gather(record, region, first, frozen_start, frozen, regions, periodic, cell, low, high, margin, owner, out):
+def gather(record, region, first, frozen_start, frozen, regions, periodic, cell, low, high, margin, out):
     """Copy a region and what lies within `margin` (fractions) of it to `out`; returns how many rows.
 
     Active particles, rows first[region]:first[region + 1] of `record`, come first; then all others of the
-    neighbouring regions, shifted by periods where they lie across the boundary. `owner` is their row in `record`.
+    neighbouring regions, shifted by periods where they lie across the boundary.
     """
     nx, ny, nz = regions
     h00, h01, h11, h02, h12, h22 = cell.h
@@ -114,7 +114,6 @@ def gather(record, region, first, frozen_start, frozen, regions, periodic, cell,
     count = 0
     for i in range(first[region], first[region + 1]):
         out[count] = record[i]
-        owner[count] = i
         count += 1
     here = (region // (ny * nz), region // nz % ny, region % nz)
     for px in range(-1 if nx > 1 else 0, 2 if nx > 1 else 1):
@@ -138,6 +137,5 @@ def gather(record, region, first, frozen_start, frozen, regions, periodic, cell,
                             or (nz > 1 and (sz < low[2] - margin[2] or sz >= high[2] + margin[2])):
                         continue
                     out[count, 0], out[count, 1], out[count, 2], out[count, 3] = x, y, z, record[i, 3]
-                    owner[count] = i
                     count += 1
     return count

@@ -21,7 +21,7 @@ from hpcglass.geometries.periodic import heights
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-WHOLE = 30_000          # particles per rank up to which a zone is one region
+WHOLE = 8_000           # particles per rank up to which a zone is one region: they fit in the cache
 REGION = 1_000          # particles of a region otherwise
 REFUSE, WARN = 0.25, 0.7     # active fractions
 

@@ -47,6 +47,12 @@ def energy_of(model, cell, record, i, place, size, without=()):
     return pair_energy(model, r, size, record[others, 3]).sum()
 
 
+def energy_of_two(model, cell, record, i, j):
+    """Energy of i with all, and of j with all but i."""
+    return energy_of(model, cell, record, i, record[i, :3], record[i, 3]) \
+        + energy_of(model, cell, record, j, record[j, :3], record[j, 3], (i,))
+
+
 def run(model, record, n, cell, low, high, moves, first, last):
     """Attempts first..last-1 on the active rows [:n], in place. Returns moved, moves, swapped, swaps, left."""
     counts = np.zeros(5, dtype=np.int64)
@@ -65,9 +71,9 @@ def run(model, record, n, cell, low, high, moves, first, last):
             if a == b:
                 continue
             counts[3] += 1
-            before = energy_of(model, cell, record, i, record[i, :3], a) + energy_of(model, cell, record, j, record[j, :3], b, (i,))
+            before = energy_of_two(model, cell, record, i, j)
             record[i, 3], record[j, 3] = b, a
-            after = energy_of(model, cell, record, i, record[i, :3], b) + energy_of(model, cell, record, j, record[j, :3], a, (i,))
+            after = energy_of_two(model, cell, record, i, j)
             accepted = u < np.exp(min(-(after - before) / moves.temperature, 0.0))
             if not accepted:
                 record[i, 3], record[j, 3] = a, b

@@ -61,7 +61,7 @@ def test_same_trajectory_as_plain_sums(alone, case):
 
 @pytest.mark.parametrize(("dimension", "particles", "tilt"), [(2, 400, [0.2]), (3, 1000, None)])
 def test_same_trajectory_in_regions(alone, monkeypatch, dimension, particles, tilt):
-    """Cut into regions: what is frozen around each is complete, and nothing leaves."""
+    """Cut into regions, which nothing leaves. (What is frozen around each: test_running_energy.)"""
     monkeypatch.setattr(swap_zones, "WHOLE", 0)
     monkeypatch.setattr(swap_zones, "REGION", 60)
     name = "ipl12" if dimension == 2 else "ipl10"
@@ -75,11 +75,23 @@ def test_same_trajectory_in_regions(alone, monkeypatch, dimension, particles, ti
 
 
 def test_every_list_is_complete_when_sizes_change(alone):
-    """Only exchanges, many of them: tight rows follow the sizes."""
+    """Only exchanges, many of them, and hardly a skin to hide in: tight rows follow the sizes."""
     chain = SwapMonteCarlo(small(alone, "ipl12", 100), 3.0, 1.0, 0.1, 5)
+    chain.set_skin(0.02)
     seen = spy(chain, 400)
     chain.sub_sweep(0, 20)
     assert seen[0][2] > 60
+
+
+def test_lists_expire_in_time(alone):
+    """A short skin: lists are rebuilt before a pair outside them comes near. Near the cut-off only the energy can tell."""
+    chain = SwapMonteCarlo(small(alone, "ipl12", 100), 3.0, 0.1, 0.05, 5)
+    chain.sub_sweep(0, 20)
+    chain.set_skin(0.15)
+    energy = chain.sub_sweep(1, 0, measure=True).measured.energy
+    tally = chain.sub_sweep(2, 50)
+    assert tally.counts[kernels.BUILDS] > 10
+    assert abs(chain.sub_sweep(3, 0, measure=True).measured.energy - energy - tally.change) < 1e-11 * energy
 
 
 def visit(record, pot, cell, grid, cut, moves, first, last, two_rows=True):

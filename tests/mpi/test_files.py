@@ -103,6 +103,7 @@ def test_failed_write_leaves_the_old_file(mode, directory, monkeypatch):
     path = directory / "file.h5"
     h5.write(comm, path, contents_of(comm, 100))
     before = path.read_bytes()
+    comm.Barrier()
     real = h5._write_rows_here
 
     def full(*arguments):
@@ -128,6 +129,7 @@ def test_damage_in_any_part_is_seen_by_all_ranks(directory):
     path = directory / "file.h5"
     h5.write(comm, path, contents_of(comm, 3 * GRANULE))
     data = path.read_bytes()
+    comm.Barrier()
     for place in range(0, len(data), len(data) // 40):
         if comm.rank == 0:
             path.write_bytes(data[:place] + bytes([data[place] ^ 16]) + data[place + 1:])
@@ -246,6 +248,7 @@ def test_segments(directory):
     comm.Barrier()
     assert (moved == ["00-walk.traj-0001.h5"]) == (comm.rank == 0)
     assert sorted(os.listdir(directory)) == ["00-walk.traj-0000.h5", "00-walk.traj-0001.h5.surplus-1"]
+    comm.Barrier()
     if comm.rank == 0:
         os.remove(directory / "00-walk.traj-0000.h5")
     comm.Barrier()

@@ -14,15 +14,18 @@ from hpcglass.io.trajectory import frames_of
 
 ROOT = Path(__file__).resolve().parents[2]
 INPUT = ROOT / "inputs" / "quickstart.toml"
-SETTINGS = ["--no-plots", "--set", "swap.sweeps=25000"]       # about half a minute on two quiet cores
+SETTINGS = ["--no-plots", "--set", "shear.max_strain=0.05"]
+SWEEPS = 150_000     # with these the run takes somewhat longer than
+ENOUGH = 40.0        # seconds, on two cores of 2023: SLURM looks at time limits every 30 s only
 CHANGING = ("/provenance/", "/timing/", "/stage/segments")     # how often it was interrupted, how long it took
-PATIENCE = 420.0     # seconds until the job must have ended, all its starts and pauses included
+PATIENCE = 600.0     # seconds until the job must have ended, all its starts and pauses included
 
 
-def submit(directory: Path, *options: str) -> str:
-    """Submit jobscripts/run.sbatch with these options of sbatch; return the job's id."""
+def submit(directory: Path, options: list[str], settings: list[str]) -> str:
+    """Submit jobscripts/run.sbatch with these options of sbatch and of hpcglass; return the job's id."""
+    directory.mkdir()
     command = ["sbatch", "--parsable", "--ntasks=2", f"--output={directory}/job.log", *options,
-               "jobscripts/run.sbatch", str(INPUT), str(directory / "run"), *SETTINGS]
+               "jobscripts/run.sbatch", str(INPUT), str(directory / "run"), *settings]
     return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout.strip()
 
 
@@ -52,18 +55,28 @@ def results(directory: Path) -> dict[str, object]:
     return found | {"steps of frames": steps.tolist(), "frames": positions.tobytes()}
 
 
+def uninterrupted(tmp_path: Path) -> tuple[Path, list[str]]:
+    """A run long enough to be interrupted on this machine: its directory and settings. It leaves compiled code behind."""
+    sweeps = SWEEPS
+    while True:
+        settings = [*SETTINGS, "--set", f"swap.sweeps={sweeps}"]
+        directory = tmp_path / f"whole-{sweeps}"
+        began = time.monotonic()
+        assert wait(submit(directory, ["--time=20"], settings)) == "COMPLETED", (directory / "job.log").read_text()
+        seconds = time.monotonic() - began
+        if seconds > ENOUGH:
+            return directory, settings
+        sweeps = int(sweeps * 1.5 * ENOUGH / seconds)
+
+
 @pytest.mark.slow
 def test_stopped_requeued_finished_equal(tmp_path):
-    limited, whole = tmp_path / "limited", tmp_path / "whole"
-    for directory in (limited, whole):
-        directory.mkdir()
-    job = submit(whole, "--time=10")        # first: it leaves compiled code behind, so that the other starts fast
-    assert wait(job) == "COMPLETED", (whole / "job.log").read_text()
+    whole, settings = uninterrupted(tmp_path)
     assert "exit code 75" not in (whole / "job.log").read_text()
 
+    limited = tmp_path / "limited"
     # a limit of one minute is SLURM's shortest; the signal comes 55 s before it
-    job = submit(limited, "--time=1", "--signal=USR1@55")
-    assert wait(job) == "COMPLETED", (limited / "job.log").read_text()
+    assert wait(submit(limited, ["--time=1", "--signal=USR1@55"], settings)) == "COMPLETED", (limited / "job.log").read_text()
     log = (limited / "job.log").read_text()
     assert "exit code 75" in log, f"finished before the signal came, nothing was tested:\n{log}"
     assert "start 1 of job" in log and log.rstrip().endswith("exit code 0"), log
@@ -76,9 +89,7 @@ def test_stopped_requeued_finished_equal(tmp_path):
 
 
 def test_wrong_input_is_not_requeued(tmp_path):
-    job = subprocess.run(["sbatch", "--parsable", "--time=1", f"--output={tmp_path}/job.log", "jobscripts/run.sbatch",
-                          str(INPUT), str(tmp_path / "run"), "--set", "shear.max_strain=-1"],
-                         check=True, capture_output=True, text=True, cwd=ROOT).stdout.strip()
-    assert wait(job) == "FAILED"
-    log = (tmp_path / "job.log").read_text()
+    directory = tmp_path / "job"
+    assert wait(submit(directory, ["--time=1"], ["--set", "shear.max_strain=-1"])) == "FAILED"
+    log = (directory / "job.log").read_text()
     assert "exit code 2" in log and "max_strain" in log and "start 1 of job" not in log

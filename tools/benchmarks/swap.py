@@ -104,6 +104,24 @@ def speed() -> None:
     print(table(("N", "plain, ns", "hpcglass, ns", "ratio", "to N = 10^4", "regions"), rows))
 
 
+def timed(chain: SwapMonteCarlo, *methods: str) -> list[float]:
+    """Wrap methods of a chain; returns where their CPU time is summed."""
+    spent = [0.0]
+
+    def wrap(method):  # type: ignore[no-untyped-def]
+        def call(*arguments):  # type: ignore[no-untyped-def]
+            begin = time.process_time()
+            try:
+                return method(*arguments)
+            finally:
+                spent[0] += time.process_time() - begin
+        return call
+
+    for name in methods:
+        setattr(chain, name, wrap(getattr(chain, name)))
+    return spent
+
+
 def parallel() -> None:
     """Cost on P ranks against one rank of the same kernel, N = 9 10^4."""
     comm = MPI.COMM_WORLD
@@ -111,20 +129,21 @@ def parallel() -> None:
     x, d = ranks.broadcast(comm, x), ranks.broadcast(comm, d)
     chain = SwapMonteCarlo(system(comm, x, d, 300.0), TEMPERATURE, EXCHANGE, STEP, 1)
     chain.sub_sweep(0, 1)
-    chain.clock = {}
+    clock = {name: timed(chain, *methods) for name, methods in (("migration and ghosts", ("_migrate", "_with_ghosts")),
+                                                                ("moves and lists", ("_visit_regions", "_far_exchanges")))}
     begin, attempts = time.process_time(), 0
     for number in range(1, 4):
         counts = chain.sub_sweep(number, 20).counts
         attempts += int(counts[1] + counts[3])
     cpu = ranks.total(comm, time.process_time() - begin)
-    clock = {name: ranks.total(comm, value) / attempts * 1e9 for name, value in sorted(chain.clock.items())}
+    parts = {name: ranks.total(comm, spent[0]) / attempts * 1e9 for name, spent in clock.items()}
     if comm.rank == 0:
         single = SwapMonteCarlo(system(MPI.COMM_SELF, x, d, 300.0), TEMPERATURE, EXCHANGE, STEP, 1)
         single.sub_sweep(0, 1)
         alone = float(np.median([own_cost(single, number) for number in range(1, 4)]))
         print(f"N = {len(d)}, {comm.size} ranks: CPU {cpu / attempts * 1e9:.0f} ns per attempt, one rank {alone:.0f}; "
               f"efficiency {alone / (cpu / attempts * 1e9):.2f}")
-        print(", ".join(f"{name} {value:.1f} ns" for name, value in clock.items()))
+        print(", ".join(f"{name} {value:.1f} ns" for name, value in parts.items()))
     comm.Barrier()
 
 

@@ -53,7 +53,7 @@ def test_rotation_to_upper_triangle():
 
 def test_regions_cover_the_zone_without_overlap():
     h = np.diag([200.0, 220.0])
-    zone = Zone.of(h, np.array([2, 1]), np.array([1, 0]), CUT, 20_000, 2.7)
+    zone = Zone.of(h, np.array([2, 1]), np.array([1, 0]), CUT, 5_000, 2.7)
     assert zone.n_regions == 1
     zone = Zone.of(h, np.array([2, 1]), np.array([1, 0]), CUT, 40_000, 2.7)
     assert 30 < zone.n_regions < 50

@@ -1,0 +1,66 @@
+"""Run the blocks of a page of docs/ as a reader would: sh blocks as commands, toml blocks as files, python blocks as programs."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+RUN = {"hpcglass": f'exec "{sys.executable}" -m hpcglass "$@"\n',
+       "mpirun": f'shift; PATH=${{PATH#*:}} exec "{ROOT}/tools/launch" "$@"\n'}     # mpirun -n 2 ...
+
+
+class Reader:
+    """A reader in a directory of their own, with the commands of an activated environment.
+
+    Parameters
+    ----------
+    smaller : text of the pages -> what to put instead, so that it is quick; every entry must be found
+    """
+
+    def __init__(self, directory: Path, smaller: dict[str, str]) -> None:
+        self.directory = directory
+        self.smaller = dict(smaller)
+        self.unused = set(smaller)
+        paths = []
+        for name, text in RUN.items():
+            paths.insert(0, directory / "bin" / name)
+            paths[0].mkdir(parents=True)
+            (paths[0] / name).write_text(f"#!/bin/bash\n{text}")
+            (paths[0] / name).chmod(0o755)
+        self.environment = {**os.environ, "PATH": ":".join(map(str, [*paths, os.environ["PATH"]])), "PYTHONPATH": str(ROOT),
+                            "MPLBACKEND": "Agg", "OPENBLAS_NUM_THREADS": "1"}
+
+    def follow(self, page: str) -> str:
+        """Do what a page says; returns all that was printed."""
+        program, output = "", ""
+        for kind, block in BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8")):
+            text = self.small(block)
+            if kind == "toml":
+                name = re.match(r"# (\S+\.toml)\n", text)
+                if name:
+                    (self.directory / name[1]).write_text(text)
+            elif kind == "sh":
+                for line in text.splitlines():
+                    output += self.execute(["bash", "-c", line], line)
+            elif kind == "python":      # a page is one program: earlier blocks are what later ones build on
+                program += text
+                output += self.execute([sys.executable, "-c", program], text)
+        return output
+
+    def small(self, text: str) -> str:
+        for old, new in self.smaller.items():
+            if old in text:
+                self.unused.discard(old)
+                text = text.replace(old, new)
+        return text
+
+    def execute(self, command: list[str], shown: str) -> str:
+        done = subprocess.run(command, cwd=self.directory, env=self.environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, f"{shown}\n{done.stdout}{done.stderr}"
+        assert "warning" not in done.stdout.lower(), f"{shown}\n{done.stdout}"
+        return done.stdout
