@@ -38,7 +38,7 @@ Regions = list[tuple[int, int]]     # (place, bytes)
 
 def room(datasets: int) -> int:
     """Size of the user block: a power of two, as HDF5 wants it, with a line per distributed dataset."""
-    return 1 << int(np.ceil(np.log2(256 + 48 * datasets)))
+    return max(512, 1 << int(np.ceil(np.log2(256 + 48 * datasets))))
 
 
 def stamp(path: Path, block: int, regions: Regions) -> str:

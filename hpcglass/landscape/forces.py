@@ -46,10 +46,18 @@ class Mechanics:
         return -float(np.trace(self.stress)) / len(self.stress)
 
 
-def forces(system: System) -> Floats:
-    """(n_owned, d) forces; the system must be up to date (`system.update()`). Not collective."""
+def forces(system: System, exact: bool = True) -> Floats:
+    """(n_owned, d) forces; the system must be up to date (`system.update()`). Not collective.
+
+    exact : form pair vectors from references and displacements, without the box size's round-off. Without it
+        positions are rounded to one number first: a quarter faster, with an error of about 1e-16 L times the stiffness.
+    """
     out = np.zeros((system.n_all, system.dimension))
-    _forces(*_lists(system), out)
+    reference, displacement, *rest = _lists(system)
+    if exact:
+        _forces(reference, displacement, *rest, out)
+    else:
+        _forces(reference + displacement, None, *rest, out)
     return out[: system.n_owned]
 
 
@@ -90,36 +98,49 @@ def largest_force(system: System, values: Floats) -> float:
 class Chunk(NamedTuple):
     """Buffers for a few hundred interacting pairs; a segment is a run of pairs with one owner.
 
-    vector : (d, CHUNK) pair vectors; x2 : squared reduced distances; entry, partner : place in the list, second particle;
-    segment_owner, segment_end : owner of each segment, first pair after it; c1, phi, work : results
+    x2 : squared reduced distances; entry : place in the list; owner, end : owner of each segment, first pair after it;
+    c1, phi, work : results
     """
 
-    vector: Floats
     x2: Floats
     entry: NDArray[np.int64]
-    partner: NDArray[np.uint32]
-    segment_owner: NDArray[np.int64]
-    segment_end: NDArray[np.int64]
+    owner: NDArray[np.int64]
+    end: NDArray[np.int64]
     c1: Floats
     phi: Floats
     work: Floats
 
 
 @numba.njit(cache=True)
-def _new_chunk(dimension):
-    return Chunk(np.empty((dimension, CHUNK)), np.empty(CHUNK), np.empty(CHUNK, np.int64), np.empty(CHUNK, np.uint32),
-                 np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64), np.empty(CHUNK), np.empty(CHUNK), np.empty((3, CHUNK)))
+def _new_chunk():
+    return Chunk(np.empty(CHUNK), np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64),
+                 np.empty(CHUNK), np.empty(CHUNK), np.empty((3, CHUNK)))
+
+
+@numba.njit(cache=True, inline="always")
+def _difference(reference, displacement, j, c, x, u):
+    """Component c of the vector to particle j from reference x and displacement u (None: references are positions)."""
+    if displacement is None:
+        return reference[j, c] - x
+    return (reference[j, c] - x) + (displacement[j, c] - u)
+
+
+@numba.njit(cache=True, inline="always")
+def _start(reference, displacement, i, c):
+    """(x, u) of component c of particle i."""
+    if displacement is None:
+        return reference[i, c], 0.0
+    return reference[i, c], displacement[i, c]
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN)
 def _gather(reference, displacement, start, index, inverse_length2, cutoff2, row, first, n, chunk):
-    """Fill the chunk with the interacting pairs among entries first .. first+n of the list; `row` owns the first entry.
+    """Find the interacting pairs among entries first .. first+n of the list; `row` owns the first entry.
 
     A pair beyond its cut-off is overwritten by the next one, so that no branch depends on a distance. Returns
     (pairs kept, segments, owner of the last entry).
     """
-    vector, x2, entry, partner = chunk.vector, chunk.x2, chunk.entry, chunk.partner
-    segment_owner, segment_end = chunk.segment_owner, chunk.segment_end
+    x2, entry, owner, end = chunk.x2, chunk.entry, chunk.owner, chunk.end
     flat = reference.shape[1] == 2
     last = first + n
     p = first
@@ -128,28 +149,27 @@ def _gather(reference, displacement, start, index, inverse_length2, cutoff2, row
         while start[row + 1] <= p:
             row += 1
         stop = min(start[row + 1], last)
-        x, y, ux, uy = reference[row, 0], reference[row, 1], displacement[row, 0], displacement[row, 1]
+        x, ux = _start(reference, displacement, row, 0)
+        y, uy = _start(reference, displacement, row, 1)
         if flat:
             for q in range(p, stop):
                 j = index[q]
-                dx = (reference[j, 0] - x) + (displacement[j, 0] - ux)
-                dy = (reference[j, 1] - y) + (displacement[j, 1] - uy)
+                dx = _difference(reference, displacement, j, 0, x, ux)
+                dy = _difference(reference, displacement, j, 1, y, uy)
                 square = (dx * dx + dy * dy) * inverse_length2[q]
-                vector[0, kept], vector[1, kept] = dx, dy
-                x2[kept], entry[kept], partner[kept] = square, q, j
+                x2[kept], entry[kept] = square, q
                 kept += square < cutoff2
         else:
-            z, uz = reference[row, 2], displacement[row, 2]
+            z, uz = _start(reference, displacement, row, 2)
             for q in range(p, stop):
                 j = index[q]
-                dx = (reference[j, 0] - x) + (displacement[j, 0] - ux)
-                dy = (reference[j, 1] - y) + (displacement[j, 1] - uy)
-                dz = (reference[j, 2] - z) + (displacement[j, 2] - uz)
+                dx = _difference(reference, displacement, j, 0, x, ux)
+                dy = _difference(reference, displacement, j, 1, y, uy)
+                dz = _difference(reference, displacement, j, 2, z, uz)
                 square = (dx * dx + dy * dy + dz * dz) * inverse_length2[q]
-                vector[0, kept], vector[1, kept], vector[2, kept] = dx, dy, dz
-                x2[kept], entry[kept], partner[kept] = square, q, j
+                x2[kept], entry[kept] = square, q
                 kept += square < cutoff2
-        segment_owner[segments], segment_end[segments] = row, kept
+        owner[segments], end[segments] = row, kept
         segments += 1
         p = stop
     return kept, segments, row
@@ -169,42 +189,48 @@ def _scalars(order, n, inverse_length2, scale, table, chunk, out):
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN)
-def _scatter(segments, chunk, out):
-    """F_i += c1 x_ij, F_j -= c1 x_ij."""
-    vector, c1, partner, segment_owner, segment_end = chunk.vector, chunk.c1, chunk.partner, chunk.segment_owner, chunk.segment_end
+def _scatter(reference, displacement, index, segments, chunk, out):
+    """F_i += c1 x_ij, F_j -= c1 x_ij. Pair vectors are formed again: cheaper than keeping them."""
+    entry, c1, owner, end = chunk.entry, chunk.c1, chunk.owner, chunk.end
     flat = out.shape[1] == 2
     begin = 0
     for segment in range(segments):
-        row, end = segment_owner[segment], segment_end[segment]
-        x = y = z = 0.0
+        row, stop = owner[segment], end[segment]
+        x, ux = _start(reference, displacement, row, 0)
+        y, uy = _start(reference, displacement, row, 1)
+        fx = fy = fz = 0.0
         if flat:
-            for k in range(begin, end):
-                j = partner[k]
-                fx, fy = c1[k] * vector[0, k], c1[k] * vector[1, k]
-                x += fx
-                y += fy
-                out[j, 0] -= fx
-                out[j, 1] -= fy
+            for k in range(begin, stop):
+                j = index[entry[k]]
+                gx = c1[k] * _difference(reference, displacement, j, 0, x, ux)
+                gy = c1[k] * _difference(reference, displacement, j, 1, y, uy)
+                fx += gx
+                fy += gy
+                out[j, 0] -= gx
+                out[j, 1] -= gy
         else:
-            for k in range(begin, end):
-                j = partner[k]
-                fx, fy, fz = c1[k] * vector[0, k], c1[k] * vector[1, k], c1[k] * vector[2, k]
-                x += fx
-                y += fy
-                z += fz
-                out[j, 0] -= fx
-                out[j, 1] -= fy
-                out[j, 2] -= fz
-            out[row, 2] += z
-        out[row, 0] += x
-        out[row, 1] += y
-        begin = end
+            z, uz = _start(reference, displacement, row, 2)
+            for k in range(begin, stop):
+                j = index[entry[k]]
+                gx = c1[k] * _difference(reference, displacement, j, 0, x, ux)
+                gy = c1[k] * _difference(reference, displacement, j, 1, y, uy)
+                gz = c1[k] * _difference(reference, displacement, j, 2, z, uz)
+                fx += gx
+                fy += gy
+                fz += gz
+                out[j, 0] -= gx
+                out[j, 1] -= gy
+                out[j, 2] -= gz
+            out[row, 2] += fz
+        out[row, 0] += fx
+        out[row, 1] += fy
+        begin = stop
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN)
 def _forces(reference, displacement, start, index, inverse_length2, scale, table, out):
     """Forces alone: what minimisers and dynamics call most."""
-    chunk = _new_chunk(reference.shape[1])
+    chunk = _new_chunk()
     cutoff2 = table.edges[table.edges.size - 1]
     row = 0
     total = start[start.size - 1]
@@ -212,7 +238,7 @@ def _forces(reference, displacement, start, index, inverse_length2, scale, table
         n, segments, row = _gather(reference, displacement, start, index, inverse_length2, cutoff2, row, first,
                                    min(CHUNK, total - first), chunk)
         _scalars(1, n, inverse_length2, scale, table, chunk, chunk.c1)
-        _scatter(segments, chunk, out)
+        _scatter(reference, displacement, index, segments, chunk, out)
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN)
@@ -220,46 +246,38 @@ def _sums(reference, displacement, start, index, inverse_length2, scale, table, 
     """Forces, and sums = (energy, sum of phi'^2, pairs, virial d*d); per particle too where the arrays are not empty."""
     dimension = reference.shape[1]
     n_owned = start.size - 1
-    chunk = _new_chunk(dimension)
-    vector, x2, c1, phi, weight = chunk.vector, chunk.x2, chunk.c1, chunk.phi, np.empty(CHUNK)
+    chunk = _new_chunk()
+    vector = np.empty(dimension)
     cutoff2 = table.edges[table.edges.size - 1]
     row = 0
     total = start[n_owned]
     for first in range(0, total, CHUNK):
         n, segments, row = _gather(reference, displacement, start, index, inverse_length2, cutoff2, row, first,
                                    min(CHUNK, total - first), chunk)
-        _scalars(1, n, inverse_length2, scale, table, chunk, c1)
-        _scalars(0, n, inverse_length2, scale, table, chunk, phi)
-        _scatter(segments, chunk, out)
-        for k in range(n):
-            weight[k] = 1.0 if chunk.partner[k] < n_owned else 0.5
-            sums[0] += weight[k] * phi[k]
-            sums[1] += weight[k] * c1[k] * c1[k] * x2[k] / inverse_length2[chunk.entry[k]]
-            sums[2] += weight[k]
-        for a in range(dimension):
-            for b in range(dimension):
-                value = 0.0
-                for k in range(n):
-                    value += weight[k] * c1[k] * vector[a, k] * vector[b, k]
-                sums[3 + a * dimension + b] += value
-        if energy.size:
-            _share(segments, chunk, energy, virial)
-
-
-@numba.njit(cache=True, fastmath=KEEP_NAN)
-def _share(segments, chunk, energy, virial):
-    """Half of each pair's energy and virial to either partner."""
-    dimension = virial.shape[1]
-    begin = 0
-    for segment in range(segments):
-        i, end = chunk.segment_owner[segment], chunk.segment_end[segment]
-        for k in range(begin, end):
-            j = chunk.partner[k]
-            energy[i] += 0.5 * chunk.phi[k]
-            energy[j] += 0.5 * chunk.phi[k]
-            for a in range(dimension):
-                for b in range(dimension):
-                    half = 0.5 * chunk.c1[k] * chunk.vector[a, k] * chunk.vector[b, k]
-                    virial[i, a, b] += half
-                    virial[j, a, b] += half
-        begin = end
+        _scalars(1, n, inverse_length2, scale, table, chunk, chunk.c1)
+        _scalars(0, n, inverse_length2, scale, table, chunk, chunk.phi)
+        _scatter(reference, displacement, index, segments, chunk, out)
+        begin = 0
+        for segment in range(segments):
+            i = chunk.owner[segment]
+            for k in range(begin, chunk.end[segment]):
+                j = index[chunk.entry[k]]
+                c1, phi = chunk.c1[k], chunk.phi[k]
+                weight = 1.0 if j < n_owned else 0.5
+                sums[0] += weight * phi
+                sums[1] += weight * c1 * c1 * chunk.x2[k] / inverse_length2[chunk.entry[k]]
+                sums[2] += weight
+                for a in range(dimension):
+                    x, u = _start(reference, displacement, i, a)
+                    vector[a] = _difference(reference, displacement, j, a, x, u)
+                for a in range(dimension):
+                    for b in range(dimension):
+                        sums[3 + a * dimension + b] += weight * c1 * vector[a] * vector[b]
+                if energy.size:      # half of the pair's energy and virial to either partner
+                    energy[i] += 0.5 * phi
+                    energy[j] += 0.5 * phi
+                    for a in range(dimension):
+                        for b in range(dimension):
+                            virial[i, a, b] += 0.5 * c1 * vector[a] * vector[b]
+                            virial[j, a, b] += 0.5 * c1 * vector[a] * vector[b]
+            begin = chunk.end[segment]

@@ -108,7 +108,7 @@ def wait_for(path: Path, program: Program) -> None:
         time.sleep(0.01)
 
 
-def results(directory: Path) -> dict[str, object]:
+def results(directory: Path, moving: tuple[str, ...] = ("position", "memory", "image")) -> dict[str, object]:
     """Hashes of all results of a run, and the frames of its trajectories."""
     found: dict[str, object] = {}
     for path in sorted(directory.glob("[0-9][0-9]-*.h5")):
@@ -116,7 +116,7 @@ def results(directory: Path) -> dict[str, object]:
             continue
         hashes = verify(path)
         found.update({f"{path.name}:{name}": value for name, value in hashes.items() if not name.startswith(CHANGING)})
-        for name in ("position", "memory", "image"):
+        for name in moving if list(directory.glob(f"{path.stem}.traj-*.h5")) else ():
             steps, values = trajectory.frames_of(directory, path.stem, name)
             found[f"{path.stem} steps of {name}"] = steps.tolist()
             found[f"{path.stem} frames of {name}"] = values.tobytes()

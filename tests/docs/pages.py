@@ -26,7 +26,7 @@ class Reader:
         self.directory = directory
         self.smaller = dict(smaller)
         self.unused = set(smaller)
-        paths = []
+        paths: list[Path] = []
         for name, text in RUN.items():
             paths.insert(0, directory / "bin" / name)
             paths[0].mkdir(parents=True)

@@ -132,7 +132,7 @@ def parallel() -> None:
     clock = {name: timed(chain, *methods) for name, methods in (("migration and ghosts", ("_migrate", "_with_ghosts")),
                                                                 ("moves and lists", ("_visit_regions", "_far_exchanges")))}
     begin, attempts = time.process_time(), 0
-    for number in range(1, 4):
+    for number in range(1, 9):
         counts = chain.sub_sweep(number, 20).counts
         attempts += int(counts[1] + counts[3])
     cpu = ranks.total(comm, time.process_time() - begin)
@@ -140,7 +140,7 @@ def parallel() -> None:
     if comm.rank == 0:
         single = SwapMonteCarlo(system(MPI.COMM_SELF, x, d, 300.0), TEMPERATURE, EXCHANGE, STEP, 1)
         single.sub_sweep(0, 1)
-        alone = float(np.median([own_cost(single, number) for number in range(1, 4)]))
+        alone = float(np.median([own_cost(single, number) for number in range(1, 9)]))
         print(f"N = {len(d)}, {comm.size} ranks: CPU {cpu / attempts * 1e9:.0f} ns per attempt, one rank {alone:.0f}; "
               f"efficiency {alone / (cpu / attempts * 1e9):.2f}")
         print(", ".join(f"{name} {value:.1f} ns" for name, value in parts.items()))
@@ -155,8 +155,9 @@ def energy(sweeps: int, seed: int) -> None:
     for number in range(100):
         chain.sub_sweep(number, 20)
     blocks: list[list[float]] = []
+    count = max(sweeps // 800, 1)
     for block in range(40):
-        found = [chain.sub_sweep(100 + block * (sweeps // 200) + k, 5, measure=True).measured for k in range(sweeps // 200)]
+        found = [chain.sub_sweep(100 + block * count + k, 20, measure=True).measured for k in range(count)]
         blocks.append([sum(getattr(m, name) for m in found) / len(found)
                        for name in ("energy", "force2", "laplacian", "up", "down")])
     if comm.rank == 0:

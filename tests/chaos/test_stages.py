@@ -1,0 +1,57 @@
+"""The real stages, killed several times in the middle: the same bits in every dataset."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+from harness import Program, results, wait_for
+
+INPUT = """
+seed = 3
+[system]
+model = "{model}"
+dimension = 2
+particles = 200
+[[stage]]
+{first}
+[[stage]]
+kind = "quench"
+[[stage]]
+kind = "shear"
+strain_step = 2e-3
+max_strain = 0.05
+frames_every = 5
+"""
+FIRST = {
+    "swap": ("ipl12", 'kind = "swap"\ntemperature = 0.3\nsweeps = 1000\nwarmup = 200\nframes = 3'),
+    "md": ("lj-binary", 'kind = "md"\ntemperature = 0.7\ntemperature_end = 0.3\ntime = 10.0\nframes = 3\n'
+                        'thermostat = "langevin"'),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first,ranks", [("swap", 2), ("md", 1)])
+def test_every_stage_resumes_to_the_bit(first, ranks, tmp_path):
+    source = tmp_path / "input.toml"
+    model, text = FIRST[first]
+    source.write_text(INPUT.format(model=model, first=text))
+    code, printed = Program(source, tmp_path / "whole", ranks, checkpoint=1e9).wait()
+    assert code == 0, printed
+    dice = random.Random(ranks)
+    for stem in ("00", "01", "02"):
+        program = Program(source, tmp_path / "run", ranks, checkpoint=0.0)
+        # once per stage: after its predecessor's file is there, somewhere in the middle
+        wait_for(tmp_path / "run" / "checkpoint-a.h5", program)
+        if stem != "00":
+            previous = "00-" + first if stem == "01" else "01-quench"
+            wait_for(tmp_path / "run" / f"{previous}.h5", program)
+        time.sleep(dice.uniform(0.1, 0.6))
+        program.kill()
+    code, printed = Program(source, tmp_path / "run", ranks).wait()
+    assert code == 0, printed
+    assert "continuing from checkpoint" in (tmp_path / "run" / "log.txt").read_text()
+    whole, resumed = results(tmp_path / "whole", ("position",)), results(tmp_path / "run", ("position",))
+    assert whole.keys() == resumed.keys() and len(whole) > 20
+    assert [name for name in whole if whole[name] != resumed[name]] == []
