@@ -7,15 +7,19 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
+from typing import Any
 
 from mpi4py import MPI
 
-from hpcglass.config import Config
+from hpcglass.config import ModelParams
 from hpcglass.core.system import System
 from hpcglass.errors import FileError
 from hpcglass.io import configuration
 from hpcglass.io.reader import Reader
+from hpcglass.potentials.library import MODELS
+from hpcglass.potentials.model import Model
 
 
 def load(path: str | Path, comm: MPI.Comm = MPI.COMM_SELF) -> System:
@@ -39,6 +43,23 @@ def load(path: str | Path, comm: MPI.Comm = MPI.COMM_SELF) -> System:
     with Reader(comm, Path(path)) as file:
         if configuration.GROUP not in file:
             raise FileError(f"{path}: has no configuration; load the file of a finished stage")
-        model = Config.parse(file.value("/provenance/resolved_input"), Path(path)).glass()
+        model = _model(tomllib.loads(file.value("/provenance/resolved_input")))
         box, rows = configuration.read(file)
     return System(comm, model, box, rows)
+
+
+def _model(resolved: dict[str, Any]) -> Model:
+    """The glass former of a resolved input; nothing else of it is looked at, so that its files may have moved."""
+    own = resolved.get("model")
+    if own is None:
+        return MODELS[resolved["system"]["model"]]
+    return ModelParams.model_validate(_named(own, resolved.get("parameters", {}))).build()
+
+
+def _named(value: Any, parameters: dict[str, Any]) -> Any:
+    """`value` with every "$name" replaced by its parameter."""
+    if isinstance(value, dict):
+        return {key: _named(item, parameters) for key, item in value.items()}
+    if isinstance(value, list):
+        return tuple(_named(item, parameters) for item in value)
+    return parameters[value[1:]] if isinstance(value, str) and value.startswith("$") else value

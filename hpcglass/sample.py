@@ -181,7 +181,7 @@ class Sample:
     def _after(self, context: StageContext, path: Path) -> None:
         """References and figures; a figure that fails is a warning."""
         bib = self.directory / "references.bib"
-        cited = context.cited | {"debuyl2014"}
+        cited = context.cited | {"debuyl2014"} | ({self.model.reference} if self.model.reference else set())
         self._on_root(lambda: h5.write_text(bib, references.bibtex(references.keys_in(bib) | cited)))
         if not self.plots or self.comm.rank:
             return

@@ -4,9 +4,9 @@ With the operator L = (1/r) d/dr the pair scalars
 
     c_n = L^n phi = eps / lambda^2n * sum_k C_k p_k (p_k-2) ... (p_k-2n+2) x^(p_k-2n),     x = r/lambda,
 
-are c_0 = phi, c_1 = phi'/r, c_2 = phi''/r^2 - phi'/r^3, ...: all that the derivative tensors of the energy
-need, at any order (physics of paper 001, App. B), and again sums of powers. Each order of each segment is kept as
-s^lead * (polynomial in s) with s = x^2 when every power is even and s = x otherwise, and is
+are c_0 = phi, c_1 = phi'/r, c_2 = phi''/r^2 - phi'/r^3, ...: all that the derivative tensors of the energy need, at any order
+(D. Richard, "Connecting microscopic and mesoscopic mechanics in model structural glasses", App. B), and again sums of powers.
+Each order of each segment is kept as s^lead * (polynomial in s) with s = x^2 when every power is even and s = x otherwise, and is
 evaluated over a chunk of pairs, one coefficient after the other: these loops run in SIMD registers whatever the
 number of terms, which a loop over the terms of one pair would not.
 """

@@ -25,6 +25,27 @@ _BIBTEX = r"""
     doi = {10.1016/j.jnoncrysol.2019.119570}
 }
 
+@article{kumar2022,
+    author = {Kumar, Avanish and Moshe, Michael and Procaccia, Itamar and Singh, Murari},
+    title = {{Anomalous elasticity in classical glass formers}},
+    journal = {Phys. Rev. E},
+    volume = {106},
+    pages = {015001},
+    year = {2022},
+    doi = {10.1103/PhysRevE.106.015001}
+}
+
+@article{barbot2018,
+    author = {Barbot, Armand and Lerbinger, Matthias and Hernandez-Garcia, Anier and Garc{\'i}a-Garc{\'i}a, Reinaldo and
+    Falk, Michael L. and Vandembroucq, Damien and Patinet, Sylvain},
+    title = {{Local yield stress statistics in model amorphous solids}},
+    journal = {Phys. Rev. E},
+    volume = {97},
+    pages = {033001},
+    year = {2018},
+    doi = {10.1103/PhysRevE.97.033001}
+}
+
 @article{kob1995,
     author = {Kob, Walter and Andersen, Hans C.},
     title = {{Testing mode-coupling theory for a supercooled binary Lennard-Jones mixture I: The van Hove correlation

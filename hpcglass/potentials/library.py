@@ -14,7 +14,7 @@ def inverse_power(beta: int, q: int, x_c: float) -> PairPotential:
         phi(x) = x^-beta + sum_{l=0..q} c_2l x^2l,   phi and its first q derivatives vanish at x_c,
         c_2l = (-1)^(l+1) / [(2q-2l)!! (2l)!!] * (beta+2q)!! / [(beta-2)!! (beta+2l)] * x_c^-(beta+2l).
 
-    Source: Lerner, J. Non-Cryst. Solids 522, 119570 (2019); papers 001-003 use beta = 10 and 12.
+    Source: Lerner, J. Non-Cryst. Solids 522, 119570 (2019).
     """
     rising = prod(range(beta, beta + 2 * q + 1, 2))     # (beta+2q)!! / (beta-2)!!
     coefficients = []
@@ -34,7 +34,7 @@ _LJ = Segment(float("inf"), (-12, -6), (4.0, -4.0))
 
 
 def lennard_jones_smoothed(x_c: float) -> PairPotential:
-    """4 (x^-12 - x^-6) + A + B x + C x^2 with phi = phi' = phi'' = 0 at x_c (paper 000, section IV)."""
+    """4 (x^-12 - x^-6) + A + B x + C x^2 with phi = phi' = phi'' = 0 at x_c (Kumar et al., Phys. Rev. E 106, 015001 (2022))."""
     c = -_LJ.derivative(x_c, 2) / 2
     b = -_LJ.derivative(x_c, 1) - 2 * c * x_c
     a = -_LJ.derivative(x_c) - b * x_c - c * x_c**2
@@ -42,7 +42,7 @@ def lennard_jones_smoothed(x_c: float) -> PairPotential:
 
 
 def lennard_jones_quartic(x_s: float, x_c: float) -> PairPotential:
-    """4 (x^-12 - x^-6) + A below x_s, a quartic on [x_s, x_c], C^2 everywhere (paper 003, LJ).
+    """4 (x^-12 - x^-6) + A below x_s, a quartic on [x_s, x_c], C^2 everywhere (Barbot et al., Phys. Rev. E 97, 033001 (2018)).
 
     The quartic is a t^3 + b t^4 with t = x - x_c, so that phi, phi', phi'' vanish at x_c; phi' and
     phi'' are continuous at x_s, which fixes a and b; A makes phi continuous.
@@ -57,30 +57,30 @@ def lennard_jones_quartic(x_s: float, x_c: float) -> PairPotential:
 
 
 _POWER_LAW_MEAN_1 = (1 + 0.449) / (2 * 0.449)     # largest diameter of p(D) ~ D^-3 with ratio 0.449 and mean 1
-_SIZES_000 = Sizes("power", 1.45 / 0.9 / 2.219, 1.45 / 0.9)
+_SIZES_KUMAR = Sizes("power", 1.45 / 0.9 / 2.219, 1.45 / 0.9)
 _SMALL, _LARGE = 2 * sin(pi / 10), 2 * sin(pi / 5)
 _GOLDEN = (1 + sqrt(5)) / 4                        # N_L / N_S of lj-binary
 
 MODELS: dict[str, Model] = {model.name: model for model in (
-    Model("ipl12", "polydisperse x^-12, smoothed to 2nd order, non-additive (003 POLY)",
+    Model("ipl12", "polydisperse x^-12, smoothed to 2nd order, non-additive (Ninarello et al. 2017; Richard et al. 2020)",
           inverse_power(12, 2, 1.25), Mixing(nonadditivity=0.2), Sizes("power", 0.449 * _POWER_LAW_MEAN_1, _POWER_LAW_MEAN_1),
-          {2: 1.0}, repulsive=True, reference="Ninarello2017"),
-    Model("ipl10", "polydisperse x^-10, smoothed to 3rd order, non-additive (001, 002)",
+          {2: 1.0}, repulsive=True, reference="ninarello2017"),
+    Model("ipl10", "polydisperse x^-10, smoothed to 3rd order, non-additive (Lerner 2019; Richard 2023)",
           inverse_power(10, 3, 1.4), Mixing(nonadditivity=0.1), Sizes("power", 1.0, 2.22),
-          {2: 0.86, 3: 0.58}, repulsive=True, reference="Lerner2019"),
-    Model("ipl10-binary", "50:50 mixture of x^-10 (001 Fig. 1a)",
+          {2: 0.86, 3: 0.58}, repulsive=True, reference="lerner2019"),
+    Model("ipl10-binary", "50:50 mixture of x^-10 (Richard 2023)",
           inverse_power(10, 3, 1.4), Mixing(length=((1.0, 1.18), (1.18, 1.4)), energy=((1.0, 1.0), (1.0, 1.0))),
           Sizes("species", fractions=(0.5, 0.5), diameters=(1.0, 1.4)),
-          {2: 0.86}, repulsive=True, reference="Lerner2019"),
-    Model("lj", "polydisperse Lennard-Jones, quadratic smoothing (000, section IV)",
-          lennard_jones_smoothed(2.5), Mixing(nonadditivity=0.2), _SIZES_000, reference="Kumar2022"),
-    Model("lj-binary", "binary Lennard-Jones of S and L, quartic smoothing (003 LJ, 004)",
+          {2: 0.86}, repulsive=True, reference="lerner2019"),
+    Model("lj", "polydisperse Lennard-Jones, quadratic smoothing (Kumar et al. 2022)",
+          lennard_jones_smoothed(2.5), Mixing(nonadditivity=0.2), _SIZES_KUMAR, reference="kumar2022"),
+    Model("lj-binary", "binary Lennard-Jones of S and L, quartic smoothing (Barbot et al. 2018; Richard et al. 2020)",
           lennard_jones_quartic(2.0, 2.5),
           Mixing(length=((_SMALL, 1.0), (1.0, _LARGE)), energy=((0.5, 1.0), (1.0, 0.5))),
           Sizes("species", fractions=(1 / (1 + _GOLDEN), _GOLDEN / (1 + _GOLDEN)), diameters=(_SMALL, _LARGE)),
-          {2: 1e4 / 98.8045**2}, reference="Barbot2018"),
-    Model("harmonic", "50:50 harmonic discs or spheres, diameters 1 and 1.4 (002 App. B)",
+          {2: 1e4 / 98.8045**2}, reference="barbot2018"),
+    Model("harmonic", "50:50 harmonic discs or spheres, diameters 1 and 1.4 (O'Hern et al. 2003)",
           PairPotential((Segment(1.0, (0, 1, 2), (0.5, -1.0, 0.5)),)), Mixing(energy_power=2),
           Sizes("species", fractions=(0.5, 0.5), diameters=(1.0, 1.4)),
-          {2: 0.87, 3: 0.80}, repulsive=True, reference="OHern2003"),
+          {2: 0.87, 3: 0.80}, repulsive=True, reference="ohern2003"),
 )}

@@ -101,7 +101,7 @@ class Model:
     sizes: Sizes
     density: dict[int, float] = field(default_factory=dict)   # dimension -> number density N/V
     repulsive: bool = False    # phi >= 0 and decreasing: lets swap Monte Carlo reject early
-    reference: str = ""        # where it was defined
+    reference: str = ""        # key of the paper in references.bib
 
     @property
     def largest_cutoff(self) -> float:

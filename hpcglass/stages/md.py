@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hpcglass.core.system import System
 
 SAFE_POINT_EVERY = 20       # steps
-EXPLODED = 10.0             # kinetic temperature over the thermostat's: no thermal fluctuation, nor potential energy turned to heat
+EXPLODED = 10.0             # kinetic temperature over the thermostat's: neither a fluctuation nor potential energy set free
 
 
 class MDParams(StageParams):
@@ -73,8 +73,8 @@ class MD(Stage):
             mechanics = evaluate(system)
             kinetic = dynamics.kinetic_energy()
             if kinetic > EXPLODED * 0.5 * dynamics.freedom * max(params.temperature, target(step)):
-                raise PhysicsError(f"the system explodes: kinetic temperature {2 * kinetic / dynamics.freedom:.3g} at step {step}, "
-                                   f"thermostat at {target(step):g}; use a shorter time_step than {params.time_step:g}")
+                raise PhysicsError(f"the system explodes: kinetic temperature {2 * kinetic / dynamics.freedom:.3g} at step {step}"
+                                   f", thermostat at {target(step):g}; use a shorter time_step than {params.time_step:g}")
             table.append(step=step, time=step * params.time_step, temperature=2 * kinetic / dynamics.freedom,
                          target=target(step), kinetic=kinetic, potential=mechanics.energy,
                          pressure=mechanics.pressure + 2 * kinetic / (system.dimension * system.volume),

@@ -75,9 +75,8 @@ class Quench(Stage):
             mechanics, rounds = relax.to_pressure(system, params.pressure, params.pressure_tolerance, minimum)
         report, scale = last[0], relax.force_scale(mechanics)
         table.append(evaluations=done, energy=mechanics.energy, max_force=report.max_force)
-        context.log(f"quench: {report.reason}: {report.max_force:.3e} <= {params.force_tolerance:g} x {scale:.4g} (rms pair force);"
-                    " "
-                    f"{done} force evaluations, {rounds} minimisation{'s' if rounds > 1 else ''}; "
+        context.log(f"quench: {report.reason}, {report.max_force:.3e} <= {params.force_tolerance:g} x {scale:.4g} "
+                    f"(rms pair force); {done} force evaluations, {rounds} minimisation{'s' if rounds > 1 else ''}; "
                     f"energy per particle {mechanics.energy / system.n_total:.10g}, pressure {mechanics.pressure:.6g}")
         context.result("energy", mechanics.energy, "energy", "potential energy of the inherent state")
         context.result("stress", mechanics.stress, "energy/length^d", "stress tensor, tension positive")

@@ -1,4 +1,4 @@
-"""Swap Monte Carlo at a parent temperature (paper 003, section II; physics of the parent state T_p)."""
+"""Swap Monte Carlo at a parent temperature T_p (Ninarello, Berthier, Coslovich, Phys. Rev. X 7, 021039 (2017))."""
 
 from __future__ import annotations
 

@@ -48,3 +48,17 @@ def test_a_lost_rank_ends_the_job(reference, slow_input, tmp_path):
     code, text = Program(slow_input, tmp_path / "run", 2).wait()
     assert code == 0, text
     same(tmp_path / "run", reference(2))
+
+
+def test_frames_of_a_lost_future_are_set_aside(reference, slow_input, tmp_path):
+    """Segments written after the last checkpoint: kept under another name, and made again."""
+    output = tmp_path / "run"
+    code, text = Program(slow_input, output, 1, checkpoint=1e9, CHAOS="signal:0:15").wait()
+    assert code == 75, text
+    first = (output / "00-toy.traj-0000.h5").read_bytes()
+    for n in (1, 2, 3):
+        (output / f"00-toy.traj-000{n}.h5").write_bytes(first)
+    code, text = Program(slow_input, output, 1, checkpoint=1e9).wait()
+    assert code == 0 and "set aside 00-toy.traj-0001.h5, 00-toy.traj-0002.h5" in text, text
+    assert (output / "00-toy.traj-0003.h5.surplus-1").read_bytes() == first
+    same(output, reference(1))

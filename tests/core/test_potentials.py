@@ -49,7 +49,7 @@ def test_derivatives_by_finite_differences(name, order):
 
 @pytest.mark.parametrize("name", MODEL_NAMES)
 def test_pair_scalars_are_those_of_the_table(name):
-    """c_0 .. c_4 of the compiled kernel against phi', phi'', ... by the formulas of paper 001, App. B."""
+    """c_0 .. c_4 of the compiled kernel against phi', phi'', ... by their formulas in phi', phi'', ..."""
     model = MODELS[name]
     x = distances(model)
     d = np.array([[model.potential.derivative(r, n) for n in range(5)] for r in x]).T
