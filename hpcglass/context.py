@@ -70,6 +70,7 @@ class StageContext:
         self.seed = seed
         self.restored = restored
         self.step = found.step if found else 0
+        self._time = 0.0
         self.record = found.record if found else Record()
         self.timer_table = timing.Timers()
         self.cited: set[str] = set()
@@ -96,6 +97,9 @@ class StageContext:
 
     def frame(self, step: int, time: float = 0.0, **fields: Any) -> None:
         self._trajectory.append(configuration.capture(self.system, step, time, exact=False, **fields))
+
+    def reached(self, step: int, time: float) -> None:
+        self.step, self._time = step, time
 
     def log(self, message: str) -> None:
         self._log.line(message)
@@ -136,7 +140,7 @@ class StageContext:
         with self.timer("files"):
             guard.check_finite(self.system, {}, self._where)
             self._trajectory.flush()
-            last = configuration.capture(self.system, self.step, float(self.step))
+            last = configuration.capture(self.system, self.step, self._time)
         contents = Contents()
         self.origin.describe(contents)
         configuration.put(contents, self.comm, [last])

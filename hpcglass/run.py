@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mpi4py import MPI
 
 from hpcglass import __version__
+from hpcglass.core.cache import is_cold
 from hpcglass.core.comm import largest
 from hpcglass.ensemble import run_ensemble
 from hpcglass.errors import EXIT_DONE, InputError
@@ -97,6 +98,8 @@ def _run(config: Config, input_text: str, output: Path, comm: MPI.Comm, plots: b
                  + (f": {config.title}" if config.title else ""))
         if note:
             log.line(note)
+        if comm.rank == 0 and is_cold():
+            log.line("first run on this machine: kernels are compiled as they are needed, about half a minute in all")
         if config.ensemble.samples > 1:
             return run_ensemble(config, input_text, output, comm, plots, log)
         with Stop() as stop:

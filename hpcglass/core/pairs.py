@@ -111,9 +111,12 @@ def pair_scalar(table, order, n, x2, work, out):
         s = root
     for g in range(edges.size):
         target = out if g == 0 else value
-        terms = table.terms[order, g]
-        _polynomial(coefficient[order, g], terms, s, n, target)
-        _multiply_power(target, s, base, table.lead[order, g], n)
+        _polynomial(coefficient[order, g], table.terms[order, g], s, n, target)
+        lead = table.lead[order, g]
+        if lead != 0:
+            for k in range(n):
+                base[k] = 1.0 / s[k] if lead < 0 else s[k]
+            _multiply_power(target, base, abs(lead), n)
         high = edges[g]
         if g == 0:
             for k in range(n):
@@ -145,20 +148,20 @@ def _polynomial(coefficient, terms, s, n, out):
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN)
-def _multiply_power(value, s, base, lead, n):
-    """value *= s^lead, an integer power by repeated squaring of `base`."""
-    if lead < 0:
+def _multiply_power(value, base, power, n):
+    """value *= base^power, power > 0: four binary digits a pass, in registers. `base` is overwritten."""
+    while power:
+        one, two, four, eight = power & 1 != 0, power & 2 != 0, power & 4 != 0, power & 8 != 0
         for k in range(n):
-            base[k] = 1.0 / s[k]
-    else:
-        for k in range(n):
-            base[k] = s[k]
-    left = abs(lead)
-    while left:
-        if left & 1:
+            b = base[k]
+            b2 = b * b
+            b4 = b2 * b2
+            b8 = b4 * b4
+            value[k] *= ((b if one else 1.0) * (b2 if two else 1.0)) * ((b4 if four else 1.0) * (b8 if eight else 1.0))
+        power >>= 4
+        if power:
             for k in range(n):
-                value[k] *= base[k]
-        left >>= 1
-        if left:
-            for k in range(n):
-                base[k] *= base[k]
+                b2 = base[k] * base[k]
+                b4 = b2 * b2
+                b8 = b4 * b4
+                base[k] = b8 * b8

@@ -10,7 +10,7 @@ communication: pairs with a ghost are evaluated by both owners, and count half i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numba
 import numpy as np
@@ -95,150 +95,123 @@ def largest_force(system: System, values: Floats) -> float:
     return float(np.sqrt(ranks.largest(system.comm, here)))
 
 
-class Chunk(NamedTuple):
-    """Buffers for a few hundred interacting pairs; a segment is a run of pairs with one owner.
-
-    x2 : squared reduced distances; entry : place in the list; owner, end : owner of each segment, first pair after it;
-    c1, phi, work : results
-    """
-
-    x2: Floats
-    entry: NDArray[np.int64]
-    owner: NDArray[np.int64]
-    end: NDArray[np.int64]
-    c1: Floats
-    phi: Floats
-    work: Floats
-
-
-@numba.njit(cache=True)
-def _new_chunk():
-    return Chunk(np.empty(CHUNK), np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64), np.empty(CHUNK, np.int64),
-                 np.empty(CHUNK), np.empty(CHUNK), np.empty((3, CHUNK)))
-
-
-@numba.njit(cache=True, inline="always")
-def _difference(reference, displacement, j, c, x, u):
-    """Component c of the vector to particle j from reference x and displacement u (None: references are positions)."""
-    if displacement is None:
-        return reference[j, c] - x
-    return (reference[j, c] - x) + (displacement[j, c] - u)
-
-
 @numba.njit(cache=True, inline="always")
 def _start(reference, displacement, i, c):
-    """(x, u) of component c of particle i."""
+    """(x, u) of component c of particle i; displacement None: references are positions."""
     if displacement is None:
         return reference[i, c], 0.0
     return reference[i, c], displacement[i, c]
 
 
-@numba.njit(cache=True, fastmath=KEEP_NAN)
-def _gather(reference, displacement, start, index, inverse_length2, cutoff2, row, first, n, chunk):
-    """Find the interacting pairs among entries first .. first+n of the list; `row` owns the first entry.
+@numba.njit(cache=True, inline="always")
+def _difference(reference, displacement, j, c, x, u):
+    """Component c of the vector to particle j from reference x and displacement u."""
+    if displacement is None:
+        return reference[j, c] - x
+    return (reference[j, c] - x) + (displacement[j, c] - u)
 
-    A pair beyond its cut-off is overwritten by the next one, so that no branch depends on a distance. Returns
-    (pairs kept, segments, owner of the last entry).
+
+@numba.njit(cache=True, fastmath=KEEP_NAN)
+def _gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2):
+    """Pair vectors and squared reduced distances of entries first .. first+n of the list; `row` owns the first one.
+
+    Returns the owner of the last.
     """
-    x2, entry, owner, end = chunk.x2, chunk.entry, chunk.owner, chunk.end
     flat = reference.shape[1] == 2
     last = first + n
     p = first
-    kept = segments = 0
     while p < last:
         while start[row + 1] <= p:
             row += 1
         stop = min(start[row + 1], last)
+        base = p - first
         x, ux = _start(reference, displacement, row, 0)
         y, uy = _start(reference, displacement, row, 1)
         if flat:
-            for q in range(p, stop):
-                j = index[q]
+            for k in range(stop - p):
+                j = index[p + k]
                 dx = _difference(reference, displacement, j, 0, x, ux)
                 dy = _difference(reference, displacement, j, 1, y, uy)
-                square = (dx * dx + dy * dy) * inverse_length2[q]
-                x2[kept], entry[kept] = square, q
-                kept += square < cutoff2
+                vector[0, base + k] = dx
+                vector[1, base + k] = dy
+                x2[base + k] = (dx * dx + dy * dy) * inverse_length2[p + k]
         else:
             z, uz = _start(reference, displacement, row, 2)
-            for q in range(p, stop):
-                j = index[q]
+            for k in range(stop - p):
+                j = index[p + k]
                 dx = _difference(reference, displacement, j, 0, x, ux)
                 dy = _difference(reference, displacement, j, 1, y, uy)
                 dz = _difference(reference, displacement, j, 2, z, uz)
-                square = (dx * dx + dy * dy + dz * dz) * inverse_length2[q]
-                x2[kept], entry[kept] = square, q
-                kept += square < cutoff2
-        owner[segments], end[segments] = row, kept
-        segments += 1
+                vector[0, base + k] = dx
+                vector[1, base + k] = dy
+                vector[2, base + k] = dz
+                x2[base + k] = (dx * dx + dy * dy + dz * dz) * inverse_length2[p + k]
         p = stop
-    return kept, segments, row
+    return row
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN)
-def _scalars(order, n, inverse_length2, scale, table, chunk, out):
-    """out[:n] = c_order of the pairs of the chunk."""
-    entry = chunk.entry
-    pair_scalar(table, order, n, chunk.x2, chunk.work, out)
+def _scalars(order, first, n, inverse_length2, scale, table, x2, work, out):
+    """out[:n] = c_order of entries first .. first+n of the list."""
+    pair_scalar(table, order, n, x2, work, out)
     for _ in range(order):
         for k in range(n):
-            out[k] *= inverse_length2[entry[k]]
+            out[k] *= inverse_length2[first + k]
     if scale.size:
         for k in range(n):
-            out[k] *= scale[entry[k]]
+            out[k] *= scale[first + k]
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN)
-def _scatter(reference, displacement, index, segments, chunk, out):
-    """F_i += c1 x_ij, F_j -= c1 x_ij. Pair vectors are formed again: cheaper than keeping them."""
-    entry, c1, owner, end = chunk.entry, chunk.c1, chunk.owner, chunk.end
+def _scatter(start, index, row, first, n, vector, c1, out):
+    """F_i += c1 x_ij, F_j -= c1 x_ij; `row` owns the first entry."""
     flat = out.shape[1] == 2
-    begin = 0
-    for segment in range(segments):
-        row, stop = owner[segment], end[segment]
-        x, ux = _start(reference, displacement, row, 0)
-        y, uy = _start(reference, displacement, row, 1)
-        fx = fy = fz = 0.0
+    last = first + n
+    p = first
+    while p < last:
+        while start[row + 1] <= p:
+            row += 1
+        stop = min(start[row + 1], last)
+        base = p - first
+        x = y = z = 0.0
         if flat:
-            for k in range(begin, stop):
-                j = index[entry[k]]
-                gx = c1[k] * _difference(reference, displacement, j, 0, x, ux)
-                gy = c1[k] * _difference(reference, displacement, j, 1, y, uy)
-                fx += gx
-                fy += gy
-                out[j, 0] -= gx
-                out[j, 1] -= gy
+            for k in range(stop - p):
+                j = index[p + k]
+                fx, fy = c1[base + k] * vector[0, base + k], c1[base + k] * vector[1, base + k]
+                x += fx
+                y += fy
+                out[j, 0] -= fx
+                out[j, 1] -= fy
         else:
-            z, uz = _start(reference, displacement, row, 2)
-            for k in range(begin, stop):
-                j = index[entry[k]]
-                gx = c1[k] * _difference(reference, displacement, j, 0, x, ux)
-                gy = c1[k] * _difference(reference, displacement, j, 1, y, uy)
-                gz = c1[k] * _difference(reference, displacement, j, 2, z, uz)
-                fx += gx
-                fy += gy
-                fz += gz
-                out[j, 0] -= gx
-                out[j, 1] -= gy
-                out[j, 2] -= gz
-            out[row, 2] += fz
-        out[row, 0] += fx
-        out[row, 1] += fy
-        begin = stop
+            for k in range(stop - p):
+                j = index[p + k]
+                fx, fy = c1[base + k] * vector[0, base + k], c1[base + k] * vector[1, base + k]
+                fz = c1[base + k] * vector[2, base + k]
+                x += fx
+                y += fy
+                z += fz
+                out[j, 0] -= fx
+                out[j, 1] -= fy
+                out[j, 2] -= fz
+            out[row, 2] += z
+        out[row, 0] += x
+        out[row, 1] += y
+        p = stop
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN)
 def _forces(reference, displacement, start, index, inverse_length2, scale, table, out):
     """Forces alone: what minimisers and dynamics call most."""
-    chunk = _new_chunk()
-    cutoff2 = table.edges[table.edges.size - 1]
+    vector = np.empty((reference.shape[1], CHUNK))
+    x2, c1, work = np.empty(CHUNK), np.empty(CHUNK), np.empty((3, CHUNK))
     row = 0
     total = start[start.size - 1]
     for first in range(0, total, CHUNK):
-        n, segments, row = _gather(reference, displacement, start, index, inverse_length2, cutoff2, row, first,
-                                   min(CHUNK, total - first), chunk)
-        _scalars(1, n, inverse_length2, scale, table, chunk, chunk.c1)
-        _scatter(reference, displacement, index, segments, chunk, out)
+        n = min(CHUNK, total - first)
+        next_row = _gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2)
+        _scalars(1, first, n, inverse_length2, scale, table, x2, work, c1)
+        _scatter(start, index, row, first, n, vector, c1, out)
+        row = next_row
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN)
@@ -246,38 +219,45 @@ def _sums(reference, displacement, start, index, inverse_length2, scale, table, 
     """Forces, and sums = (energy, sum of phi'^2, pairs, virial d*d); per particle too where the arrays are not empty."""
     dimension = reference.shape[1]
     n_owned = start.size - 1
-    chunk = _new_chunk()
-    vector = np.empty(dimension)
+    vector = np.empty((dimension, CHUNK))
+    x2, c1, phi, weight, work = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty((3, CHUNK))
     cutoff2 = table.edges[table.edges.size - 1]
     row = 0
     total = start[n_owned]
     for first in range(0, total, CHUNK):
-        n, segments, row = _gather(reference, displacement, start, index, inverse_length2, cutoff2, row, first,
-                                   min(CHUNK, total - first), chunk)
-        _scalars(1, n, inverse_length2, scale, table, chunk, chunk.c1)
-        _scalars(0, n, inverse_length2, scale, table, chunk, chunk.phi)
-        _scatter(reference, displacement, index, segments, chunk, out)
-        begin = 0
-        for segment in range(segments):
-            i = chunk.owner[segment]
-            for k in range(begin, chunk.end[segment]):
-                j = index[chunk.entry[k]]
-                c1, phi = chunk.c1[k], chunk.phi[k]
-                weight = 1.0 if j < n_owned else 0.5
-                sums[0] += weight * phi
-                sums[1] += weight * c1 * c1 * chunk.x2[k] / inverse_length2[chunk.entry[k]]
-                sums[2] += weight
-                for a in range(dimension):
-                    x, u = _start(reference, displacement, i, a)
-                    vector[a] = _difference(reference, displacement, j, a, x, u)
-                for a in range(dimension):
-                    for b in range(dimension):
-                        sums[3 + a * dimension + b] += weight * c1 * vector[a] * vector[b]
-                if energy.size:      # half of the pair's energy and virial to either partner
-                    energy[i] += 0.5 * phi
-                    energy[j] += 0.5 * phi
-                    for a in range(dimension):
-                        for b in range(dimension):
-                            virial[i, a, b] += 0.5 * c1 * vector[a] * vector[b]
-                            virial[j, a, b] += 0.5 * c1 * vector[a] * vector[b]
-            begin = chunk.end[segment]
+        n = min(CHUNK, total - first)
+        next_row = _gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2)
+        _scalars(1, first, n, inverse_length2, scale, table, x2, work, c1)
+        _scalars(0, first, n, inverse_length2, scale, table, x2, work, phi)
+        _scatter(start, index, row, first, n, vector, c1, out)
+        for k in range(n):
+            weight[k] = 1.0 if index[first + k] < n_owned else 0.5
+            sums[0] += weight[k] * phi[k]
+            sums[1] += weight[k] * c1[k] * c1[k] * x2[k] / inverse_length2[first + k]
+            sums[2] += weight[k] if x2[k] < cutoff2 else 0.0
+        for a in range(dimension):
+            for b in range(dimension):
+                value = 0.0
+                for k in range(n):
+                    value += weight[k] * c1[k] * vector[a, k] * vector[b, k]
+                sums[3 + a * dimension + b] += value
+        if energy.size:
+            _share(start, index, row, first, n, vector, c1, phi, energy, virial)
+        row = next_row
+
+
+@numba.njit(cache=True, fastmath=KEEP_NAN)
+def _share(start, index, row, first, n, vector, c1, phi, energy, virial):
+    """Half of each pair's energy and virial to either partner."""
+    dimension = virial.shape[1]
+    for k in range(n):
+        while start[row + 1] <= first + k:
+            row += 1
+        j = index[first + k]
+        energy[row] += 0.5 * phi[k]
+        energy[j] += 0.5 * phi[k]
+        for a in range(dimension):
+            for b in range(dimension):
+                half = 0.5 * c1[k] * vector[a, k] * vector[b, k]
+                virial[row, a, b] += half
+                virial[j, a, b] += half

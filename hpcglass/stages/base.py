@@ -67,6 +67,9 @@ class Context(Protocol):
     def safe_point(self, step: int, total: int, snapshot: Callable[[], Snapshot], note: str = "") -> None:
         """Progress; a checkpoint if one is due; NaN guard. Raises Interrupted after a checkpoint when asked to stop."""
 
+    def reached(self, step: int, time: float) -> None:
+        """Label of the final configuration: number of steps, and time (or strain, or sweeps). Called at the end of `run`."""
+
     def log(self, message: str) -> None:
         """One line in log.txt and on the terminal (rank 0)."""
 

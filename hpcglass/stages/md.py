@@ -92,6 +92,7 @@ class MD(Stage):
             if step % SAFE_POINT_EVERY == 0 and step < params.steps:
                 context.safe_point(step, params.steps, lambda: Snapshot({**dynamics.scalars, "step": step}),  # noqa: B023
                                    note=f"T {target(step):.4g}")
+        context.reached(params.steps, params.steps * params.time_step)
         context.field("velocity", system.fields.pop("velocity"), "length/time", "velocity")
 
     def force_evaluations(self, particles: int) -> float:

@@ -74,6 +74,7 @@ class Quench(Stage):
         else:
             mechanics, rounds = relax.to_pressure(system, params.pressure, params.pressure_tolerance, minimum)
         report, scale = last[0], relax.force_scale(mechanics)
+        context.reached(done, 0.0)
         table.append(evaluations=done, energy=mechanics.energy, max_force=report.max_force)
         context.log(f"quench: {report.reason}, {report.max_force:.3e} <= {params.force_tolerance:g} x {scale:.4g} "
                     f"(rms pair force); {done} force evaluations, {rounds} minimisation{'s' if rounds > 1 else ''}; "

@@ -93,6 +93,7 @@ class Shear(Stage):
                     note=f"strain {strain:.4g}, stress {stress:.4g}, {events.count} events")
         total = params.steps * params.strain_step
         events.finish(periodic.deformation(gradient, total))
+        context.reached(params.steps, total)
         context.log(f"shear: {params.steps} steps to strain {total:g}, {events.count} events")
         context.result("energy", mechanics.energy, "energy", "potential energy at the end")
         context.result("stress", mechanics.stress, "energy/length^d", "stress tensor at the end, tension positive")

@@ -89,6 +89,7 @@ class Swap(Stage):
                     context.safe_point(done + length, total, partial(record.snapshot, number + 1), record.note)
             frames = frames_now
         chain.store()
+        context.reached(params.sweeps, float(params.sweeps))
         record.results()
 
     def force_evaluations(self, particles: int) -> float:

@@ -122,6 +122,9 @@ class FakeContext:
             self.snapshot = snapshot()
             raise KeyboardInterrupt
 
+    def reached(self, step, time):
+        self.last = step
+
     def log(self, message):
         self.messages.append(message)
 
