@@ -53,7 +53,8 @@ def run(state: State, steps: int, skin: float) -> Timing:
         dynamics.step(step, 0.0)
     seconds, builds = time.perf_counter() - before, system.epoch - first
     energy = evaluate(system).energy / n
-    return Timing(seconds, average(lambda: forces(system, exact=False), 10) * steps, average(system.rebuild, 3) * builds, builds, energy)
+    one_force, one_build = average(lambda: forces(system, exact=False), 10), average(system.rebuild, 3)
+    return Timing(seconds, one_force * steps, one_build * builds, builds, energy)
 
 
 def main() -> None:
