@@ -108,7 +108,7 @@ def build_pairs(table: PairTable, bins: Bins, position: Floats, diameter: Floats
         capacity = 2 * index.size
 
 
-@numba.njit(cache=True, fastmath=KEEP_NAN)
+@numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
 def _fill(table, axes, diameter, species, n_owned, owned_bins, owned_start, ghost_start, shape, reach, cutoff, longest, skin,
           start, index):
     """Write the list; the number of pairs, or -1 when `index` is too short.
@@ -168,7 +168,7 @@ def _fill(table, axes, diameter, species, n_owned, owned_bins, owned_start, ghos
     return count
 
 
-@numba.njit(cache=True, fastmath=KEEP_NAN)
+@numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
 def _mix(table, diameter, species, start, index, inverse_length2, energy):
     """1/lambda_ij^2 and eps_ij of every pair of the list."""
     by_species, lengths, nonadditivity, energies = table.by_species, table.length, table.nonadditivity, table.energy

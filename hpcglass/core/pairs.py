@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from hpcglass.potentials.model import Model
 
 HIGHEST_ORDER = 4
-CHUNK = 256          # pairs evaluated together: all buffers stay in the first-level cache
+CHUNK = 1024          # pairs evaluated together: all buffers stay in the first-level cache
 KEEP_NAN = {"reassoc", "contract", "arcp", "nsz"}     # fast arithmetic under which NaN still shows
 
 Floats = NDArray[np.float64]
@@ -96,13 +96,14 @@ def pair_length(by_species, length, nonadditivity, diameter, species, i, j):
     return 0.5 * (diameter[i] + diameter[j]) * (1.0 - nonadditivity * abs(diameter[i] - diameter[j]))
 
 
-@numba.njit(cache=True, fastmath=KEEP_NAN)
+@numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
 def pair_scalar(table, order, n, x2, work, out):
     """out[:n] = lambda^2n c_n / eps for the pairs of a chunk, zero beyond the cut-off.
 
-    x2 : squared reduced distances; work : (3, >= n) buffers.
+    x2 : squared reduced distances; work : (2, >= n) buffers. Without error_model="numpy" the check for division by zero
+    would keep the loops out of the vector registers.
     """
-    root, base, value = work[0], work[1], work[2]
+    root, polynomial = work[0], work[1]
     edges, coefficient = table.edges, table.coefficient
     s = x2
     if not table.even:
@@ -110,58 +111,59 @@ def pair_scalar(table, order, n, x2, work, out):
             root[k] = np.sqrt(x2[k])
         s = root
     for g in range(edges.size):
-        target = out if g == 0 else value
-        _polynomial(coefficient[order, g], table.terms[order, g], s, n, target)
-        lead = table.lead[order, g]
-        if lead != 0:
-            for k in range(n):
-                base[k] = 1.0 / s[k] if lead < 0 else s[k]
-            _multiply_power(target, base, abs(lead), n)
-        high = edges[g]
-        if g == 0:
-            for k in range(n):
-                out[k] = out[k] if x2[k] < high else 0.0
-        else:
-            low = edges[g - 1]
-            for k in range(n):
-                out[k] = value[k] if (x2[k] >= low and x2[k] < high) else out[k]
+        _polynomial(coefficient[order, g], table.terms[order, g], s, n, polynomial)
+        low = edges[g - 1] if g else -1.0
+        _times_power(polynomial, s, table.lead[order, g], x2, low, edges[g], n, out)
+    last = edges[edges.size - 1]
+    for k in range(n):
+        out[k] = out[k] if x2[k] < last else 0.0
 
 
-@numba.njit(cache=True, fastmath=KEEP_NAN)
+@numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
 def _polynomial(coefficient, terms, s, n, out):
-    """out = sum_m coefficient[m] s^m by Horner's rule, two terms a pass."""
-    last = coefficient[terms - 1]
-    m = terms - 2
-    if terms % 2 == 0:
-        next_one = coefficient[m]
+    """out = sum_m coefficient[m] s^m by Horner's rule, three terms a pass."""
+    m = terms - 1
+    last = coefficient[m]
+    for k in range(n):
+        out[k] = last
+    while m >= 3:
+        first, second, third = coefficient[m - 1], coefficient[m - 2], coefficient[m - 3]
         for k in range(n):
-            out[k] = last * s[k] + next_one
-        m -= 1
-    else:
-        for k in range(n):
-            out[k] = last
+            out[k] = ((out[k] * s[k] + first) * s[k] + second) * s[k] + third
+        m -= 3
     while m > 0:
-        first, second = coefficient[m], coefficient[m - 1]
+        first = coefficient[m - 1]
         for k in range(n):
-            out[k] = (out[k] * s[k] + first) * s[k] + second
-        m -= 2
+            out[k] = out[k] * s[k] + first
+        m -= 1
 
 
-@numba.njit(cache=True, fastmath=KEEP_NAN)
-def _multiply_power(value, base, power, n):
-    """value *= base^power, power > 0: four binary digits a pass, in registers. `base` is overwritten."""
-    while power:
-        one, two, four, eight = power & 1 != 0, power & 2 != 0, power & 4 != 0, power & 8 != 0
+@numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
+def _times_power(value, s, power, x2, low, high, n, out):
+    """out = value * s^power where low <= x2 < high (everywhere when low < 0): binary digits of the power as blends."""
+    count = abs(power)
+    while count > 15:      # sixteen at a time, for steep potentials
         for k in range(n):
-            b = base[k]
+            b = 1.0 / s[k] if power < 0 else s[k]
+            b *= b
+            b *= b
+            b *= b
+            value[k] *= b * b
+        count -= 16
+    one, two, four, eight = count & 1 != 0, count & 2 != 0, count & 4 != 0, count & 8 != 0
+    if power < 0:
+        for k in range(n):
+            b = 1.0 / s[k]
             b2 = b * b
             b4 = b2 * b2
             b8 = b4 * b4
-            value[k] *= ((b if one else 1.0) * (b2 if two else 1.0)) * ((b4 if four else 1.0) * (b8 if eight else 1.0))
-        power >>= 4
-        if power:
-            for k in range(n):
-                b2 = base[k] * base[k]
-                b4 = b2 * b2
-                b8 = b4 * b4
-                base[k] = b8 * b8
+            product = value[k] * ((b if one else 1.0) * (b2 if two else 1.0)) * ((b4 if four else 1.0) * (b8 if eight else 1.0))
+            out[k] = product if x2[k] >= low else out[k]
+    else:
+        for k in range(n):
+            b = s[k]
+            b2 = b * b
+            b4 = b2 * b2
+            b8 = b4 * b4
+            product = value[k] * ((b if one else 1.0) * (b2 if two else 1.0)) * ((b4 if four else 1.0) * (b8 if eight else 1.0))
+            out[k] = product if x2[k] >= low else out[k]

@@ -111,7 +111,7 @@ def _difference(reference, displacement, j, c, x, u):
     return (reference[j, c] - x) + (displacement[j, c] - u)
 
 
-@numba.njit(cache=True, fastmath=KEEP_NAN)
+@numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
 def _gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2):
     """Pair vectors and squared reduced distances of entries first .. first+n of the list; `row` owns the first one.
 
@@ -150,7 +150,7 @@ def _gather(reference, displacement, start, index, inverse_length2, row, first, 
     return row
 
 
-@numba.njit(cache=True, fastmath=KEEP_NAN)
+@numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
 def _scalars(order, first, n, inverse_length2, scale, table, x2, work, out):
     """out[:n] = c_order of entries first .. first+n of the list."""
     pair_scalar(table, order, n, x2, work, out)
@@ -162,7 +162,7 @@ def _scalars(order, first, n, inverse_length2, scale, table, x2, work, out):
             out[k] *= scale[first + k]
 
 
-@numba.njit(cache=True, fastmath=KEEP_NAN)
+@numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
 def _scatter(start, index, row, first, n, vector, c1, out):
     """F_i += c1 x_ij, F_j -= c1 x_ij; `row` owns the first entry."""
     flat = out.shape[1] == 2
@@ -199,7 +199,7 @@ def _scatter(start, index, row, first, n, vector, c1, out):
         p = stop
 
 
-@numba.njit(cache=True, fastmath=KEEP_NAN)
+@numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
 def _forces(reference, displacement, start, index, inverse_length2, scale, table, out):
     """Forces alone: what minimisers and dynamics call most."""
     vector = np.empty((reference.shape[1], CHUNK))
@@ -214,7 +214,7 @@ def _forces(reference, displacement, start, index, inverse_length2, scale, table
         row = next_row
 
 
-@numba.njit(cache=True, fastmath=KEEP_NAN)
+@numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
 def _sums(reference, displacement, start, index, inverse_length2, scale, table, out, sums, energy, virial):
     """Forces, and sums = (energy, sum of phi'^2, pairs, virial d*d); per particle too where the arrays are not empty."""
     dimension = reference.shape[1]
@@ -246,7 +246,7 @@ def _sums(reference, displacement, start, index, inverse_length2, scale, table, 
         row = next_row
 
 
-@numba.njit(cache=True, fastmath=KEEP_NAN)
+@numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
 def _share(start, index, row, first, n, vector, c1, phi, energy, virial):
     """Half of each pair's energy and virial to either partner."""
     dimension = virial.shape[1]
