@@ -103,7 +103,11 @@ def build_pairs(table: PairTable, bins: Bins, position: Floats, diameter: Floats
             inverse_length2 = np.empty(needed)
             uniform = not table.energy_power and bool((table.energy == 1.0).all())
             energy = np.empty(0 if uniform else needed)
-            _mix(table, diameter, species, start, index, inverse_length2, energy)
+            if table.by_species and table.length.size == 1:
+                inverse_length2.fill(1.0 / table.length[0, 0] ** 2)
+                energy.fill(table.energy[0, 0] * table.length[0, 0] ** table.energy_power)
+            else:
+                _mix(table, diameter, species, start, index, inverse_length2, energy)
             return PairList(start, index, inverse_length2, energy)
         capacity = 2 * index.size
 
