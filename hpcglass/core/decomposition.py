@@ -76,11 +76,9 @@ class Bricks:
             result.append((offset, int(np.ravel_multi_index(tuple(target), tuple(self.grid))), periods))
         return result
 
-    def inside(self, fraction: Floats, offset: Ints, width: Floats) -> NDArray[np.bool_]:
-        """(n,) which owned positions lie within `width` of the brick `offset` bricks away."""
-        low = (self.coordinate + offset) / self.grid - width
-        high = (self.coordinate + offset + 1) / self.grid + width
-        near = np.ones(len(fraction), dtype=bool)
-        for k in np.flatnonzero(offset):
-            near &= (fraction[:, k] >= low[k]) if offset[k] > 0 else (fraction[:, k] < high[k])
-        return near
+    def near(self, fraction: Floats, axis: int, offset: int, width: float) -> NDArray[np.bool_]:
+        """(n,) which owned positions lie within `width` of the bricks `offset` away along one axis."""
+        place = self.coordinate[axis] + offset
+        if offset > 0:
+            return fraction[:, axis] >= place / self.grid[axis] - width
+        return fraction[:, axis] < (place + 1) / self.grid[axis] + width

@@ -32,8 +32,12 @@ class Halo:
     def __init__(self, comm: MPI.Comm, bricks: Bricks, fraction: Array, width: Array) -> None:
         self.comm = comm
         rows, ranks, periods = [], [], []
+        near: dict[tuple[int, int], Array] = {}
         for offset, rank, crossed in bricks.neighbours(width):
-            chosen = np.flatnonzero(bricks.inside(fraction, offset, width))
+            for k in np.flatnonzero(offset):
+                if (k, offset[k]) not in near:
+                    near[k, offset[k]] = bricks.near(fraction, k, offset[k], width[k])
+            chosen = np.flatnonzero(np.logical_and.reduce([near[k, offset[k]] for k in np.flatnonzero(offset)]))
             rows.append(chosen)
             ranks.append(np.full(chosen.size, rank, dtype=np.int64))
             periods.append(np.broadcast_to(-crossed, (chosen.size, fraction.shape[1])))

@@ -22,6 +22,7 @@ from hpcglass.core.decomposition import Bricks, best_grid
 from hpcglass.core.halo import Halo
 from hpcglass.core.neighbours import Bins, PairList, build_pairs
 from hpcglass.core.pairs import PairTable, pair_table
+from hpcglass.core.vectors import add_scaled
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.geometries.periodic import heights, reduce_tilt
 from hpcglass.potentials.model import Model
@@ -108,6 +109,12 @@ class System:
         """(n_owned, d) positions continued across the periodic boundaries since the start."""
         return self.position + self.image @ self.box.T
 
+    def scratch(self, name: str) -> Floats:
+        """(n_all, d) memory for passing use, kept until the next rebuild so that it need not be found again."""
+        if name not in self._scratch:
+            self._scratch[name] = np.empty((self.n_all, self.dimension))
+        return self._scratch[name]
+
     # ------------------------------------------------------------------ halo verbs
 
     def forward(self, values: Array) -> None:
@@ -120,9 +127,9 @@ class System:
 
     # ------------------------------------------------------------------ motion
 
-    def move(self, step: Floats) -> None:
-        """Displace the owned particles by step (n_owned, d); call `update` before asking for energies. Not collective."""
-        self.displacement[: self.n_owned] += step
+    def move(self, step: Floats, factor: float = 1.0) -> None:
+        """Displace the owned particles by factor * step (n_owned, d); call `update` before asking for energies. Not collective."""
+        add_scaled(self.displacement, factor, step)
 
     def deform(self, deformation: Floats) -> None:
         """Affine map x -> D x of box and particles (D = exp(strain A)); call `update` before asking for energies."""
@@ -173,6 +180,7 @@ class System:
             self._wrap()
         self.box_at_build = self.box.copy()
         self._strain_since_build, self._shrink = np.zeros_like(self.box), 1.0
+        self._scratch: dict[str, Floats] = {}
         inverse = np.linalg.inv(self.box)
         self.bricks = Bricks(best_grid(self.box, self.comm.size), self.comm.rank, self.origin)
         self._migrate(self.bricks.owner(self._fraction(self.reference, inverse)))
@@ -187,7 +195,7 @@ class System:
         self._apply_order(order)
         self.halo = Halo(self.comm, self.bricks, fraction[order], width)
         self._append_ghosts(bins, inverse)
-        self.pairs: PairList = build_pairs(self.table, bins, self.reference, self.diameter, self.species,
+        self.pairs: PairList = build_pairs(self.table, bins, self.reference, fraction[order], self.diameter, self.species,
                                            owned_bins[order], self._ghost_bins, self.skin,
                                            int(1.1 * self.pairs.size) if self.epoch else 8 * self.n_owned)
         self.epoch += 1

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from hpcglass.core import comm as ranks
 from hpcglass.core.pairs import CHUNK, KEEP_NAN, pair_scalar
 from hpcglass.core.system import System
+from hpcglass.core.vectors import largest_square
 
 Floats = NDArray[np.float64]
 
@@ -46,18 +47,20 @@ class Mechanics:
         return -float(np.trace(self.stress)) / len(self.stress)
 
 
-def forces(system: System, exact: bool = True) -> Floats:
+def forces(system: System, exact: bool = True, reuse: bool = False) -> Floats:
     """(n_owned, d) forces; the system must be up to date (`system.update()`). Not collective.
 
     exact : form pair vectors from references and displacements, without the box size's round-off. Without it
-        positions are rounded to one number first: a quarter faster, with an error of about 1e-16 L times the stiffness.
+        positions are rounded to one number first, with an error of about 1e-16 L times the stiffness: for dynamics.
+    reuse : write into memory of the system, which the next such call overwrites
     """
-    out = np.zeros((system.n_all, system.dimension))
+    out = system.scratch("forces") if reuse else np.empty((system.n_all, system.dimension))
+    out.fill(0.0)
     reference, displacement, *rest = _lists(system)
     if exact:
         _forces(reference, displacement, *rest, out)
     else:
-        _forces(reference + displacement, None, *rest, out)
+        _forces(np.add(reference, displacement, out=system.scratch("positions")), None, *rest, out)
     return out[: system.n_owned]
 
 
@@ -91,8 +94,7 @@ def per_particle(system: System) -> tuple[Floats, Floats]:
 
 def largest_force(system: System, values: Floats) -> float:
     """max_i |F_i| over all particles of all ranks. Collective."""
-    here = float(np.einsum("ic,ic->i", values, values).max()) if len(values) else 0.0
-    return float(np.sqrt(ranks.largest(system.comm, here)))
+    return float(np.sqrt(ranks.largest(system.comm, largest_square(values))))
 
 
 @numba.njit(cache=True, inline="always")

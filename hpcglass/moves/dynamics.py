@@ -56,7 +56,7 @@ class Dynamics:
         drift = 0 if thermostat == "langevin" else 1
         self.freedom = system.dimension * max(system.n_total - drift, 1)
         system.update()
-        self.force = forces(system, exact=False)
+        self.force = forces(system, exact=False, reuse=True)
 
     @property
     def velocity(self) -> Floats:
@@ -81,7 +81,7 @@ class Dynamics:
             self._collide(number, temperature)
             self.system.move(0.5 * dt * self.velocity)
         self.system.update()
-        self.force = forces(self.system, exact=False)
+        self.force = forces(self.system, exact=False, reuse=True)
         _kick(self.velocity, self.force, 0.5 * dt)
         if self.thermostat == "nose-hoover":
             self._rub(temperature)

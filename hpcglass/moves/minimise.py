@@ -5,7 +5,7 @@ searches look for the zero of the slope F.p, never at the energy, whose round-of
 forces of 1e-8 sqrt(U). What must survive a rebuild (velocities, directions) lives in `system.fields` and moves with the
 particles; the few numbers besides are in `scalars`: together they make a minimisation resumable at any evaluation, to the bit.
 
-FIRE is the default: 35 % fewer evaluations than conjugate gradients on elastic steps of glasses, no line search.
+Elastic steps of a glass take FIRE fewer evaluations; a quench from the liquid takes conjugate gradients half as many.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from hpcglass.core import comm as ranks
 from hpcglass.core.system import System
+from hpcglass.core.vectors import dots
 from hpcglass.landscape.forces import forces, largest_force
 
 Floats = NDArray[np.float64]
@@ -63,7 +64,7 @@ class Fire:
         """One step of the damped dynamics from the present forces."""
         system, state = self.system, self.scalars
         velocity = system.fields["velocity"]
-        power, force2, velocity2 = ranks.total(system.comm, _fire_products(force, velocity))
+        force2, power, velocity2 = ranks.total(system.comm, np.array(dots(force, velocity)))
         if power > 0:
             state["downhill"] += 1
             if state["downhill"] > 5:
@@ -72,14 +73,14 @@ class Fire:
         else:
             # half a step back: the last one went uphill
             if velocity2 > 0:
-                system.move(-0.5 * state["step"] * velocity)
+                system.move(velocity, -0.5 * state["step"])
             velocity[:] = 0.0
             velocity2 = 0.0
             state.update(downhill=0, mixing=0.1, step=0.5 * state["step"])
         blend = state["mixing"] * np.sqrt(velocity2 / force2) if force2 > 0 else 0.0
         fastest2 = ranks.largest(system.comm, _fire_velocity(force, velocity, state["step"], state["mixing"], blend))
         scale = min(1.0, LONGEST_STEP / (state["step"] * np.sqrt(fastest2))) if fastest2 > 0 else 1.0
-        system.move(state["step"] * scale * velocity)
+        system.move(velocity, state["step"] * scale)
 
     def finish(self) -> None:
         """Drop the work arrays."""
@@ -113,7 +114,7 @@ class ConjugateGradient:
         if not state["begun"]:
             self._new_direction(force)
             return
-        slope = float(ranks.total(self.system.comm, float(np.vdot(self.system.fields["direction"], force))))
+        slope = float(ranks.total(self.system.comm, dots(self.system.fields["direction"], force)[1]))
         if abs(slope) <= self.ACCURACY * state["slope_start"]:
             self._new_direction(force)
             return
@@ -124,9 +125,10 @@ class ConjugateGradient:
             if 1 / self.NEAR < ratio < self.NEAR:
                 start = self.system.fields["line force"]
                 step = (ratio - 1.0) * state["along"]
-                self.system.move(step * self.system.fields["direction"])
+                self.system.move(self.system.fields["direction"], step)
                 state["along"] += step
-                self._new_direction(start + ratio * (force - start))
+                _interpolate(start, force, ratio)
+                self._new_direction(force)
                 return
         # convex: jump to the zero of the slope; else go on downhill, twice as far
         step = slope / bend if bend > 0 else np.sign(slope) * max(2 * abs(change), state["guess"])
@@ -136,13 +138,12 @@ class ConjugateGradient:
     def _new_direction(self, force: Floats) -> None:
         system, state = self.system, self.scalars
         direction, last = system.fields["direction"], system.fields["line force"]
-        force2, force_last = ranks.total(system.comm, np.array([np.vdot(force, force), np.vdot(force, last)]))
+        force2, force_last, _ = ranks.total(system.comm, np.array(dots(force, last)))
         if state["begun"] and state["along"] > 0:
             state["guess"] = state["along"]
         beta = max(0.0, (force2 - force_last) / state["force2"]) if state["begun"] and state["force2"] else 0.0
-        direction *= beta
-        direction += force
-        slope = float(ranks.total(system.comm, float(np.vdot(direction, force))))
+        _turn(direction, beta, force)
+        slope = float(ranks.total(system.comm, dots(direction, force)[1]))
         if slope <= 0:
             direction[:] = force
             slope = float(force2)
@@ -156,7 +157,7 @@ class ConjugateGradient:
         limit = LONGEST_STEP / longest if longest > 0 else 0.0
         step = float(np.clip(step, -limit, limit))
         self.scalars["along"] += step
-        self.system.move(step * direction)
+        self.system.move(direction, step)
 
     def finish(self) -> None:
         """Drop the work arrays."""
@@ -188,7 +189,7 @@ def minimise(system: System, method: str | Any, tolerance: float, max_evaluation
         method = METHODS[method](system)
     while True:
         system.update()
-        force = forces(system)
+        force = forces(system, reuse=True)
         evaluations += 1
         largest = largest_force(system, force)
         if largest <= tolerance:
@@ -233,17 +234,20 @@ def largest_stiffness(system: System, iterations: int = 12) -> float:
     return max(1.1 * stiffness, 1e-3)
 
 
-@numba.njit(cache=True)
-def _fire_products(force, velocity):
-    """(F.v, F.F, v.v)"""
-    power = force2 = velocity2 = 0.0
+@numba.njit(cache=True, error_model="numpy")
+def _interpolate(start, force, ratio):
+    """force <- start + ratio (force - start), in place."""
     for i in range(force.shape[0]):
         for c in range(force.shape[1]):
-            f, v = force[i, c], velocity[i, c]
-            power += f * v
-            force2 += f * f
-            velocity2 += v * v
-    return np.array([power, force2, velocity2])
+            force[i, c] = start[i, c] + ratio * (force[i, c] - start[i, c])
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _turn(direction, beta, force):
+    """direction <- beta direction + force, in place."""
+    for i in range(force.shape[0]):
+        for c in range(force.shape[1]):
+            direction[i, c] = beta * direction[i, c] + force[i, c]
 
 
 @numba.njit(cache=True)

@@ -18,7 +18,7 @@ class QuenchParams(StageParams):
     """Minimise the energy (or, with `pressure`, the enthalpy over particles and isotropic box)."""
 
     kind: Literal["quench"] = "quench"
-    algorithm: Literal["cg", "fire"] = Field("fire", description="minimiser: nonlinear conjugate gradients or FIRE")
+    algorithm: Literal["cg", "fire"] = Field("cg", description="minimiser: nonlinear conjugate gradients or FIRE")
     force_tolerance: float = Field(1e-12, gt=0,
                                    description="stop when max|F| <= force_tolerance * force scale (rms pair force)")
     max_evaluations: int = Field(2_000_000, gt=0, description="give up (an error) after so many force evaluations")

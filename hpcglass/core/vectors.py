@@ -1,0 +1,40 @@
+"""Sweeps over rows of vectors that minimisers and dynamics make after each force evaluation, without temporaries."""
+
+from __future__ import annotations
+
+import numba
+
+
+@numba.njit(cache=True, error_model="numpy")
+def largest_square(values):
+    """max_i |v_i|^2; NaN if any is NaN."""
+    worst = 0.0
+    for i in range(values.shape[0]):
+        square = 0.0
+        for c in range(values.shape[1]):
+            square += values[i, c] * values[i, c]
+        if not square <= worst:
+            worst = square
+            if square != square:
+                return square
+    return worst
+
+
+@numba.njit(cache=True, error_model="numpy")
+def add_scaled(target, factor, values):
+    """target[:n] += factor * values, n the rows of `values`."""
+    for i in range(values.shape[0]):
+        for c in range(values.shape[1]):
+            target[i, c] += factor * values[i, c]
+
+
+@numba.njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
+def dots(a, b):
+    """(a.a, a.b, b.b)"""
+    aa = ab = bb = 0.0
+    for i in range(a.shape[0]):
+        for c in range(a.shape[1]):
+            aa += a[i, c] * a[i, c]
+            ab += a[i, c] * b[i, c]
+            bb += b[i, c] * b[i, c]
+    return aa, ab, bb
