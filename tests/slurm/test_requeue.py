@@ -18,6 +18,7 @@ SETTINGS = ["--no-plots", "--set", "shear.max_strain=0.05"]
 SWEEPS = 150_000     # with these the run takes somewhat longer than
 ENOUGH = 40.0        # seconds, on two cores of 2023: SLURM looks at time limits every 30 s only
 CHANGING = ("/provenance/", "/timing/", "/stage/segments")     # how often it was interrupted, how long it took
+ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE", "UNKNOWN")
 PATIENCE = 600.0     # seconds until the job must have ended, all its starts and pauses included
 
 
@@ -37,7 +38,7 @@ def wait(job: str) -> str:
         shown = subprocess.run(["scontrol", "show", "job", job], capture_output=True, text=True).stdout
         found = re.search(r"JobState=(\w+)", shown)
         state = found[1] if found else "UNKNOWN"
-        if state not in ("PENDING", "RUNNING", "COMPLETING", "SUSPENDED"):
+        if state in ENDED:      # SIGNALING, COMPLETING, REQUEUED and others come and go
             return state
         time.sleep(0.5)
     subprocess.run(["scancel", job])
