@@ -37,7 +37,7 @@ class Bins:
 
     @classmethod
     def covering(cls, box: Floats, low: Floats, high: Floats, reach: float, particles: int) -> Bins:
-        """Bins at least reach/2 high (reach/4 along the last axis) between the fractional corners, not many more than particles."""
+        """Bins at least reach/2 high (reach/4 along the last axis) between two corners, not many more than particles."""
         extent = high - low
         thickness = heights(box)
         finest = np.array([0.5] * (len(box) - 1) + [0.25])

@@ -128,7 +128,7 @@ class System:
     # ------------------------------------------------------------------ motion
 
     def move(self, step: Floats, factor: float = 1.0) -> None:
-        """Displace the owned particles by factor * step (n_owned, d); call `update` before asking for energies. Not collective."""
+        """Displace the owned particles by factor * step (n_owned, d); then call `update`. Not collective."""
         add_scaled(self.displacement, factor, step)
 
     def deform(self, deformation: Floats) -> None:
