@@ -56,7 +56,7 @@ def forces(system: System, exact: bool = True, reuse: bool = False) -> Floats:
     """
     out = system.scratch("forces") if reuse else np.empty((system.n_all, system.dimension))
     out.fill(0.0)
-    reference, displacement, *rest = _lists(system)
+    reference, displacement, *rest = pair_lists(system)
     if exact:
         _forces(reference, displacement, *rest, out)
     else:
@@ -64,7 +64,7 @@ def forces(system: System, exact: bool = True, reuse: bool = False) -> Floats:
     return out[: system.n_owned]
 
 
-def _lists(system: System) -> tuple[Any, ...]:
+def pair_lists(system: System) -> tuple[Any, ...]:
     pairs = system.pairs
     return (system.reference, system.displacement, pairs.start, pairs.index, pairs.inverse_length2, pairs.energy, system.table)
 
@@ -73,7 +73,7 @@ def evaluate(system: System) -> Mechanics:
     """Forces, energy and stress of a system that is up to date. Collective."""
     out = np.zeros((system.n_all, system.dimension))
     sums = np.zeros(3 + system.dimension**2)
-    _sums(*_lists(system), out, sums, np.zeros(0), np.zeros((0, 0, 0)))
+    _sums(*pair_lists(system), out, sums, np.zeros(0), np.zeros((0, 0, 0)))
     sums = ranks.total(system.comm, sums)
     stress = sums[3:].reshape(system.dimension, system.dimension) / system.volume
     scale = float(np.sqrt(sums[1] / sums[2])) if sums[2] else 0.0
@@ -88,7 +88,7 @@ def per_particle(system: System) -> tuple[Floats, Floats]:
     out = np.zeros((system.n_all, system.dimension))
     energy = np.zeros(system.n_all)
     virial = np.zeros((system.n_all, system.dimension, system.dimension))
-    _sums(*_lists(system), out, np.zeros(3 + system.dimension**2), energy, virial)
+    _sums(*pair_lists(system), out, np.zeros(3 + system.dimension**2), energy, virial)
     return energy[: system.n_owned], virial[: system.n_owned]
 
 
@@ -114,7 +114,7 @@ def _difference(reference, displacement, j, c, x, u):
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
-def _gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2):
+def gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2):
     """Pair vectors and squared reduced distances of entries first .. first+n of the list; `row` owns the first one.
 
     Returns the owner of the last.
@@ -153,7 +153,7 @@ def _gather(reference, displacement, start, index, inverse_length2, row, first, 
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
-def _scalars(order, first, n, inverse_length2, scale, table, x2, work, out):
+def scalars(order, first, n, inverse_length2, scale, table, x2, work, out):
     """out[:n] = c_order of entries first .. first+n of the list."""
     pair_scalar(table, order, n, x2, work, out)
     for _ in range(order):
@@ -205,13 +205,13 @@ def _scatter(start, index, row, first, n, vector, c1, out):
 def _forces(reference, displacement, start, index, inverse_length2, scale, table, out):
     """Forces alone: what minimisers and dynamics call most."""
     vector = np.empty((reference.shape[1], CHUNK))
-    x2, c1, work = np.empty(CHUNK), np.empty(CHUNK), np.empty((3, CHUNK))
+    x2, c1, work = np.empty(CHUNK), np.empty(CHUNK), np.empty((2, CHUNK))
     row = 0
     total = start[start.size - 1]
     for first in range(0, total, CHUNK):
         n = min(CHUNK, total - first)
-        next_row = _gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2)
-        _scalars(1, first, n, inverse_length2, scale, table, x2, work, c1)
+        next_row = gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2)
+        scalars(1, first, n, inverse_length2, scale, table, x2, work, c1)
         _scatter(start, index, row, first, n, vector, c1, out)
         row = next_row
 
@@ -222,15 +222,15 @@ def _sums(reference, displacement, start, index, inverse_length2, scale, table, 
     dimension = reference.shape[1]
     n_owned = start.size - 1
     vector = np.empty((dimension, CHUNK))
-    x2, c1, phi, weight, work = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty((3, CHUNK))
+    x2, c1, phi, weight, work = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty((2, CHUNK))
     cutoff2 = table.edges[table.edges.size - 1]
     row = 0
     total = start[n_owned]
     for first in range(0, total, CHUNK):
         n = min(CHUNK, total - first)
-        next_row = _gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2)
-        _scalars(1, first, n, inverse_length2, scale, table, x2, work, c1)
-        _scalars(0, first, n, inverse_length2, scale, table, x2, work, phi)
+        next_row = gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2)
+        scalars(1, first, n, inverse_length2, scale, table, x2, work, c1)
+        scalars(0, first, n, inverse_length2, scale, table, x2, work, phi)
         _scatter(start, index, row, first, n, vector, c1, out)
         for k in range(n):
             weight[k] = 1.0 if index[first + k] < n_owned else 0.5

@@ -27,7 +27,7 @@ def compiled(model, order: int, x: np.ndarray) -> np.ndarray:
     result = np.empty_like(x)
     for first in range(0, x.size, CHUNK):
         part = np.ascontiguousarray(x[first:first + CHUNK] ** 2)
-        pair_scalar(table, order, part.size, part, np.empty((3, CHUNK)), out)
+        pair_scalar(table, order, part.size, part, np.empty((2, CHUNK)), out)
         result[first:first + CHUNK] = out[: part.size]
     return result
 
