@@ -18,7 +18,7 @@ LAYERS = ["errors", "launcher", "potentials", "geometries", "core", "landscape",
 # and these, besides, not some of those before them
 NEVER = {"stages": {"io"}, "analysis": {"core", "landscape", "moves"}, "io": {"landscape", "moves", "stages", "analysis"}}
 MPI_CALLS = ("core/comm.py", "core/halo.py", "io/", "ensemble.py", "__main__.py")
-SOLVERS = ("commands/info.py",)         # says their versions
+SOLVERS = ("commands/info.py", "landscape/hessian.py", "landscape/solve.py", "landscape/modes.py", "landscape/bonds.py")
 COMMUNICATORS = {"comm", "group", "leaders", "farewell", "world"}
 PICKLED = {name for name in dir(MPI.Intracomm) if name[0].islower() and callable(getattr(MPI.Intracomm, name))}
 COLLECTIVE = {name for name in dir(MPI.Intracomm) if name[0].isupper() and callable(getattr(MPI.Intracomm, name))}

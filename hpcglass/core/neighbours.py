@@ -31,31 +31,22 @@ class Bins:
     low: Floats
     per_fraction: Floats
     shape: Ints
-    height: Floats         # distance between opposite faces of a bin
-    reach: float
-    right_angled: bool     # distances along the axes add up as squares; otherwise the largest is all one knows
+    reach: Ints
 
     @classmethod
     def covering(cls, box: Floats, low: Floats, high: Floats, reach: float, particles: int) -> Bins:
-        """Bins at least reach/2 high (reach/4 along the last axis) between two corners, not many more than particles."""
+        """Bins at least reach/2 high between the fractional corners, and not many more than particles."""
         extent = high - low
         thickness = heights(box)
-        finest = np.array([0.5] * (len(box) - 1) + [0.25])
-        shape = np.maximum((extent * thickness / (finest * reach)).astype(np.int64), 1)
+        shape = np.maximum((extent * thickness / (0.5 * reach)).astype(np.int64), 1)
         while shape.prod() > 8 * particles + 64:
             shape = np.maximum(shape // 2, 1)
-        normals = np.linalg.inv(box)
-        angles = normals @ normals.T / np.outer(1 / thickness, 1 / thickness)
-        return cls(low, shape / extent, shape, extent * thickness / shape, reach,
-                   bool(np.abs(angles - np.eye(len(box))).max() < 1e-12))
-
-    def scaled(self, fraction: Floats) -> Floats:
-        """(n, d) positions in units of bins."""
-        return (fraction - self.low) * self.per_fraction
+        bin_height = extent * thickness / shape
+        return cls(low, shape / extent, shape, np.ceil(reach / bin_height - 1e-12).astype(np.int64))
 
     def index(self, fraction: Floats) -> Ints:
         """(n,) flat bin of each fractional position, last axis fastest."""
-        place = np.clip(self.scaled(fraction).astype(np.int64), 0, self.shape - 1)
+        place = np.clip(((fraction - self.low) * self.per_fraction).astype(np.int64), 0, self.shape - 1)
         flat = place[:, 0]
         for k in range(1, place.shape[1]):
             flat = flat * self.shape[k] + place[:, k]
@@ -80,7 +71,7 @@ class PairList:
         return int(self.index.size)
 
 
-def build_pairs(table: PairTable, bins: Bins, position: Floats, fraction: Floats, diameter: Floats, species: NDArray[np.int32],
+def build_pairs(table: PairTable, bins: Bins, position: Floats, diameter: Floats, species: NDArray[np.int32],
                 owned_bins: Ints, ghost_bins: Ints, skin: float, capacity: int) -> PairList:
     """All pairs with an owned first member closer than their cut-off plus skin.
 
@@ -88,8 +79,6 @@ def build_pairs(table: PairTable, bins: Bins, position: Floats, fraction: Floats
     ----------
     position : (n_all, d)
         Owned rows in bin order, then ghosts in bin order.
-    fraction : (n_owned, d)
-        Fractional positions of the owned rows.
     owned_bins, ghost_bins : (n,)
         Flat bin of each row of either kind, non-decreasing.
     capacity : int
@@ -98,17 +87,17 @@ def build_pairs(table: PairTable, bins: Bins, position: Floats, fraction: Floats
     n_owned = owned_bins.size
     owned_start, ghost_start = bins.starts(owned_bins), bins.starts(ghost_bins)
     start = np.empty(n_owned + 1, dtype=np.int64)
-    shape, height = np.ones(3, np.int64), np.full(3, 1e300)      # 2D: one bin, as thick as you like, along a first axis
-    scaled = np.zeros((n_owned, 3))
-    shape[3 - position.shape[1]:], height[3 - position.shape[1]:] = bins.shape, bins.height
-    scaled[:, 3 - position.shape[1]:] = bins.scaled(fraction)
+    shape = np.ones(3, np.int64)
+    reach = np.zeros(3, np.int64)
+    shape[3 - position.shape[1]:] = bins.shape
+    reach[3 - position.shape[1]:] = bins.reach
     cutoff = float(np.sqrt(table.edges[-1]))
     longest = float(table.length.max()) if table.by_species else float(diameter.max(initial=0.0))
     axes = np.ascontiguousarray(position.T)
     while True:
         index = np.empty(max(capacity, 16), dtype=np.uint32)
-        needed = _fill(table, axes, diameter, species, scaled, owned_bins, owned_start, ghost_start, shape, height,
-                       bins.right_angled, cutoff, longest, skin, start, index)
+        needed = _fill(table, axes, diameter, species, n_owned, owned_bins, owned_start, ghost_start, shape, reach,
+                       cutoff, longest, skin, start, index)
         if needed >= 0:
             index = index[:needed].copy() if needed < 0.8 * index.size else index[:needed]
             inverse_length2 = np.empty(needed)
@@ -123,48 +112,30 @@ def build_pairs(table: PairTable, bins: Bins, position: Floats, fraction: Floats
         capacity = 2 * index.size
 
 
-@numba.njit(cache=True, inline="always")
-def _gap(scaled, first, last, height):
-    """Distance along one axis from a position to bins first .. last, positions in units of bins."""
-    if scaled < first:
-        return (first - scaled) * height
-    if scaled > last + 1:
-        return (scaled - last - 1) * height
-    return 0.0
-
-
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
-def _fill(table, axes, diameter, species, scaled, owned_bins, owned_start, ghost_start, shape, height, right_angled,
-          cutoff, longest, skin, start, index):
+def _fill(table, axes, diameter, species, n_owned, owned_bins, owned_start, ghost_start, shape, reach, cutoff, longest, skin,
+          start, index):
     """Write the list; the number of pairs, or -1 when `index` is too short.
 
-    axes : (d, n_all) positions; scaled : (n_owned, 3) positions in units of bins; longest : upper bound of lambda_ij.
+    axes : (d, n_all) positions; longest : upper bound of lambda_ij.
     """
     distance2 = np.empty(BLOCK)
     by_species, lengths, nonadditivity = table.by_species, table.length, table.nonadditivity
     all_alike = by_species and lengths.size == 1
-    reach = cutoff * longest + skin
-    near2 = reach * reach
+    near2 = (cutoff * longest + skin) ** 2
     flat = axes.shape[0] == 2
-    n_owned = owned_bins.size
     count = 0
     for i in range(n_owned):
         start[i] = count
-        a0, b0, c0 = scaled[i, 0], scaled[i, 1], scaled[i, 2]
+        home = owned_bins[i]
+        c = home % shape[2]
+        b = (home // shape[2]) % shape[1]
+        a = home // (shape[2] * shape[1])
+        low, high = max(c - reach[2], 0), min(c + reach[2], shape[2] - 1)
         x, y, z = axes[0, i], axes[1, i], 0.0 if flat else axes[2, i]
         begin = count
-        for aa in range(max(int(np.floor(a0 - reach / height[0])), 0), min(int(a0 + reach / height[0]), shape[0] - 1) + 1):
-            gap_a = _gap(a0, aa, aa, height[0])
-            for bb in range(max(int(np.floor(b0 - reach / height[1])), 0), min(int(b0 + reach / height[1]), shape[1] - 1) + 1):
-                gap_b = _gap(b0, bb, bb, height[1])
-                left = reach
-                if right_angled:      # how far the sphere reaches along the last axis in this row of bins
-                    left2 = near2 - gap_a * gap_a - gap_b * gap_b
-                    if left2 <= 0.0:
-                        continue
-                    left = np.sqrt(left2)
-                left = left / height[2] + 1e-9
-                low, high = max(int(np.floor(c0 - left)), 0), min(int(c0 + left), shape[2] - 1)
+        for aa in range(max(a - reach[0], 0), min(a + reach[0], shape[0] - 1) + 1):
+            for bb in range(max(b - reach[1], 0), min(b + reach[1], shape[1] - 1) + 1):
                 row = (aa * shape[1] + bb) * shape[2]
                 for ghosts in range(2):
                     if ghosts:

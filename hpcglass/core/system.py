@@ -195,7 +195,7 @@ class System:
         self._apply_order(order)
         self.halo = Halo(self.comm, self.bricks, fraction[order], width)
         self._append_ghosts(bins, inverse)
-        self.pairs: PairList = build_pairs(self.table, bins, self.reference, fraction[order], self.diameter, self.species,
+        self.pairs: PairList = build_pairs(self.table, bins, self.reference, self.diameter, self.species,
                                            owned_bins[order], self._ghost_bins, self.skin,
                                            int(1.1 * self.pairs.size) if self.epoch else 8 * self.n_owned)
         self.epoch += 1
