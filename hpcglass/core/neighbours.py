@@ -100,14 +100,13 @@ def build_pairs(table: PairTable, bins: Bins, position: Floats, diameter: Floats
                        cutoff, longest, skin, start, index)
         if needed >= 0:
             index = index[:needed].copy() if needed < 0.8 * index.size else index[:needed]
-            inverse_length2 = np.empty(needed)
             uniform = not table.energy_power and bool((table.energy == 1.0).all())
+            if table.by_species and table.length.size == 1 and uniform:
+                alike = np.broadcast_to(1.0 / table.length[0, 0] ** 2, needed)
+                return PairList(start, index, alike, np.empty(0))
+            inverse_length2 = np.empty(needed)
             energy = np.empty(0 if uniform else needed)
-            if table.by_species and table.length.size == 1:
-                inverse_length2.fill(1.0 / table.length[0, 0] ** 2)
-                energy.fill(table.energy[0, 0] * table.length[0, 0] ** table.energy_power)
-            else:
-                _mix(table, diameter, species, start, index, inverse_length2, energy)
+            _mix(table, diameter, species, start, index, inverse_length2, energy)
             return PairList(start, index, inverse_length2, energy)
         capacity = 2 * index.size
 

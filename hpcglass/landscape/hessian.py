@@ -2,8 +2,8 @@
 
     H_ij = -sum_images K_ij (i != j),   H_ii = sum_j K_ij,   K_ij = c_2 x x^T + c_1 1,   x = x_ij,
 
-with the pair scalars of `core/pairs`. Each rank owns the rows of its particles, in their present order, and fills them from its own pair
-list: pairs with a ghost are listed by both owners, so nothing is sent. Images of one particle add to the column of their
+with the pair scalars of `core/pairs`. Each rank owns the rows of its particles, in their present order, and fills them from its
+own pair list: pairs with a ghost are listed by both owners, so nothing is sent. Images of one particle add to the column of their
 owner: cells in which a pair meets twice are no special case. The pattern follows from the list and holds as
 long as it does (one `epoch` of the system); refilling costs about as much as two force evaluations.
 
@@ -71,7 +71,7 @@ class Hessian:
             The system was rebuilt since: make a new Hessian.
         """
         if self.system.epoch != self.epoch:
-            raise RuntimeError("the particles were renumbered since this Hessian was built (system.epoch changed); make a new one")
+            raise RuntimeError("the particles were renumbered since this Hessian was built (see system.epoch); make a new one")
         self.matrix.setValuesCSR(*self._csr, self._values())
         self.matrix.assemble()
 
@@ -121,7 +121,7 @@ def _count(system: System, flags: NDArray[np.bool_]) -> int:
 
 @numba.njit(cache=True)
 def _pattern(start, index, row, n_owned):
-    """Blocks of each owned row: (first block of each row, columns, slot of each pair, slot of its mirror or -1, slot of the diagonal)."""
+    """Block rows: (first block of each, columns, slot of each pair, slot of its mirror or -1, slot of each diagonal)."""
     count = np.ones(n_owned, dtype=np.int64)
     for i in range(n_owned):
         count[i] += start[i + 1] - start[i]

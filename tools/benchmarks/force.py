@@ -28,7 +28,7 @@ from hpcglass.moves.dynamics import Dynamics
 from hpcglass.potentials.model import Mixing, Model, PairPotential, Segment, Sizes
 
 LENNARD_JONES = Model("lj-cut", "plain Lennard-Jones, cut at 2.5", PairPotential((Segment(2.5, (-12, -6), (4.0, -4.0)),)),
-                      Mixing(), Sizes("species", fractions=(1.0,), diameters=(1.0,)))
+                      Mixing(length=((1.0,),), energy=((1.0,),)), Sizes("species", fractions=(1.0,), diameters=(1.0,)))
 State = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]     # box, positions, velocities
 
 
