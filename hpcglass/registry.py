@@ -15,6 +15,7 @@ STAGES = {
     "md": "hpcglass.stages.md:MD",
     "quench": "hpcglass.stages.quench:Quench",
     "shear": "hpcglass.stages.shear:Shear",
+    "expand": "hpcglass.stages.expand:Expand",
 }
 
 

@@ -48,7 +48,7 @@ def installed() -> dict[str, Any]:
     facts["CPU"] = _cpu()
     facts["cores"] = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     facts["launcher"] = f"{launcher.tasks()} tasks" if launcher.tasks() > 1 else "none or 1 task"
-    facts["cache directory"] = os.environ.get("NUMBA_CACHE_DIR", "numba's default (__pycache__ of the package, or ~/.cache)")
+    facts["cache directory"] = os.environ.get("NUMBA_CACHE_DIR", "~/.cache/hpcglass")
     return facts
 
 
