@@ -46,6 +46,8 @@ class Reader:
         sweep = self.sweep()
         if system is not None and not self.problems.under(("model",)):
             system = self.complete(system, own, stages)
+        elif system is None and isinstance(given := self.data.get("system", {}), dict) and isinstance(given.get("model"), str):
+            self.glass(given["model"], own)       # the table is wrong anyway; say all that is
         self.problems.raise_if_any()
         return {"title": self.data.get("title", ""), "seed": self.data.get("seed", 0),
                 "parameters": self.data.get("parameters", {}), "system": system, "model": own,
@@ -111,7 +113,7 @@ class Reader:
 
     def complete(self, system: SystemParams, own: ModelParams | None, stages: list[StageParams | None]) -> SystemParams:
         """Fill in what follows from the model, then check that all fits together."""
-        model = self.glass(system, own)
+        model = self.glass(system.model, own)
         for found in checks.check_start(system):
             self.problems.add(*found)
         if model is None or self.problems.under(("system",)):
@@ -125,22 +127,22 @@ class Reader:
                 self.problems.add(*found)
         return system
 
-    def glass(self, system: SystemParams, own: ModelParams | None) -> Model | None:
+    def glass(self, name: str, own: ModelParams | None) -> Model | None:
         known = registry.models()
         if own is not None and own.name in known:
             self.problems.add(("model", "name"), "is the name of a built-in model: choose another", own.name)
-        elif own is not None and system.model != own.name:
-            self.problems.add(("system", "model"), f"but [model] defines '{own.name}': use it, or remove [model]", system.model)
+        elif own is not None and name != own.name:
+            self.problems.add(("system", "model"), f"but [model] defines '{own.name}': use it, or remove [model]", name)
         elif own is not None:
             model = own.build()
             for found in checks.check_potential(model) if own.segment is not None else ():
                 self.problems.add(*found)
             return model
-        elif system.model in known:
-            return known[system.model]
+        elif name in known:
+            return known[name]
         else:
-            hint = did_you_mean(system.model, known) or f" (known: {', '.join(known)}; or define it in [model])"
-            self.problems.add(("system", "model"), f"there is no such model{hint}", system.model)
+            hint = did_you_mean(name, known) or f" (known: {', '.join(known)}; or define it in [model])"
+            self.problems.add(("system", "model"), f"there is no such model{hint}", name)
         return None
 
     def filled(self, system: SystemParams, model: Model) -> SystemParams:

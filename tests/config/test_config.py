@@ -159,7 +159,7 @@ def test_a_stage_named_twice_must_be_numbered():
     ("sweeps = 5000", "sweeps = 0", 16, "must be > 0"),
     ("sweeps = 5000", "swaps = 5000", 16, "did you mean 'sweeps'?"),
     ('kind = "shear"', 'kind = "sheer"', 23, "did you mean 'shear'?"),
-    ('kind = "shear"', "", 22, "stage[2].kind: is missing (known: swap, md, quench, shear)"),
+    ('kind = "shear"', "", 22, "stage[2].kind: is missing (known: swap, md, quench, shear"),
     ('model = "ipl12"', 'model = "ipl21"', 9, "did you mean 'ipl12'?"),
     ('"$T_p"', '"$T_q"', 15, "unknown parameter 'T_q', did you mean 'T_p'?"),
     ('"$T_p"', "0.1", 5, 'no value of the input is "$T_p"'),
