@@ -30,7 +30,7 @@ from hpcglass.potentials.model import Model
 Floats = NDArray[np.float64]
 Array = NDArray[Any]
 
-DEFAULT_SKIN = 0.3
+DEFAULT_SKIN = 0.4
 
 
 class System:
@@ -191,7 +191,8 @@ class System:
         bins = Bins.covering(self.box, low, high, self.range + self.skin, max(self.n_owned, 1))
         fraction = self._fraction(self.reference, inverse)
         owned_bins = bins.index(fraction)
-        order = np.argsort(owned_bins * self.n_total + self.id, kind="stable")
+        cell = (owned_bins << self.dimension) + bins.octant(fraction)
+        order = np.argsort(cell * self.n_total + self.id, kind="stable")
         self._apply_order(order)
         self.halo = Halo(self.comm, self.bricks, fraction[order], width)
         self._append_ghosts(bins, inverse)

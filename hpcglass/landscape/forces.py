@@ -117,20 +117,20 @@ def _difference(reference, displacement, j, c, x, u):
 def gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2):
     """Pair vectors and squared reduced distances of entries first .. first+n of the list; `row` owns the first one.
 
-    Returns the owner of the last.
+    Returns the owner of the last. Counters are unsigned: a signed one could be negative, and every access would ask.
     """
     flat = reference.shape[1] == 2
-    last = first + n
-    p = first
+    i, begin, one = np.uint64(row), np.uint64(first), np.uint64(1)
+    p, last = begin, begin + np.uint64(n)
     while p < last:
-        while start[row + 1] <= p:
-            row += 1
-        stop = min(start[row + 1], last)
-        base = p - first
-        x, ux = _start(reference, displacement, row, 0)
-        y, uy = _start(reference, displacement, row, 1)
+        while np.uint64(start[i + one]) <= p:
+            i += one
+        stop = min(np.uint64(start[i + one]), last)
+        base, count = p - begin, stop - p
+        x, ux = _start(reference, displacement, i, 0)
+        y, uy = _start(reference, displacement, i, 1)
         if flat:
-            for k in range(stop - p):
+            for k in range(count):
                 j = index[p + k]
                 dx = _difference(reference, displacement, j, 0, x, ux)
                 dy = _difference(reference, displacement, j, 1, y, uy)
@@ -138,8 +138,8 @@ def gather(reference, displacement, start, index, inverse_length2, row, first, n
                 vector[1, base + k] = dy
                 x2[base + k] = (dx * dx + dy * dy) * inverse_length2[p + k]
         else:
-            z, uz = _start(reference, displacement, row, 2)
-            for k in range(stop - p):
+            z, uz = _start(reference, displacement, i, 2)
+            for k in range(count):
                 j = index[p + k]
                 dx = _difference(reference, displacement, j, 0, x, ux)
                 dy = _difference(reference, displacement, j, 1, y, uy)
@@ -149,7 +149,7 @@ def gather(reference, displacement, start, index, inverse_length2, row, first, n
                 vector[2, base + k] = dz
                 x2[base + k] = (dx * dx + dy * dy + dz * dz) * inverse_length2[p + k]
         p = stop
-    return row
+    return np.int64(i)
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
@@ -168,16 +168,16 @@ def scalars(order, first, n, inverse_length2, scale, table, x2, work, out):
 def _scatter(start, index, row, first, n, vector, c1, out):
     """F_i += c1 x_ij, F_j -= c1 x_ij; `row` owns the first entry."""
     flat = out.shape[1] == 2
-    last = first + n
-    p = first
+    i, begin, one = np.uint64(row), np.uint64(first), np.uint64(1)
+    p, last = begin, begin + np.uint64(n)
     while p < last:
-        while start[row + 1] <= p:
-            row += 1
-        stop = min(start[row + 1], last)
-        base = p - first
+        while np.uint64(start[i + one]) <= p:
+            i += one
+        stop = min(np.uint64(start[i + one]), last)
+        base, count = p - begin, stop - p
         x = y = z = 0.0
         if flat:
-            for k in range(stop - p):
+            for k in range(count):
                 j = index[p + k]
                 fx, fy = c1[base + k] * vector[0, base + k], c1[base + k] * vector[1, base + k]
                 x += fx
@@ -185,7 +185,7 @@ def _scatter(start, index, row, first, n, vector, c1, out):
                 out[j, 0] -= fx
                 out[j, 1] -= fy
         else:
-            for k in range(stop - p):
+            for k in range(count):
                 j = index[p + k]
                 fx, fy = c1[base + k] * vector[0, base + k], c1[base + k] * vector[1, base + k]
                 fz = c1[base + k] * vector[2, base + k]
@@ -195,9 +195,9 @@ def _scatter(start, index, row, first, n, vector, c1, out):
                 out[j, 0] -= fx
                 out[j, 1] -= fy
                 out[j, 2] -= fz
-            out[row, 2] += z
-        out[row, 0] += x
-        out[row, 1] += y
+            out[i, 2] += z
+        out[i, 0] += x
+        out[i, 1] += y
         p = stop
 
 

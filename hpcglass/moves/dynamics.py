@@ -64,7 +64,7 @@ class Dynamics:
 
     def kinetic_energy(self) -> float:
         """K = sum v^2 / 2 [energy]. Collective."""
-        return 0.5 * float(ranks.total(self.system.comm, _square(self.velocity)))
+        return 0.5 * float(ranks.total(self.system.comm, _square(self.velocity.reshape(-1))))
 
     def temperature(self) -> float:
         """2 K / f [energy]. Collective."""
@@ -75,14 +75,15 @@ class Dynamics:
         dt = self.time_step
         if self.thermostat == "nose-hoover":
             self._rub(temperature)
-        _kick_drift(self.velocity, self.force, self.system.displacement, 0.5 * dt,
+        own = self.system.displacement[: self.system.n_owned]
+        _kick_drift(self.velocity.reshape(-1), self.force.reshape(-1), own.reshape(-1), 0.5 * dt,
                     0.5 * dt if self.thermostat == "langevin" else dt)
         if self.thermostat == "langevin":
             self._collide(number, temperature)
             self.system.move(0.5 * dt * self.velocity)
         self.system.update()
         self.force = forces(self.system, exact=False, reuse=True)
-        _kick(self.velocity, self.force, 0.5 * dt)
+        _kick(self.velocity.reshape(-1), self.force.reshape(-1), 0.5 * dt)
         if self.thermostat == "nose-hoover":
             self._rub(temperature)
 
@@ -114,26 +115,23 @@ class Dynamics:
 
 @numba.njit(cache=True)
 def _kick_drift(velocity, force, displacement, kick, drift):
-    """v += kick F; u += drift v."""
-    for i in range(velocity.shape[0]):
-        for c in range(velocity.shape[1]):
-            velocity[i, c] += kick * force[i, c]
-            displacement[i, c] += drift * velocity[i, c]
+    """v += kick F; u += drift v, on flat arrays."""
+    for i in range(velocity.size):
+        velocity[i] += kick * force[i]
+        displacement[i] += drift * velocity[i]
 
 
 @numba.njit(cache=True)
 def _kick(velocity, force, kick):
-    """v += kick F."""
-    for i in range(velocity.shape[0]):
-        for c in range(velocity.shape[1]):
-            velocity[i, c] += kick * force[i, c]
+    """v += kick F, on flat arrays."""
+    for i in range(velocity.size):
+        velocity[i] += kick * force[i]
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, fastmath={"reassoc", "contract", "arcp", "nsz"})
 def _square(velocity):
-    """sum v^2"""
+    """sum v^2 of a flat array"""
     total = 0.0
-    for i in range(velocity.shape[0]):
-        for c in range(velocity.shape[1]):
-            total += velocity[i, c] * velocity[i, c]
+    for i in range(velocity.size):
+        total += velocity[i] * velocity[i]
     return total

