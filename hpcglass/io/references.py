@@ -156,6 +156,11 @@ _BIBTEX = r"""
     doi = {10.1103/PhysRevE.57.7192}
 }
 
+@misc{richard-expansions,
+    author = {Richard, David},
+    title = {{Connecting microscopic and mesoscopic mechanics in model structural glasses}}
+}
+
 @article{swope1982,
     author = {Swope, William C. and Andersen, Hans C. and Berens, Peter H. and Wilson, Kent R.},
     title = {{A computer simulation method for the calculation of equilibrium constants for the formation of physical

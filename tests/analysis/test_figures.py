@@ -65,13 +65,15 @@ def run(tmp_path):
     stage_file(tmp_path / "02-load.h5", {"loading": loading, "events": events}, maps)
     thermo = dict(step=x, time=x, temperature=one, target=one, kinetic=one, potential=one, pressure=one)
     stage_file(tmp_path / "03-md.h5", {"thermo": thermo}, dict(d2min=rng.random(64)), dimension=3)
+    bonds = dict(value=10.0**(x / 5 - 3), density_1=one, density_2=one)
+    stage_file(tmp_path / "04-expand.h5", {"bond_distribution": bonds})
     stage_file(tmp_path / "02-load.traj-0000.h5", {})
     return tmp_path
 
 
 def test_open_gives_tables_numbers_and_the_configuration(run):
     opened = hpcglass.open(run)
-    assert list(opened.files) == ["00-swap", "01-quench", "02-load", "03-md"]
+    assert list(opened.files) == ["00-swap", "01-quench", "02-load", "03-md", "04-expand"]
     swap = opened["swap"]
     assert swap.params["temperature"] == 0.12       # the parameter's value
     table = swap.tables["measurements"]
@@ -102,7 +104,8 @@ def test_open_of_something_else_is_refused(tmp_path):
 def test_every_stage_has_its_figures(run, tmp_path, capsys):
     assert main(["plot", str(run), "-o", str(tmp_path / "figures")]) == 0
     names = sorted(path.name for path in (tmp_path / "figures").iterdir())
-    assert names == ["00-swap.png", "01-quench.png", "02-load-map.png", "02-load.png", "03-md-map.png", "03-md.png"]
+    assert names == ["00-swap.png", "01-quench.png", "02-load-map.png", "02-load.png", "03-md-map.png", "03-md.png",
+                     "04-expand.png"]
     for path in (tmp_path / "figures").iterdir():
         assert path.read_bytes().startswith(b"\x89PNG")
         assert path.stat().st_size > 5000
