@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from hpcglass.potentials.model import Model
 
 HIGHEST_ORDER = 4
-CHUNK = 1024          # pairs evaluated together: all buffers stay in the first-level cache
+CHUNK = 2048         # pairs evaluated together: long enough to spread the cost of a call, all buffers in the second-level cache
 KEEP_NAN = {"reassoc", "contract", "arcp", "nsz"}     # fast arithmetic under which NaN still shows
 
 Floats = NDArray[np.float64]
