@@ -23,6 +23,7 @@ from hpcglass.core.system import System
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.landscape.contractions import HIGHEST, Bonds, along_path, pair_energies
 from hpcglass.landscape.forces import evaluate, largest_force
+from hpcglass.landscape.rattlers import bonded
 
 Floats = NDArray[np.float64]
 FORCE_TOLERANCE = 1e-6      # of the force scale: beyond it the derivatives of a minimum are not what is computed
@@ -86,6 +87,7 @@ def strain_expansion(system: System, gradient: Floats, order: int = 3, solver: L
         raise InputError(f"a strain expansion has order 1, 2 or 3, not {order}")
     check_minimum(system)
     solver = solver or default_solver(system, order)
+    system = bonded(system)
     fields: list[Floats] = []
     for n in range(1, order + 1):
         fields.append(solver.solve(-along_path(system, gradient, fields, n).gradient))
@@ -101,7 +103,7 @@ def strain_expansion(system: System, gradient: Floats, order: int = 3, solver: L
 
 def bond_expansion(system: System, expansion: Expansion) -> Bonds:
     """phi_g, phi_gg, ... of every interacting pair, each pair on one rank. Not valid after a rebuild. Collective."""
-    return pair_energies(system, expansion.gradient, expansion.fields)
+    return pair_energies(bonded(system), expansion.gradient, expansion.fields)
 
 
 @dataclass
@@ -151,6 +153,7 @@ def elastic_moduli(system: System, solver: LinearSolver | None = None) -> Moduli
     check_minimum(system)
     d = system.dimension
     solver = solver or default_solver(system, d * (d + 1) // 2)
+    system = bonded(system)
     born, tensor = np.zeros((d, d, d, d)), np.zeros((d, d, d, d))
     stress = evaluate(system).stress
     for c in range(d):

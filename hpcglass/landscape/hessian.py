@@ -5,7 +5,10 @@
 with the pair scalars of `core/pairs`. Each rank owns the rows of its particles, in their present order, and fills them from its
 own pair list: pairs with a ghost are listed by both owners, so nothing is sent. Images of one particle add to the column of their
 owner: cells in which a pair meets twice are no special case. The pattern follows from the list and holds as
-long as it does (one `epoch` of the system); refilling costs about as much as two force evaluations.
+long as it does (one `epoch` of the system); refilling costs about as much as two force evaluations. Rattlers are left out.
+
+With K_ij = n n^T, n = x/|x|, the same pattern holds S^T S, where S = dr_pair/dx turns displacements of particles into changes of
+pair distances.
 
 PETSc numbers: block size d, row d (first_row + i) + a is component a of owned particle i.
 """
@@ -22,6 +25,7 @@ from numpy.typing import NDArray
 from hpcglass.core.pairs import CHUNK, KEEP_NAN
 from hpcglass.core.system import System
 from hpcglass.landscape.forces import gather, pair_lists, scalars
+from hpcglass.landscape.rattlers import bonded
 
 petsc4py.init([])       # the command line is not PETSc's; options come from PETSC_OPTIONS and per-solver prefixes
 from petsc4py import PETSc  # noqa: E402
@@ -39,7 +43,7 @@ class Hessian:
     Attributes
     ----------
     matrix : PETSc AIJ matrix of size N d, translations attached as its null space
-    loose : (n_owned,) bool, particles without any interacting neighbour (rattlers); their diagonal is 1
+    loose : (n_owned,) bool, rattlers (see `rattlers`); their rows are those of the identity
     n_loose : number of them over all ranks
     """
 
@@ -70,15 +74,31 @@ class Hessian:
         RuntimeError
             The system was rebuilt since: make a new Hessian.
         """
-        if self.system.epoch != self.epoch:
-            raise RuntimeError("the particles were renumbered since this Hessian was built (see system.epoch); make a new one")
+        self._check_epoch()
         self.matrix.setValuesCSR(*self._csr, self._values())
         self.matrix.assemble()
+
+    def bond_matrix(self) -> Any:
+        """S^T S of the present configuration as a new PETSc matrix on the same pattern; empty rows for rattlers. Collective.
+
+        Raises RuntimeError if the system was rebuilt since.
+        """
+        self._check_epoch()
+        values = np.zeros(self.system.dimension**2 * int(self._start[-1]))
+        _fill(*pair_lists(bonded(self.system)), self._start, self._slots, self._mirror, self._diagonal, True, values)
+        sizes = self.matrix.getSizes()
+        matrix = PETSc.Mat().createAIJ(size=sizes, bsize=self.system.dimension, csr=(*self._csr, values), comm=self.system.comm)
+        matrix.setOption(PETSc.Mat.Option.SYMMETRIC, True)
+        return matrix
+
+    def _check_epoch(self) -> None:
+        if self.system.epoch != self.epoch:
+            raise RuntimeError("the particles were renumbered since this Hessian was built (see system.epoch); make a new one")
 
     def _values(self) -> Floats:
         system, d = self.system, self.system.dimension
         values = np.zeros(d * d * int(self._start[-1]))
-        _fill(*pair_lists(system), self._start, self._slots, self._mirror, self._diagonal, values)
+        _fill(*pair_lists(bonded(system)), self._start, self._slots, self._mirror, self._diagonal, False, values)
         self.loose = _untouched(self._start, self._diagonal, d, values)
         self.n_loose = int(_count(system, self.loose))
         return values
@@ -193,8 +213,10 @@ def _add(values, first, row, slot, dimension, block, sign):
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
-def _fill(reference, displacement, start, index, inverse_length2, scale, table, first_block, slots, mirror, diagonal, values):
-    """Values of all owned rows; `values` is zero before."""
+def _fill(reference, displacement, start, index, inverse_length2, scale, table, first_block, slots, mirror, diagonal, bonds,
+          values):
+    """Values of all owned rows of H, or of S^T S if `bonds`; `values` is zero before."""
+    cutoff2 = table.edges[table.edges.size - 1]
     dimension = reference.shape[1]
     vector = np.empty((dimension, CHUNK))
     x2, c1, c2, work = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty((2, CHUNK))
@@ -204,8 +226,12 @@ def _fill(reference, displacement, start, index, inverse_length2, scale, table, 
     for first in range(0, total, CHUNK):
         n = min(CHUNK, total - first)
         next_row = gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2)
-        scalars(1, first, n, inverse_length2, scale, table, x2, work, c1)
-        scalars(2, first, n, inverse_length2, scale, table, x2, work, c2)
+        if bonds:
+            for k in range(n):
+                c1[k], c2[k] = 0.0, inverse_length2[first + k] / x2[k] if x2[k] < cutoff2 else 0.0
+        else:
+            scalars(1, first, n, inverse_length2, scale, table, x2, work, c1)
+            scalars(2, first, n, inverse_length2, scale, table, x2, work, c2)
         for k in range(n):
             p = first + k
             while start[row + 1] <= p:
@@ -227,7 +253,7 @@ def _fill(reference, displacement, start, index, inverse_length2, scale, table, 
 
 @numba.njit(cache=True)
 def _untouched(first, diagonal, dimension, values):
-    """Which particles have an empty row; their diagonal becomes 1, so that factorisations exist."""
+    """Which particles have an empty row, as rattlers do; their diagonal becomes 1, so that factorisations exist."""
     n = first.size - 1
     loose = np.zeros(n, dtype=np.bool_)
     for i in range(n):
