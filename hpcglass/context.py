@@ -18,7 +18,7 @@ from hpcglass.errors import Interrupted
 from hpcglass.io import checkpoint, configuration, guard, h5, provenance, references, signals, timing
 from hpcglass.io.contents import Contents
 from hpcglass.io.log import Log
-from hpcglass.io.order import by_id
+from hpcglass.io.order import by_id, by_pair
 from hpcglass.io.progress import Progress
 from hpcglass.io.record import Record, Table
 from hpcglass.io.trajectory import Trajectory
@@ -94,6 +94,13 @@ class StageContext:
     def field(self, name: str, values: Any, units: str = "", long_name: str = "") -> None:
         ids = self.system.id[: self.system.n_owned]
         self.record.fields[name] = (by_id(self.comm, ids, np.asarray(values))[0], units, long_name)
+
+    def pairs(self, name: str, ids: Any, **columns: tuple[Any, str, str]) -> None:
+        values = [np.asarray(values) for values, _, _ in columns.values()]
+        rows = by_pair(self.comm, self.system.n_total, np.asarray(ids, dtype=np.int64), *values)
+        described = [("", "ids of the two particles"), *[(units, long_name) for _, units, long_name in columns.values()]]
+        for column, array, (units, long_name) in zip(("id", *columns), rows, described, strict=True):
+            self.record.pairs[f"{name}/{column}"] = (array, units, long_name)
 
     def frame(self, step: int, time: float = 0.0, **fields: Any) -> None:
         self._trajectory.append(configuration.capture(self.system, step, time, exact=False, **fields))

@@ -54,6 +54,7 @@ class StageResults:
     tables : name -> Table
     results : name -> number or small array
     fields : name -> (N, ...) one row per particle, by id
+    pairs : name -> column -> (n, ...) one row per pair of particles; the column `id` (n, 2) says which
     position, box, diameter : final configuration; columns of `box` (d, d) are the edge vectors
     """
 
@@ -63,6 +64,7 @@ class StageResults:
     tables: dict[str, Table] = field(default_factory=dict)
     results: dict[str, Any] = field(default_factory=dict)
     fields: dict[str, NDArray[Any]] = field(default_factory=dict)
+    pairs: dict[str, dict[str, NDArray[Any]]] = field(default_factory=dict)
     position: NDArray[np.float64] | None = None
     box: NDArray[np.float64] | None = None
     diameter: NDArray[np.float64] | None = None
@@ -148,6 +150,8 @@ def _read(file: Any, stage: StageResults) -> None:
             stage.results[name] = value.decode() if isinstance(value, bytes) else value
     for name, item in file.get("fields", {}).items():
         stage.fields[name] = item[()]
+    for name, group in file.get("pairs", {}).items():
+        stage.pairs[name] = {column: item[()] for column, item in group.items()}
     everything = file.get("particles/all")
     if everything is not None:
         stage.position = everything["position/value"][-1]

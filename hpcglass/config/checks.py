@@ -83,6 +83,9 @@ def check_stage(params: StageParams, path: Path, system: SystemParams, model: Mo
     plane = getattr(params, "plane", None)
     if system.dimension == 2 and plane is not None and "z" in plane:
         yield (*path, "plane"), "there is no z in 2D", plane
+    gradient, d = getattr(params, "gradient", None), system.dimension
+    if gradient is not None and (len(gradient) != d or any(len(row) != d for row in gradient)):
+        yield (*path, "gradient"), f"must be {d} rows of {d} numbers in {d}D", [list(row) for row in gradient]
     check = STAGE_CHECKS.get(params.kind)
     if check is not None:
         for key, message in check(params, model):

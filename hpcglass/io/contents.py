@@ -14,7 +14,7 @@ from hpcglass.io.order import Array, combine
 
 @dataclass
 class Rows:
-    """A dataset with one row per particle, spread over the ranks in file order.
+    """A dataset with one row per particle (or pair), spread over the ranks in file order.
 
     blocks : this rank's rows, one array per frame
     total  : rows of all ranks

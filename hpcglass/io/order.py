@@ -13,7 +13,7 @@ import numpy as np
 from mpi4py import MPI
 from numpy.typing import NDArray
 
-from hpcglass.core.comm import block, block_owner, counts, send_rows, total
+from hpcglass.core.comm import block, block_owner, counts, offset, send_rows, total
 from hpcglass.errors import PhysicsError
 from hpcglass.io.agree import agree
 
@@ -48,6 +48,20 @@ def by_id(comm: MPI.Comm, ids: Array, *arrays: Array) -> list[Array]:
     complete = inside and len(ids) == last - first and bool((source >= 0).all())
     agree(comm, None if complete else PhysicsError(f"a particle was lost or doubled: the ids are not 0..{rows - 1}, each once"))
     return [np.take(array, source, axis=0) for array in moved]
+
+
+def by_pair(comm: MPI.Comm, particles: int, ids: Array, *arrays: Array) -> list[Array]:
+    """Rows that belong to pairs of particles in file order: sorted by (n, 2) `ids`; equal pairs by the arrays, first one first.
+
+    This rank receives the ids and arrays of rows `span(comm, all ranks' rows)`.
+    """
+    ids, *moved = send_rows(comm, block_owner(ids[:, 0], particles, comm.size), np.ascontiguousarray(ids), *arrays)
+    keys = [column for array in (ids, *moved) for column in array.reshape(len(ids), -1).T]
+    order = np.lexsort(keys[::-1])
+    rows = total(comm, len(ids))
+    row = offset(comm, len(ids)) + np.arange(len(ids))
+    owner = block_owner(row // GRANULE, -(-rows // GRANULE), comm.size)
+    return send_rows(comm, owner, *(array[order] for array in (ids, *moved)))
 
 
 def granule_hashes(rows: Array) -> NDArray[np.uint8]:

@@ -34,12 +34,13 @@ class Table:
 
 
 class Record:
-    """Tables and numbers (equal on all ranks) and fields (rows in file order)."""
+    """Tables and numbers (equal on all ranks), fields and properties of pairs (rows in file order)."""
 
     def __init__(self) -> None:
         self.tables: dict[str, Table] = {}
         self.results: dict[str, tuple[Any, str, str]] = {}
         self.fields: dict[str, tuple[Array, str, str]] = {}
+        self.pairs: dict[str, tuple[Array, str, str]] = {}      # "name/column"
 
     def table(self, name: str, columns: dict[str, tuple[str, str]]) -> Table:
         """The table of this name: a new one, or the one that a checkpoint brought back."""
@@ -59,6 +60,8 @@ class Record:
             contents.value(f"/results/{name}", value, units, long_name)
         for name, (rows, units, long_name) in self.fields.items():
             contents.per_particle(f"/fields/{name}", comm, rows, units, long_name)
+        for name, (rows, units, long_name) in self.pairs.items():
+            contents.per_particle(f"/pairs/{name}", comm, rows, units, long_name)
 
     @classmethod
     def read(cls, file: Reader) -> Record:
@@ -78,4 +81,7 @@ class Record:
         for name in file.names("/fields"):
             described = file.attributes(f"/fields/{name}")
             record.fields[name] = (file.rows(f"/fields/{name}"), described["units"], described["long_name"])
+        for name in (f"{group}/{column}" for group in file.names("/pairs") for column in file.names(f"/pairs/{group}")):
+            described = file.attributes(f"/pairs/{name}")
+            record.pairs[name] = (file.rows(f"/pairs/{name}"), described["units"], described["long_name"])
         return record

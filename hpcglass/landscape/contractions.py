@@ -64,6 +64,13 @@ class Bonds:
     ids: NDArray[np.int64]
     phi: Floats
 
+    def vectors(self, system: System) -> Floats:
+        """(b, d) pair vectors x_j - x_i, from the particle with the lower id (or its image) to the other."""
+        first, second = self.rows.T
+        swapped = system.id[first] > system.id[second]
+        apart = (system.reference[second] - system.reference[first]) + (system.displacement[second] - system.displacement[first])
+        return np.where(swapped[:, None], -apart, apart)
+
     def on_particles(self, system: System, values: Floats) -> Floats:
         """(n_owned,) sums of a value of each pair, (b,), half of it to either partner. Collective."""
         result = np.bincount(self.rows.ravel(), np.repeat(0.5 * values, 2), system.n_all).astype(np.float64)

@@ -11,6 +11,7 @@ D. Richard, "Connecting microscopic and mesoscopic mechanics in model structural
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import comb
 from typing import Protocol
@@ -62,7 +63,8 @@ class Expansion:
         return np.array([sum(comb(n, k) * rate ** (n - k) * self.sigma[k] for k in range(n + 1)) for n in range(len(self.sigma))])
 
 
-def strain_expansion(system: System, gradient: Floats, order: int = 3, solver: LinearSolver | None = None) -> Expansion:
+def strain_expansion(system: System, gradient: Floats, order: int = 3, solver: LinearSolver | None = None,
+                     known: Sequence[Floats] = (), found: Callable[[list[Floats]], None] | None = None) -> Expansion:
     """Fields and derivatives of energy and stress under strain. Collective.
 
     Parameters
@@ -71,6 +73,8 @@ def strain_expansion(system: System, gradient: Floats, order: int = 3, solver: L
     gradient : (d, d) velocity gradient A, as `geometries.periodic.simple_shear`; the identity for dilation
     order : number of fields, 1 to 3, each one linear solve; two give sigma : A to third order
     solver : of this system's Hessian; a new one is made without
+    known : fields of lower order that were solved for before
+    found : called with all fields so far after each solve
 
     Raises
     ------
@@ -88,9 +92,11 @@ def strain_expansion(system: System, gradient: Floats, order: int = 3, solver: L
     check_minimum(system)
     solver = solver or default_solver(system, order)
     system = bonded(system)
-    fields: list[Floats] = []
-    for n in range(1, order + 1):
+    fields = list(known)[:order]
+    for n in range(len(fields) + 1, order + 1):
         fields.append(solver.solve(-along_path(system, gradient, fields, n).gradient))
+        if found is not None:
+            found(fields)
     highest = min(order + 1, HIGHEST)
     path = along_path(system, gradient, fields, highest)
     sigma = path.virial / system.volume

@@ -61,6 +61,12 @@ class Context(Protocol):
     def field(self, name: str, values: Any, units: str = "", long_name: str = "") -> None:
         """Store one row per owned particle as /fields/<name>, sorted by global id."""
 
+    def pairs(self, name: str, ids: Any, **columns: tuple[Any, str, str]) -> None:
+        """Store properties of pairs as /pairs/<name>/<column>, a row per pair, sorted by the (n, 2) global `ids`.
+
+        Each pair is handed in by one rank; a column is (values, units, long_name), values (n, ...).
+        """
+
     def frame(self, step: int, time: float = 0.0, **fields: Any) -> None:
         """Append the present configuration to the trajectory; fields are rows per owned particle."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -188,13 +189,17 @@ class Recorder:
     """What a stage stores."""
 
     def __init__(self):
-        self.results, self.fields, self.rows = {}, {}, []
+        self.results, self.fields, self.tables, self.bonds, self.restored = {}, {}, {}, {}, None
 
     def table(self, name, **columns):
-        return self
+        rows = self.tables.setdefault(name, [])
+        return SimpleNamespace(append=lambda **values: rows.append(values))
 
-    def append(self, **values):
-        self.rows.append(values)
+    def pairs(self, name, ids, **columns):
+        self.bonds[name] = (ids, columns)
+
+    def safe_point(self, step, total, snapshot, note=""):
+        self.last = snapshot()
 
     def result(self, name, value, units="", long_name=""):
         self.results[name] = np.array(value)
@@ -228,20 +233,103 @@ def test_stage(world, name, mode):
         assert recorder.results["energy_derivatives"] == pytest.approx(reference["U"][:], rel=1e-8)
     product = np.bincount(i, phi[0] * phi[1] / 2, n) + np.bincount(j, phi[0] * phi[1] / 2, n)
     assert close(whole(s, recorder.fields["bond_product"]), product)
-    value = np.array([row["value"] for row in recorder.rows])
+    rows = recorder.tables["bond_distribution"]
+    value = np.array([row["value"] for row in rows])
     edges = np.append(value * 10**-0.05, value[-1] * 10**0.05)
     for k, bonds in enumerate(np.abs(phi)):
-        scale = np.exp(np.log(bonds).mean())
-        assert recorder.results["bond_scales"][k] == pytest.approx(scale, rel=1e-8)
-        expected = np.histogram(bonds / scale, edges)[0]
-        assert np.abs([row[f"count_{k + 1}"] for row in recorder.rows] - expected).sum() <= 2     # round-off at an edge
-        density = np.array([row[f"density_{k + 1}"] for row in recorder.rows])
-        assert density @ np.diff(edges) == pytest.approx(expected.sum() / bonds.size, rel=1e-3)
+        expected = np.histogram(bonds, edges)[0]
+        assert expected.sum() == bonds.size
+        assert np.abs([row[f"count_{k + 1}"] for row in rows] - expected).sum() <= 2     # round-off at an edge
+        density = np.array([row[f"density_{k + 1}"] for row in rows])
+        assert density @ np.diff(edges) == pytest.approx(1.0, rel=1e-2)
+        fit = recorder.tables["bond_tails"][k]
+        assert fit["expected"] == pytest.approx((7 / 2, 11 / 6, 3 / 2)[k])
+        inside = (bonds >= fit["low"]) & (bonds < fit["high"])
+        assert fit["count"] == pytest.approx(inside.sum(), abs=2) or np.isnan(fit["exponent"])
     if mode == "dilation":
         pressure = -np.einsum("naa->n", recorder.results["stress_derivatives"]) / 3
         assert recorder.results["bulk_modulus"] == pytest.approx(-pressure[1] / 3, rel=1e-8)
     else:
         assert recorder.results["shear_modulus_xy"] == pytest.approx(recorder.results["stress_derivatives"][1, 0, 1], rel=1e-8)
+
+
+def test_pair_table(world):
+    s, recorder = glass(world, "ipl10-2d"), Recorder()
+    Expand(ExpandParams(bonds=True, moduli=False)).run(s, recorder)
+    ids, columns = recorder.bonds["bonds"]
+    order = np.lexsort(ids.T[::-1])
+    with h5py.File(DATA / "ipl10-2d.h5") as file:
+        reference = file["reference/expansion_simple_shear"]
+        first, second, phi = reference["bond_i"][:], reference["bond_j"][:], reference["bond_phi"][:]
+        position, box = file["configuration/position"][:], file["configuration/box"][:]
+    expected = {(min(i, j), max(i, j)): phi[:, k] for k, (i, j) in enumerate(zip(first, second, strict=True))}
+    assert total(s.comm, len(ids)) == len(expected)
+    for n in (1, 2, 3):
+        theirs = np.array([expected[tuple(pair)][n - 1] for pair in ids]).reshape(-1)
+        assert columns[f"phi_{n}"][0] == pytest.approx(theirs, rel=1e-6, abs=1e-7 * np.abs(phi[n - 1]).max())
+    apart = position[ids[order, 1]] - position[ids[order, 0]]
+    fraction = apart @ np.linalg.inv(box).T
+    assert columns["vector"][0][order] == pytest.approx((fraction - np.rint(fraction)) @ box.T, abs=1e-12)
+
+
+@pytest.mark.parametrize("mode,strain", [("simple", -4e-4), ("dilation", -8e-3)])
+def test_comparison_with_strained_states(world, mode, strain):
+    """The error of the series grows with the first power that it lacks, and the configuration comes back to the bit."""
+    s, recorder = glass(world, "ipl10-2d"), Recorder()
+    scalars, rows = s.state()
+    Expand(ExpandParams(mode=mode, moduli=False, compare=strain, compare_steps=2)).run(s, recorder)
+    after, now = s.state()
+    assert all(np.array_equal(scalars[name], after[name]) for name in scalars)
+    assert rows.keys() == now.keys()
+    assert all(np.array_equal(rows[name], now[name]) for name in rows)
+    half, whole_ = recorder.tables["comparison"]
+    assert [row["strain"] for row in (half, whole_)] == pytest.approx([strain / 2, strain])
+    for name in ("stress_xy", "pressure"):
+        for kind, power in (("linear", 2), ("expansion", 4)):
+            errors = [abs(row[name] - row[f"{name}_{kind}"]) for row in (half, whole_)]
+            assert errors[1] / errors[0] == pytest.approx(2**power, rel=0.35)
+        assert errors[1] < 1e-3 * abs(whole_[name] - whole_[f"{name}_linear"])
+
+
+class Stopped(Exception):
+    """Stands for a kill."""
+
+
+class Stopping(Recorder):
+    """Stops at one safe point."""
+
+    def __init__(self, step, total):
+        super().__init__()
+        self.stop = step, total
+
+    def safe_point(self, step, total, snapshot, note=""):
+        super().safe_point(step, total, snapshot, note)
+        if (step, total) == self.stop:
+            raise Stopped
+
+
+@pytest.mark.parametrize("stop", [(2, 3), (2, 4)], ids=["between orders", "in the comparison"])
+def test_goes_on_from_a_snapshot(world, stop):
+    params = ExpandParams(moduli=False, compare=4e-4, compare_steps=4)
+    straight = Recorder()
+    Expand(params).run(glass(world, "ipl12-2d"), straight)
+    s, first, again = glass(world, "ipl12-2d"), Stopping(*stop), Recorder()
+    with pytest.raises(Stopped):
+        Expand(params).run(s, first)
+    again.restored, again.results, again.tables = first.last, first.results, first.tables
+    Expand(params).run(s, again)
+    assert again.results.keys() == straight.results.keys()
+    for name, value in straight.results.items():
+        assert np.array_equal(again.results[name], value), name
+    assert again.tables == straight.tables
+
+
+def test_any_gradient(world):
+    s, a, b = glass(world, "ipl10-3d"), Recorder(), Recorder()
+    Expand(ExpandParams(plane="yz", order=1, moduli=False)).run(s, a)
+    Expand(ExpandParams(gradient=((0, 0, 0), (0, 0, 1.0), (0, 0, 0)), order=1, moduli=False)).run(s, b)
+    assert np.array_equal(a.results["stress_derivatives"], b.results["stress_derivatives"])
+    assert "velocity gradient [[0.0" in b.message
 
 
 def test_what_cannot_be(world):
