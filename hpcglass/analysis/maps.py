@@ -1,4 +1,4 @@
-"""Maps of particles coloured by a field: where a glass deformed plastically."""
+"""Maps of particles coloured by a field: where a glass deformed plastically, or will."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
-DISCS = 20_000        # more particles are drawn as points
+DISCS = 20_000        # more particles are drawn as points,
+POINTS = 200_000      # and more than these as an image,
+PIXELS = 1200         # of so many pixels along its longer side
 TITLES = {"d2min": r"$D^2_\mathrm{min}$, first to last", "event_d2min": r"$D^2_\mathrm{min}$, largest event"}
 
 
@@ -29,8 +31,8 @@ def draw_maps(stage: StageResults) -> Figure:
     return figure
 
 
-def draw_map(figure: Figure, axes: Axes, stage: StageResults, values: Floats, title: str) -> None:
-    """Particles coloured by a non-negative field on a logarithmic scale; in 3D a slab seen along z."""
+def draw_map(figure: Figure, axes: Axes, stage: StageResults, values: Floats, title: str, signed: bool = False) -> None:
+    """Particles coloured by a field on a logarithmic scale, in both directions if it is signed; in 3D a slab seen along z."""
     from matplotlib.cm import ScalarMappable
 
     assert stage.position is not None and stage.box is not None
@@ -39,9 +41,10 @@ def draw_map(figure: Figure, axes: Axes, stage: StageResults, values: Floats, ti
     if len(box) == 3:
         chosen = slab(position, box, 2 * float(diameter.mean()))
         position, diameter, values, title = position[chosen], diameter[chosen], values[chosen], f"{title} (slab)"
-    norm = scale(values)
-    order = np.argsort(values, kind="stable")          # the interesting ones on top
-    particles = _discs(axes, position[order, :2], diameter[order], values[order], norm)
+    norm = signed_scale(values) if signed else scale(values)
+    order = np.argsort(np.abs(values), kind="stable")          # the interesting ones on top
+    shown = values[order] if signed else np.where(values > 0, values, norm.vmin)[order]
+    particles = _discs(axes, position[order, :2], diameter[order], shown, norm, "RdBu" if signed else "inferno")
     corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]) @ box[:2, :2].T
     axes.plot(*corners.T, color="black", linewidth=0.6)
     margin = 0.02 * (corners.max() - corners.min())
@@ -50,7 +53,11 @@ def draw_map(figure: Figure, axes: Axes, stage: StageResults, values: Floats, ti
     axes.set_aspect("equal")
     axes.set_axis_off()
     axes.set_title(title)
-    figure.colorbar(ScalarMappable(norm, particles.get_cmap()), ax=axes, shrink=0.8, pad=0.02)
+    bar = figure.colorbar(ScalarMappable(norm, particles.get_cmap()), ax=axes, shrink=0.8, pad=0.02)
+    if signed:
+        decades = 10.0 ** np.arange(np.ceil(np.log10(norm.linthresh)), np.log10(norm.vmax) + 1e-9)
+        bar.set_ticks([*-decades[::-1], 0.0, *decades])
+        bar.minorticks_off()
 
 
 def slab(position: Floats, box: Floats, thickness: float) -> NDArray[np.bool_]:
@@ -71,14 +78,33 @@ def scale(values: Floats) -> Any:
     return LogNorm(max(top * 1e-3, float(positive.min()) / 2), top * 1.0001, clip=True)
 
 
-def _discs(axes: Axes, position: Floats, diameter: Floats, values: Floats, norm: Any) -> Any:
+def signed_scale(values: Floats) -> Any:
+    """Logarithmic in both directions, over the upper three decades of the modulus, linear between."""
+    from matplotlib.colors import SymLogNorm
+
+    top = max(float(np.quantile(np.abs(values), 0.999)), float(np.finfo(float).tiny) * 1e4)
+    return SymLogNorm(top * 1e-3, linscale=0.5, vmin=-top, vmax=top, clip=True)
+
+
+def _discs(axes: Axes, position: Floats, diameter: Floats, shown: Floats, norm: Any, colors: str) -> Any:
     from matplotlib.collections import EllipseCollection
 
-    shown = np.where(values > 0, values, norm.vmin)
+    if len(position) > POINTS:
+        return _image(axes, position, shown, norm, colors)
     if len(position) > DISCS:
-        return axes.scatter(position[:, 0], position[:, 1], c=shown, norm=norm, cmap="inferno",
-                            s=4e4 / len(position), linewidths=0)
+        return axes.scatter(position[:, 0], position[:, 1], c=shown, norm=norm, cmap=colors, s=4e4 / len(position), linewidths=0)
     discs = EllipseCollection(diameter, diameter, np.zeros(len(diameter)), units="xy", offsets=position,
-                              offset_transform=axes.transData, array=shown, norm=norm, cmap="inferno", linewidths=0)
+                              offset_transform=axes.transData, array=shown, norm=norm, cmap=colors, linewidths=0)
     axes.add_collection(discs)
     return discs
+
+
+def _image(axes: Axes, position: Floats, values: Floats, norm: Any, colors: str) -> Any:
+    """Each pixel has the value of largest modulus in it; `values` are in ascending order of their modulus."""
+    low, high = position.min(axis=0), position.max(axis=0)
+    shape = np.maximum((PIXELS * (high - low) / (high - low).max()).astype(int), 1)
+    place = np.minimum(((position - low) / (high - low) * shape).astype(int), shape - 1)
+    pixels = np.full(shape, np.nan)
+    pixels[place[:, 0], place[:, 1]] = values       # the last one stays
+    return axes.imshow(pixels.T, origin="lower", extent=(low[0], high[0], low[1], high[1]), norm=norm, cmap=colors,
+                       interpolation="none")

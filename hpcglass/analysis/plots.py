@@ -58,6 +58,7 @@ def plot_stage_file(path: str | Path, output: str | Path | None = None) -> list[
 
 def figures(stage: StageResults) -> list[tuple[str, Callable[[], Figure]]]:
     """(suffix of the file name, function that draws) of each figure of a stage."""
+    from hpcglass.analysis import bond_figures, expand_figures, mode_figures
     from hpcglass.analysis.maps import draw_maps
 
     drawn: list[tuple[str, Callable[[], Figure]]] = [
@@ -65,7 +66,7 @@ def figures(stage: StageResults) -> list[tuple[str, Callable[[], Figure]]]:
         for name, draw in FIGURES.items() if name in stage.tables and stage.tables[name].rows]
     if {"d2min", "event_d2min"} & stage.fields.keys() and stage.position is not None:
         drawn.append(("-map", partial(draw_maps, stage)))
-    return drawn
+    return drawn + [figure for module in (expand_figures, mode_figures, bond_figures) for figure in module.figures(stage)]
 
 
 def panels(count: int, width: float = 3.4, height: float = 1.9) -> tuple[Figure, list[Axes]]:
@@ -164,28 +165,5 @@ def draw_shear(stage: StageResults, table: Table) -> Figure:
     return figure
 
 
-def draw_expand(stage: StageResults, table: Table) -> Figure:
-    """Densities of the derivatives of pair energies, each over its geometric mean, with the tails expected of soft modes."""
-    figure, (axes,) = panels(1, width=4.2, height=3.2)
-    x = table["value"]
-    tails = (("7/2", BLUE), ("11/6", RED), ("3/2", GREEN))
-    for n, (exponent, color) in enumerate(tails, start=1):
-        if f"density_{n}" not in table:
-            break
-        density = table[f"density_{n}"]
-        seen = density > 0
-        axes.loglog(x[seen], density[seen], "o", color=color, markersize=2.5, label=rf"order {n}, tail $x^{{-{exponent}}}$")
-        above = (x > 10) & seen
-        if above.any():
-            power, _, root = exponent.partition("/")
-            axes.loglog(x[above], density[above][0] * (x[above] / x[above][0]) ** (-int(power) / int(root)), "--", color=color,
-                        linewidth=0.8)
-    axes.set_xlabel(r"$|\varphi_n|$ / its geometric mean")
-    axes.set_ylabel("density")
-    axes.legend()
-    return figure
-
-
 FIGURES: dict[str, Callable[[StageResults, Table], Any]] = {
-    "measurements": draw_swap, "minimisation": draw_quench, "thermo": draw_md, "loading": draw_shear,
-    "bond_distribution": draw_expand}
+    "measurements": draw_swap, "minimisation": draw_quench, "thermo": draw_md, "loading": draw_shear}

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +20,7 @@ from hpcglass.io.formats.common import Configuration
 if TYPE_CHECKING:
     from hpcglass.config import SystemParams
 
-__all__ = ["Configuration", "read_any", "start_configuration", "write_any"]
+__all__ = ["Configuration", "read_any", "start_configuration", "tile", "write_any"]
 
 ENDINGS = {".xyz": "extxyz", ".extxyz": "extxyz", ".data": "lammps", ".lmp": "lammps", ".lammps": "lammps",
            ".gsd": "gsd", ".h5": "h5md", ".h5md": "h5md", ".hdf5": "h5md"}
@@ -80,6 +82,28 @@ def write_any(configuration: Configuration, path: str | Path, to: str | None = N
         raise FileError(f"{path}: cannot be written: {error.strerror or error}") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def tile(configuration: Configuration, copies: Sequence[int]) -> Configuration:
+    """The cell repeated `copies` times along each edge; particle i of tile t has the number t N + i.
+
+    Raises
+    ------
+    InputError
+        Not one number, nor one for each edge, or one that is not positive.
+    """
+    d = len(configuration.box)
+    along = list(copies) * d if len(copies) == 1 else list(copies)
+    if len(along) != d or min(along) < 1:
+        raise InputError(f"--tile {' '.join(map(str, copies))}: give one number of copies, or {d}, all of them positive")
+    shifts = np.stack(np.meshgrid(*map(np.arange, along), indexing="ij"), axis=-1).reshape(-1, d) @ configuration.box.T
+    position = (shifts[:, None] + configuration.position).reshape(-1, d)
+
+    def repeated(values: Any) -> Any:
+        return None if values is None else np.tile(values, len(shifts))
+
+    return replace(configuration, box=configuration.box * along, position=position,
+                   diameter=repeated(configuration.diameter), species=repeated(configuration.species))
 
 
 def start_configuration(system: SystemParams) -> Configuration:

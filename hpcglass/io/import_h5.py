@@ -17,8 +17,8 @@ from hpcglass.io.formats.common import Configuration
 from hpcglass.potentials.model import Model
 
 
-def write_h5(configuration: Configuration, model: Model, source: Path, output: Path) -> None:
-    """Write one configuration of a built-in model (one process).
+def write_h5(configuration: Configuration, model: Model, source: Path, output: Path, text: str) -> None:
+    """Write one configuration of a built-in model (one process), `text` telling where it comes from.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def write_h5(configuration: Configuration, model: Model, source: Path, output: P
     rows: dict[str, Any] = {"position": configuration.position, "image": np.zeros((count, d), dtype=np.int32),
             "diameter": diameters(configuration, model, source), "species": species_of(configuration, model, source)}
     contents = Contents()
-    provenance.put(contents, MPI.COMM_SELF, f"import of {source}\n", dumps({"system": {
+    provenance.put(contents, MPI.COMM_SELF, text, dumps({"system": {
         "model": model.name, "dimension": d, "particles": count, "density": configuration.density, "file": str(source)}}), 0, [])
     put(contents, MPI.COMM_SELF, [Frame(0, 0.0, configuration.box, rows)])
     h5.write(MPI.COMM_SELF, output, contents)

@@ -12,7 +12,7 @@ import pytest
 from hpcglass.__main__ import main
 from hpcglass.config import SystemParams
 from hpcglass.errors import FileError, InputError
-from hpcglass.io.convert import Configuration, read_any, start_configuration, write_any
+from hpcglass.io.convert import Configuration, read_any, start_configuration, tile, write_any
 from hpcglass.io.formats.common import restricted
 
 SEED = 7
@@ -308,3 +308,36 @@ def test_damaged_files_end_with_a_message(tmp_path, ending):
             refused += 1
             assert str(path) in str(error)
     assert refused >= 15      # a flipped digit is still a number
+
+
+@pytest.mark.parametrize("dimension,copies", [(2, [2, 3]), (3, [2])])
+def test_tiles(dimension, copies):
+    """Each particle of a tile has the surroundings it had, numbers and sizes repeat, the density stays."""
+    one = configuration(dimension, "sheared")
+    many = tile(one, copies)
+    along = copies * dimension if len(copies) == 1 else copies
+    count = int(np.prod(along))
+    assert many.position.shape == (40 * count, dimension)
+    assert many.density == pytest.approx(one.density)
+    assert np.array_equal(many.diameter, np.tile(one.diameter, count))
+    assert np.array_equal(many.species, np.tile(one.species, count))
+    fraction = np.linalg.solve(one.box, (many.position - np.tile(one.position, (count, 1))).T).T
+    assert np.abs(fraction - np.rint(fraction)).max() < 1e-12
+    tiles = np.rint(fraction).astype(int)[::40]
+    assert sorted(map(tuple, tiles)) == sorted(itertools.product(*map(range, along)))
+    assert np.abs(many.box - one.box * along).max() == 0.0
+
+
+def test_import_tiles(tmp_path, capsys):
+    import h5py
+
+    source, output = tmp_path / "a.xyz", tmp_path / "b.h5"
+    start = configuration(2, species=False)
+    start.diameter = np.linspace(1.0, 2.22, 40)
+    write_any(start, source)
+    assert main(["import", str(source), "--model", "ipl10", "--tile", "3", "-o", str(output)]) == 0
+    assert "360 particles; the tiles are copies" in capsys.readouterr().out
+    with h5py.File(output) as file:
+        assert file["particles/all/position/value"].shape == (1, 360, 2)
+        assert "3 copies" in file["provenance/input"][()].decode()
+    assert main(["import", str(source), "--model", "ipl10", "--tile", "3", "0", "-o", str(output)]) == 2
