@@ -24,6 +24,41 @@ def small(path: Path) -> list[str]:
     return shlex.split(found.group(1))
 
 
+def loading(table):
+    """A stiff solid at small strain: no step gains more energy than the work done, up to the curvature of its branches."""
+    assert len(table["strain"]) > 4 and np.isfinite(table["shear_stress"]).all()
+    assert table["max_force"].max() < 1e-8
+    assert table["dissipated"].min() > -1e-3
+
+
+def comparison(table):
+    """At the smallest strain the series is right."""
+    start = table["stress_xy"][0]
+    assert abs(table["stress_xy_expansion"][0] - start) < 1e-4 * max(abs(start), 1e-2)
+
+
+def distribution(table):
+    """As many pairs of every order, in densities that add up to 1."""
+    counts = [values.sum() for name, values in table.items() if name.startswith("count")]
+    assert min(counts) == max(counts) > 100
+    assert (table["density_1"] * table["value"]).sum() * np.log(10) / 10 == pytest.approx(1.0, rel=0.01)
+
+
+def spectrum(table):
+    """In order, positive, and accurate."""
+    assert len(table["omega2"]) > 4 and (np.diff(table["omega2"]) >= 0).all() and table["omega2"][0] > 0
+    assert table["residual"].max() < 1e-8
+
+
+def bond_spectrum(table):
+    """In order and positive."""
+    assert len(table["eigenvalue"]) > 4 and (np.diff(table["eigenvalue"]) <= 0).all() and table["eigenvalue"][-1] > 0
+
+
+CHECKS = {"loading": loading, "comparison": comparison, "bond_distribution": distribution, "modes": spectrum,
+          "bond_modes": bond_spectrum}
+
+
 @pytest.mark.parametrize("path", INPUTS, ids=lambda path: path.stem)
 def test_input_runs(path, tmp_path):
     out = tmp_path / "out"
@@ -35,10 +70,8 @@ def test_input_runs(path, tmp_path):
     files = sorted(out.rglob("??-*.h5"))
     last = [file for file in files if re.fullmatch(r"\d\d-[\w-]+\.h5", file.name)]
     assert last and (out / "DONE").exists() and list(out.rglob("*.png"))
-    with h5py.File(last[-1]) as file:
-        loading = file["results/loading"]
-        strain, stress, dissipated = (loading[name][:] for name in ("strain", "shear_stress", "dissipated"))
-        assert loading["max_force"][:].max() < 1e-8
-    assert len(strain) > 4 and np.isfinite(stress).all()
-    # no step gains more energy than the work done: a stiff solid at small strain, up to the curvature of its branches
-    assert dissipated.min() > -1e-3
+    for path in last:
+        with h5py.File(path) as file:
+            for name, check in CHECKS.items():
+                if name in file["results"]:
+                    check({column: values[:] for column, values in file["results"][name].items()})
