@@ -28,6 +28,7 @@ from hpcglass.landscape.rattlers import bonded
 
 Floats = NDArray[np.float64]
 FORCE_TOLERANCE = 1e-6      # of the force scale: beyond it the derivatives of a minimum are not what is computed
+SMALLEST_SCALE = 1e-4       # of forces, where springs are at rest
 
 
 class LinearSolver(Protocol):
@@ -186,7 +187,7 @@ def default_solver(system: System, solves: int = 1) -> LinearSolver:
 def check_minimum(system: System) -> None:
     """Raise PhysicsError where forces do not balance. Collective."""
     mechanics = evaluate(system)
-    force, scale = largest_force(system, mechanics.forces), mechanics.force_scale
+    force, scale = largest_force(system, mechanics.forces), max(mechanics.force_scale, SMALLEST_SCALE)
     if not force <= FORCE_TOLERANCE * scale:
         raise PhysicsError(f"the configuration is not at a minimum: the largest force {force:.3g} is more than "
                            f"{FORCE_TOLERANCE:g} of the force scale {scale:.3g}; quench it first")
