@@ -48,6 +48,7 @@ class Solver:
     Attributes
     ----------
     method : the one in use
+    factor : PETSc's matrix of the factors, with one particle held at zero; None with "cg", or if options took another method
     negative : number of negative eigenvalues of H, 0 at a minimum; None with "cg", which does not know
     iterations : CG iterations of the last solve, refinement included (direct: number of solutions with the factors)
     residual : |H x - b| / |b| of the last solve
@@ -66,6 +67,7 @@ class Solver:
         self.negative: int | None = None
         self.iterations, self.residual, self._floppy = 0, 0.0, 0
         self._zero = zero_modes(hessian)
+        self.factor: Any = None
         self._pinned: slice | None = None       # own row of the particle that is held at zero
         self._ksp = self._direct() if self.method == "direct" else self._cg()
 
@@ -131,6 +133,7 @@ class Solver:
         matrix = pin(hessian.matrix, particle, hessian.system.dimension)
         ksp, factor = factorise(matrix, PREFIX)
         matrix.destroy()                        # KSP keeps its own reference
+        self.factor = factor
         if factor is not None:
             self.negative, self._floppy, _ = factor.getInertia()
         return ksp
