@@ -16,6 +16,8 @@ STAGES = {
     "quench": "hpcglass.stages.quench:Quench",
     "shear": "hpcglass.stages.shear:Shear",
     "expand": "hpcglass.stages.expand:Expand",
+    "modes": "hpcglass.stages.modes:Modes",
+    "bonds": "hpcglass.stages.bonds:Bonds",
 }
 
 

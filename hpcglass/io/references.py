@@ -156,6 +156,26 @@ _BIBTEX = r"""
     doi = {10.1103/PhysRevE.57.7192}
 }
 
+@article{hernandez2005,
+    author = {Hernandez, Vicente and Roman, Jose E. and Vidal, Vicente},
+    title = {{SLEPc: A scalable and flexible toolkit for the solution of eigenvalue problems}},
+    journal = {ACM Trans. Math. Softw.},
+    volume = {31},
+    pages = {351},
+    year = {2005},
+    doi = {10.1145/1089014.1089019}
+}
+
+@article{tong2014,
+    author = {Tong, Hua and Xu, Ning},
+    title = {{Order parameter for structural heterogeneity in disordered solids}},
+    journal = {Phys. Rev. E},
+    volume = {90},
+    pages = {010401},
+    year = {2014},
+    doi = {10.1103/PhysRevE.90.010401}
+}
+
 @misc{richard-expansions,
     author = {Richard, David},
     title = {{Connecting microscopic and mesoscopic mechanics in model structural glasses}}
@@ -210,6 +230,26 @@ _BIBTEX = r"""
     pages = {1546},
     year = {2014},
     doi = {10.1016/j.cpc.2014.01.018}
+}
+
+@article{giannini2021,
+    author = {Giannini, Julia A. and Richard, David and Manning, M. Lisa and Lerner, Edan},
+    title = {{Bond-space operator disentangles quasilocalized and phononic modes in structural glasses}},
+    journal = {Phys. Rev. E},
+    volume = {104},
+    pages = {044905},
+    year = {2021},
+    doi = {10.1103/PhysRevE.104.044905}
+}
+
+@article{richard2021,
+    author = {Richard, David and Kapteijns, Geert and Giannini, Julia A. and Manning, M. Lisa and Lerner, Edan},
+    title = {{Simple and Broadly Applicable Definition of Shear Transformation Zones}},
+    journal = {Phys. Rev. Lett.},
+    volume = {126},
+    pages = {015501},
+    year = {2021},
+    doi = {10.1103/PhysRevLett.126.015501}
 }
 """
 
