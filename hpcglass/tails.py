@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,8 +27,8 @@ def log_edges(low_decade: int, high_decade: int, per_decade: int = PER_DECADE) -
 
 def log_histogram(values: ArrayLike, edges: Floats) -> Floats:
     """Numbers of values in the bins (bins,); values outside the edges, and those that are not finite, are not counted."""
-    values = np.asarray(values, dtype=np.float64).ravel()
-    return np.histogram(values[np.isfinite(values)], edges)[0].astype(np.float64)
+    finite = np.asarray(values, dtype=np.float64).ravel()
+    return np.histogram(finite[np.isfinite(finite)], edges)[0].astype(np.float64)
 
 
 def centres(edges: Floats) -> Floats:
@@ -61,7 +61,7 @@ class Tail:
     distance: float
 
 
-def fit_tail(edges: ArrayLike, counts: ArrayLike, total: float | None = None, window: Window = (None, None),
+def fit_tail(edges: Floats, counts: Floats, total: float | None = None, window: Window = (None, None),
              exponent: float | None = None, side: Literal["upper", "lower"] = "upper", least: int = 50) -> Tail:
     """Fit a power law to one end of a histogram by maximum likelihood for binned data.
 
@@ -97,7 +97,7 @@ def fit_tail(edges: ArrayLike, counts: ArrayLike, total: float | None = None, wi
     low, high = window
     first = 0 if low is None else int(np.searchsorted(edges, low * (1 - 1e-9)))
     last = len(counts) if high is None else int(np.searchsorted(edges, high * (1 + 1e-9), "right")) - 1
-    nothing = Tail(*[np.nan] * 4, (np.nan, np.nan), float(counts[first:max(first, last)].sum()), np.nan)
+    nothing = _nothing((np.nan, np.nan), float(counts[first: max(first, last)].sum()))
     if side == "upper":
         searched, spans = low is None, [(a, last) for a in range(first, last) if counts[a]]
     else:
@@ -123,11 +123,11 @@ def _fit(edges: Floats, counts: Floats, total: float, exponent: float | None, si
     if exponent is not None:
         t = 1.0 + sign * exponent
     elif n < 2 or score(-STEEPEST) <= 0.0 or score(STEEPEST) >= 0.0:         # all in one bin at the end: infinitely steep
-        return Tail(*[np.nan] * 4, window, n, np.nan)
+        return _nothing(window, n)
     else:
         t = float(brentq(score, -STEEPEST, STEEPEST, xtol=1e-12))
     if n < 1:
-        return Tail(*[np.nan] * 4, window, n, np.nan)
+        return _nothing(window, n)
     information = n * float(_variance(y[0], y[-1], t)) - float(counts @ _variance(y[:-1], y[1:], t))
     variance = 0.0 if exponent is not None else 1.0 / information if information > 0.0 else np.nan
     whole = float(_log_mass(y[0], y[-1], t))
@@ -138,7 +138,12 @@ def _fit(edges: Floats, counts: Floats, total: float, exponent: float | None, si
     return Tail(sign * (t - 1.0), float(np.sqrt(variance)), prefactor, prefactor * float(np.sqrt(relative)), window, n, distance)
 
 
-def _log_mass(low: ArrayLike, high: ArrayLike, t: float) -> Floats:
+def _nothing(window: tuple[float, float], count: float) -> Tail:
+    """No fit."""
+    return Tail(np.nan, np.nan, np.nan, np.nan, window, count, np.nan)
+
+
+def _log_mass(low: Any, high: Any, t: float) -> Floats:
     """ln of int_low^high e^(t y) dy, for any t."""
     low, high = np.asarray(low), np.asarray(high)
     h = np.abs(t) * (high - low) / 2
@@ -147,7 +152,7 @@ def _log_mass(low: ArrayLike, high: ArrayLike, t: float) -> Floats:
     return t * (low + high) / 2 + np.log(high - low) + log_sinhc
 
 
-def _mean(low: ArrayLike, high: ArrayLike, t: float) -> Floats:
+def _mean(low: Any, high: Any, t: float) -> Floats:
     """Mean of y on [low, high] with the weight e^(t y)."""
     low, high = np.asarray(low), np.asarray(high)
     h = t * (high - low) / 2
@@ -155,7 +160,7 @@ def _mean(low: ArrayLike, high: ArrayLike, t: float) -> Floats:
     return (low + high) / 2 + (high - low) / 2 * np.where(np.abs(h) < 1e-3, h / 3, 1 / np.tanh(safe) - 1 / safe)
 
 
-def _variance(low: ArrayLike, high: ArrayLike, t: float) -> Floats:
+def _variance(low: Any, high: Any, t: float) -> Floats:
     """Variance of y on [low, high] with the weight e^(t y)."""
     low, high = np.asarray(low), np.asarray(high)
     h = np.abs(t) * (high - low) / 2
@@ -188,7 +193,7 @@ class Plateau:
     length_error: float = np.nan
 
 
-def plateau(x: ArrayLike, y: ArrayLike, rise: float = 0.15, start: int = 3) -> tuple[float, float]:
+def plateau(x: Floats, y: Floats, rise: float = 0.15, start: int = 3, least: int = 5) -> tuple[float, float]:
     """Plateau of a profile y(x) at large x.
 
     It is the median of the y of consecutive points from the largest x down: the last `start` points, and each further one,
@@ -198,20 +203,23 @@ def plateau(x: ArrayLike, y: ArrayLike, rise: float = 0.15, start: int = 3) -> t
     ----------
     x : (n,) ascending, positive
     y : (n,) one value per bin of x; points that are not finite are left out
+    least : fewer points are no plateau but the end of a slope
 
     Returns
     -------
-    value, at : height of the plateau, and the x where y comes down to (1 + rise) value (linear in ln x between two
-        points); NaN if there are too few points, or if y is never so high
+    value, at : height of the plateau, and the x where y comes down to (1 + rise) value (ln x interpolated between two
+        points); NaN if there is no plateau, `at` also if y is never so high
     """
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     seen = np.isfinite(y) & (x > 0)
     x, y = x[seen], y[seen]
-    if len(y) <= start:
+    if len(y) < max(start, least):
         return np.nan, np.nan
     begin = len(y) - start
     while begin > 0 and (y[max(begin - 2, 0): begin] <= (1 + rise) * np.median(y[begin:])).any():
         begin -= 1
+    if len(y) - begin < least:
+        return np.nan, np.nan
     level = float(np.median(y[begin:]))
     if begin == 0:
         return level, np.nan
@@ -220,8 +228,8 @@ def plateau(x: ArrayLike, y: ArrayLike, rise: float = 0.15, start: int = 3) -> t
     return level, float(x[k] * (x[k + 1] / x[k]) ** ((y[k] - bar) / (y[k] - y[k + 1])))
 
 
-def plateau_length(eigenvalue: ArrayLike, participation_number: ArrayLike, spacing: float, dimension: int,
-                   samples: ArrayLike | None = None, least: int = 30) -> Plateau:
+def plateau_length(eigenvalue: Floats, participation_number: Floats, spacing: float, dimension: int,
+                   samples: NDArray[Any] | None = None, least: int = 30) -> Plateau:
     """Length of quasilocalised modes from the plateau of their participation number.
 
     Medians of N e in logarithmic bins of the eigenvalue give a profile; its `plateau` P gives n = 1.15 P and xi = a_0 n^(1/d).
@@ -256,7 +264,7 @@ def plateau_length(eigenvalue: ArrayLike, participation_number: ArrayLike, spaci
     names = np.unique(np.asarray(samples)[good], return_inverse=True)[1]
     rows = np.split(np.argsort(names, kind="stable"), np.cumsum(np.bincount(names))[:-1])
     again = [measure(np.concatenate([np.repeat(rows[k], w) for k, w in enumerate(drawn)])) for drawn in resamplings(len(rows))]
-    errors = scatter([p.value for p in again]), scatter([p.length for p in again])
+    errors = (float(scatter([getattr(p, name) for p in again])) for name in ("value", "length"))
     return length_of(whole.value, whole.at, spacing, dimension, *errors)
 
 
@@ -283,15 +291,24 @@ def histogram_median(counts: Floats, edges: Floats, least: int = 1) -> Floats:
 
 
 def resamplings(samples: int, count: int = 200, seed: int = 0) -> NDArray[np.int64]:
-    """How often each sample is drawn in each of `count` bootstrap resamplings, (count, samples); the same in every call."""
+    """How often each sample is drawn in each of `count` bootstrap resamplings, (count, samples); the same in every call.
+
+    There are none, (0, 1), of a single sample.
+    """
+    if samples < 2:
+        return np.zeros((0, samples), dtype=np.int64)
     return np.random.default_rng(seed).multinomial(samples, np.full(samples, 1 / samples), size=count).astype(np.int64)
 
 
-def scatter(values: ArrayLike) -> float:
-    """Standard deviation of what the resamplings gave, of those that are finite; NaN if fewer than half of them are."""
-    values = np.asarray(values, dtype=np.float64)
-    finite = values[np.isfinite(values)]
-    return float(finite.std(ddof=1)) if len(finite) >= max(2, len(values) / 2) and np.ptp(finite) > 0 else np.nan
+def scatter(values: ArrayLike) -> Any:
+    """Standard deviation of what resamplings gave, (resamplings, ...) -> (...); NaN where fewer than half of them are finite."""
+    given = np.asarray(values, dtype=np.float64)
+    finite = np.isfinite(given)
+    n = finite.sum(axis=0)
+    mean = np.where(finite, given, 0.0).sum(axis=0) / np.maximum(n, 1)
+    square = np.where(finite, given - mean, 0.0) ** 2
+    enough = n >= max(2, len(given) / 2)
+    return np.where(enough, np.sqrt(square.sum(axis=0) / np.maximum(n - 1, 1)), np.nan)[()]
 
 
 def jackknife(estimate: Callable[[NDArray[np.bool_]], Floats], samples: int) -> Floats:

@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 TREES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 
 # each may import those before it
-LAYERS = ["errors", "launcher", "potentials", "geometries", "core", "landscape", "moves", "stages", "registry", "config",
+LAYERS = ["errors", "launcher", "tails", "potentials", "geometries", "core", "landscape", "moves", "stages", "registry", "config",
           "analysis", "io", "start", "context", "sample", "ensemble", "run", "library", "commands", "__main__"]
 # and these, besides, not some of those before them
 NEVER = {"stages": {"io"}, "analysis": {"core", "landscape", "moves"}, "io": {"landscape", "moves", "stages", "analysis"}}

@@ -92,7 +92,8 @@ def _discs(axes: Axes, position: Floats, diameter: Floats, shown: Floats, norm: 
     if len(position) > POINTS:
         return _image(axes, position, shown, norm, colors)
     if len(position) > DISCS:
-        return axes.scatter(position[:, 0], position[:, 1], c=shown, norm=norm, cmap=colors, s=4e4 / len(position), linewidths=0)
+        return axes.scatter(position[:, 0], position[:, 1], c=shown, norm=norm, cmap=colors, s=4e4 / len(position), linewidths=0,
+                            rasterized=True)
     discs = EllipseCollection(diameter, diameter, np.zeros(len(diameter)), units="xy", offsets=position,
                               offset_transform=axes.transData, array=shown, norm=norm, cmap=colors, linewidths=0)
     axes.add_collection(discs)

@@ -1,4 +1,4 @@
-"""Figures of what a stage wrote, one PNG or two next to its file.
+"""Figures of what a stage wrote, a PNG or a few next to its file.
 
 A figure is chosen by the table a stage file has, so that a stage's label does not matter.
 """
@@ -24,18 +24,19 @@ STYLE = {
 BLUE, RED, GREEN, GREY = "#2b5c8a", "#b8432f", "#4d8a57", "#8a8a8a"
 
 
-def plot_stage_file(path: str | Path, output: str | Path | None = None) -> list[Path]:
-    """Draw the figures of a stage file.
+def plot_stage_file(path: str | Path, output: str | Path | None = None, kind: str = "png") -> list[Path]:
+    """Draw the figures of a stage file, or of a merged ensemble.
 
     Parameters
     ----------
     path : stage file
     output : directory of the figures; by default that of the file
+    kind : "png", "pdf" or "svg"; lines are vectors in the last two, large numbers of particles are not
 
     Returns
     -------
     list of Path
-        The PNG files; empty for a kind of stage without figures.
+        The figures; empty for a kind of stage without figures.
 
     Raises
     ------
@@ -50,7 +51,7 @@ def plot_stage_file(path: str | Path, output: str | Path | None = None) -> list[
     written = []
     with matplotlib.rc_context(STYLE):
         for suffix, draw in figures(stage):
-            target = directory / f"{path.stem}{suffix}.png"
+            target = directory / f"{path.stem}{suffix}.{kind}"
             draw().savefig(target, dpi=200)
             written.append(target)
     return written
@@ -58,7 +59,7 @@ def plot_stage_file(path: str | Path, output: str | Path | None = None) -> list[
 
 def figures(stage: StageResults) -> list[tuple[str, Callable[[], Figure]]]:
     """(suffix of the file name, function that draws) of each figure of a stage."""
-    from hpcglass.analysis import bond_figures, expand_figures, mode_figures
+    from hpcglass.analysis import bond_figures, expand_figures, merge_figures, mode_figures
     from hpcglass.analysis.maps import draw_maps
 
     drawn: list[tuple[str, Callable[[], Figure]]] = [
@@ -66,7 +67,8 @@ def figures(stage: StageResults) -> list[tuple[str, Callable[[], Figure]]]:
         for name, draw in FIGURES.items() if name in stage.tables and stage.tables[name].rows]
     if {"d2min", "event_d2min"} & stage.fields.keys() and stage.position is not None:
         drawn.append(("-map", partial(draw_maps, stage)))
-    return drawn + [figure for module in (expand_figures, mode_figures, bond_figures) for figure in module.figures(stage)]
+    modules = (expand_figures, mode_figures, bond_figures, merge_figures)
+    return drawn + [figure for module in modules for figure in module.figures(stage)]
 
 
 def panels(count: int, width: float = 3.4, height: float = 1.9) -> tuple[Figure, list[Axes]]:

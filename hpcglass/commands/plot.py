@@ -7,11 +7,12 @@ from pathlib import Path
 
 from hpcglass.errors import FileError, InputError
 
-HELP = "figures of a stage file or a run"
+HELP = "figures of a stage file, a run, or a merged ensemble"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", type=Path, metavar="FILE|DIR", help="stage file (.h5) or run directory")
+    parser.add_argument("--format", choices=["png", "pdf", "svg"], default="png", help="kind of file (default: png)")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="where the figures go (default: next to the file)")
 
 
@@ -25,7 +26,7 @@ def main(options: argparse.Namespace) -> int:
             options.output.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FileError(f"{options.output}: cannot be made: {error.strerror}") from None
-    figures = [figure for file in stage_files(options.path) for figure in plot_stage_file(file, options.output)]
+    figures = [figure for file in stage_files(options.path) for figure in plot_stage_file(file, options.output, options.format)]
     print("\n".join(map(str, figures)) if figures else "there is nothing to draw")
     return 0
 

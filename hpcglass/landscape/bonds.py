@@ -1,0 +1,305 @@
+"""Modes of the bond operator A = S H^+ S^T: soft spots without the phonons.
+
+S = dr/dx (N_b x N d) turns displacements into changes of the N_b pair distances, so that A_ab is the change of distance b under
+a unit force dipole on pair a. Its non-zero spectrum is that of the sparse problem, on the space without translations,
+
+    (S^T S) D = lambda H D,    D^T H D = 1,
+
+with D the particle displacement mode, F = H D sqrt(lambda) = S^T f the particle force mode and f = S D / sqrt(lambda) the
+eigenvector of A, the bond force mode: multiply A f = lambda f by H^+ S^T. Null vectors of A are states of self stress.
+J. A. Giannini, D. Richard, M. L. Manning, E. Lerner, Phys. Rev. E 104, 044905 (2021), eqs. 1-7, 12.
+
+Both matrices annihilate translations, so that one particle is held at zero, which makes H definite and changes no eigenvalue;
+its rows of S^T S, like those of rattlers, are empty: modes with lambda = 0, which nobody asks for. The soft end, the largest
+lambda, comes from SLEPc's Krylov-Schur method in the inner product of H, one sparse factorisation for all modes. Options of PETSc
+under the prefix `hpcglass_bonds_` override. The full spectrum of a small glass is dense algebra on one rank: time (N d)^3, memory
+about 32 (N d)^2 bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcglass.core import comm as ranks
+from hpcglass.core.system import System
+from hpcglass.errors import InputError, PhysicsError
+from hpcglass.landscape.contractions import Bonds, pair_energies
+from hpcglass.landscape.hessian import Hessian, PETSc
+from hpcglass.landscape.modes import DENSE_LIMIT, SLEPc, number_of_modes
+from hpcglass.landscape.rattlers import bonded
+from hpcglass.landscape.solve import factorise, first_bound, pin, saddle, zero_modes
+
+Floats = NDArray[np.float64]
+
+PREFIX = "hpcglass_bonds_"
+FLOOR = 1e-6            # of the norm of S^T S: less is no change of any distance
+MPD = 128               # largest subspace that is projected at once
+
+
+@dataclass
+class BondModes:
+    """Modes of the bond operator, the softest first.
+
+    eigenvalue : (k,) lambda, descending [length^2/energy]
+    displacement : (n_owned, d, k) D, normalised to 1, no mean; the component of largest modulus is positive
+    force : (n_owned, d, k) F along H D, normalised to 1
+    participation_displacement, participation_force : (k,) e = (sum_i |v_i|^2)^2 / (N sum_i |v_i|^4) of either
+    residuals : (k,) |S^T S D - lambda H D| / |lambda H D|, computed from the plain matrices; for lambda = 0, relative to 1e-6 of
+        the norm of S^T S
+    """
+
+    eigenvalue: Floats
+    displacement: Floats
+    force: Floats
+    participation_displacement: Floats
+    participation_force: Floats
+    residuals: Floats
+
+    def softest(self, count: int) -> BondModes:
+        """The first `count` of them."""
+        return BondModes(*(getattr(self, item.name)[..., :count] for item in dataclasses.fields(self)))
+
+
+def softest_bond_modes(hessian: Hessian, count: int, tolerance: float = 1e-9, start: Floats | None = None,
+                       pinned: int | None = None) -> BondModes:
+    """The `count` modes of largest lambda. Collective.
+
+    Parameters
+    ----------
+    hessian : of a minimum
+    count : at most half of all modes; for more take `bond_spectrum`
+    tolerance : largest relative residual accepted
+    start : (n_owned, d, m) fields like the modes looked for, as those of a configuration nearby: saves a fifth of the solves
+    pinned : row of the particle held at zero, in the order of all ranks; by default the first that interacts
+
+    Raises
+    ------
+    InputError
+        No such number of modes.
+    PhysicsError
+        Not converged to the tolerance; a saddle; parts that do not touch; no two particles interact.
+    RuntimeError
+        The system was rebuilt since the Hessian was made.
+
+    Notes
+    -----
+    V. Hernandez, J. E. Roman, V. Vidal, ACM Trans. Math. Softw. 31, 351 (2005): SLEPc.
+    """
+    uniform, free = zero_modes(hessian), number_of_modes(hessian)
+    if not 0 < count <= max(free // 2, 1):
+        raise InputError(f"{count} softest bond modes asked for; the configuration has {free}: ask for 1 to {free // 2}, "
+                         "or for all")
+    pinned = first_bound(hessian) if pinned is None else pinned
+    bonds = hessian.bond_matrix()
+    ksp, stiffness = _factorised(hessian, pinned)
+    compliance = _emptied(bonds, pinned, hessian.system.dimension)
+    solver = SLEPc.EPS().create(hessian.system.comm)
+    solver.setOptionsPrefix(PREFIX)
+    solver.setOperators(compliance, stiffness)
+    solver.setProblemType(SLEPc.EPS.ProblemType.GHEP)
+    solver.setType("krylovschur")
+    solver.setWhichEigenpairs(SLEPc.EPS.Which.LARGEST_REAL)
+    # with 20 more vectors than twice the modes a glass of 10^4 particles takes three rounds for k = 20
+    solver.setDimensions(count, min(2 * count + 20, free), MPD if count > MPD else PETSc.DECIDE)
+    solver.setTolerances(0.1 * tolerance, 100)
+    first = _irregular(hessian.system) if start is None else start.sum(axis=2)
+    solver.setInitialSpace([hessian.vector(first)])
+    solver.getST().setKSP(ksp)
+    solver.setFromOptions()
+    solver.solve()
+    found = solver.getConverged()
+    if found < count:
+        raise PhysicsError(f"only {found} of {count} bond modes converged to {tolerance:.0e} in {solver.getIterationNumber()} "
+                           f"rounds; take a larger tolerance, or PETSC_OPTIONS='-{PREFIX}eps_max_it 1000'")
+    vectors = np.empty((hessian.system.n_owned, hessian.system.dimension, count))
+    vector = hessian.vector()
+    for k in range(count):
+        solver.getEigenvector(k, vector)
+        vectors[..., k] = hessian.rows(vector)
+    for item in (solver, ksp, stiffness, compliance):
+        item.destroy()
+    return _checked(hessian, bonds, uniform, vectors, tolerance)
+
+
+def bond_spectrum(hessian: Hessian, vectors: bool = True, tolerance: float = 1e-7, pinned: int | None = None) -> BondModes:
+    """All modes, (N - 1) d without rattlers, by dense algebra on rank 0; for small systems. Collective.
+
+    Parameters
+    ----------
+    hessian : of a minimum
+    vectors : without them, three times faster, fields and what follows from them are empty
+    tolerance : largest relative residual accepted
+
+    Raises
+    ------
+    InputError
+        The matrix is too large.
+    PhysicsError
+        A residual is too large; a saddle; parts that do not touch; no two particles interact.
+    RuntimeError
+        The system was rebuilt since the Hessian was made.
+    """
+    from scipy.linalg import eigh
+
+    system, d = hessian.system, hessian.system.dimension
+    uniform, size = zero_modes(hessian), number_of_modes(hessian)
+    if size > DENSE_LIMIT:
+        raise InputError(f"the full bond spectrum of {system.n_total} particles needs dense matrices of {size} rows > "
+                         f"{DENSE_LIMIT}; ask for the softest modes")
+    pinned = first_bound(hessian) if pinned is None else pinned
+    ksp, stiffness = _factorised(hessian, pinned)           # says what is wrong better than dense algebra
+    bonds = hessian.bond_matrix()
+    kept = ~hessian.loose
+    kept[_own(hessian, pinned)] = False
+    kept = np.repeat(ranks.send_rows(system.comm, np.zeros(len(kept), dtype=np.int64), kept.astype(np.int8))[0] > 0, d)
+    dense = [_on_first(matrix, np.flatnonzero(kept)) for matrix in (bonds, stiffness)]
+    for item in (ksp, stiffness):
+        item.destroy()
+    result = None
+    if system.comm.rank == 0:
+        result = eigh(*dense, eigvals_only=not vectors, driver="gvd", overwrite_a=True, overwrite_b=True, check_finite=False)
+    del dense
+    if not vectors:
+        eigenvalue = ranks.broadcast(system.comm, None if result is None else result[::-1])
+        none = np.zeros((system.n_owned, d, 0))
+        return BondModes(eigenvalue, none, none, *np.zeros((3, 0)))
+    values = None
+    if result is not None:
+        values = np.zeros((system.n_total * d, size))
+        values[kept] = result[1]
+        result = None
+    return _checked(hessian, bonds, uniform, _to_owners(system, values, size), tolerance)
+
+
+def bond_forces(hessian: Hessian, modes: BondModes) -> tuple[Bonds, Floats]:
+    """Bond force modes f = S D / |S D|. Collective.
+
+    Returns
+    -------
+    bonds : interacting pairs, each on one rank, without those of rattlers
+    f : (b, k) normalised over all ranks; positive where the mode extends the bond
+    """
+    system = hessian.system
+    bonds = _bonds(hessian)
+    position = system.reference, system.displacement
+    x = sum(part[bonds.rows[:, 1]] - part[bonds.rows[:, 0]] for part in position)
+    x /= np.linalg.norm(x, axis=1)[:, None]
+    fields = np.zeros((system.n_all, *modes.displacement.shape[1:]))
+    fields[: system.n_owned] = modes.displacement
+    system.forward(fields)
+    result = np.einsum("ba,bak->bk", x, fields[bonds.rows[:, 1]] - fields[bonds.rows[:, 0]])
+    return bonds, result / np.sqrt(ranks.total(system.comm, (result**2).sum(axis=0)))
+
+
+def bond_counts(hessian: Hessian) -> tuple[int, int]:
+    """(number of bonds, number of non-zero eigenvalues): the rank of S^T S by inertia. Collective.
+
+    Their difference is the number of states of self stress. Rattlers and their contacts do not count.
+    """
+    d, pinned = hessian.system.dimension, first_bound(hessian)
+    matrix = pin(hessian.bond_matrix(), pinned, d)
+    ksp, factor = factorise(matrix, PREFIX + "count_")
+    rank = int(factor.getInertia()[2]) - d
+    for item in (ksp, matrix):
+        item.destroy()
+    return int(ranks.total(hessian.system.comm, len(_bonds(hessian).rows))), rank
+
+
+def _bonds(hessian: Hessian) -> Bonds:
+    d = hessian.system.dimension
+    return pair_energies(bonded(hessian.system), np.zeros((d, d)), [])
+
+
+def _factorised(hessian: Hessian, pinned: int) -> tuple[Any, Any]:
+    """(KSP of its inverse, H without one particle), positive definite."""
+    matrix = pin(hessian.matrix, pinned, hessian.system.dimension)
+    ksp, factor = factorise(matrix, PREFIX)
+    negative, floppy, _ = factor.getInertia() if factor is not None else (0, 0, 0)
+    if floppy:              # first: a zero pivot has any sign
+        raise PhysicsError("the configuration has zero modes besides the translations: particles with too few contacts, or "
+                           "parts that do not touch, as in a fluid; remove them or compress the configuration")
+    if negative:
+        raise saddle(f"its Hessian has {negative} negative eigenvalue{'s' * (negative > 1)}")
+    return ksp, matrix
+
+
+def _emptied(matrix: Any, particle: int, dimension: int) -> Any:
+    """Copy of a matrix with empty rows and columns of one particle."""
+    result = pin(matrix, particle, dimension)
+    diagonal = result.getDiagonal()
+    first, last = matrix.getOwnershipRange()
+    rows = np.arange(particle * dimension, (particle + 1) * dimension)
+    diagonal.array[rows[(rows >= first) & (rows < last)] - first] = 0.0
+    result.setDiagonal(diagonal)
+    return result
+
+
+def _own(hessian: Hessian, particle: int) -> slice:
+    """Row of this rank for a row in the order of all ranks; empty on the other ranks."""
+    own = particle - hessian.system.first_row
+    return slice(own, own + 1) if 0 <= own < hessian.system.n_owned else slice(0, 0)
+
+
+def _irregular(system: System) -> Floats:
+    """First Krylov vector: irregular in space, the same on any number of ranks (fractional parts of multiples of irrationals)."""
+    irrational = np.array([0.6180339887498949, 0.4142135623730951, 0.7320508075688772])[: system.dimension]
+    return np.asarray(np.modf((1.0 + system.id[: system.n_owned, None]) * irrational)[0] - 0.5)
+
+
+def _checked(hessian: Hessian, bonds: Any, uniform: list[Any], vectors: Floats, tolerance: float) -> BondModes:
+    """Modes from eigenvectors: without translations, Rayleigh quotients, residuals, norms, signs, participation."""
+    system, count = hessian.system, vectors.shape[2]
+    eigenvalue, residuals = np.empty(count), np.empty(count)
+    forces = np.empty_like(vectors)
+    force, rest = hessian.vector(), hessian.vector()
+    floor = FLOOR * bonds.norm(PETSc.NormType.NORM_INFINITY)
+    for k in range(count):
+        mode = hessian.vector(vectors[..., k])
+        for translation in uniform:
+            mode.axpy(-mode.dot(translation), translation)
+        mode.normalize()
+        hessian.matrix.mult(mode, force)
+        bonds.mult(mode, rest)
+        eigenvalue[k] = mode.dot(rest) / mode.dot(force)
+        rest.axpy(-eigenvalue[k], force)
+        residuals[k] = rest.norm() / max(abs(eigenvalue[k]) * force.norm(), floor)
+        force.normalize()
+        vectors[..., k], forces[..., k] = hessian.rows(mode), hessian.rows(force)
+    if not residuals.max() <= tolerance:
+        worst = int(residuals.argmax())
+        raise PhysicsError(f"bond mode {worst} of {count}, lambda = {eigenvalue[worst]:.6g}, has a relative residual of "
+                           f"{residuals[worst]:.1e} > {tolerance:.1e}; take a larger tolerance, or more modes")
+    order = np.argsort(-eigenvalue, kind="stable")
+    top, bottom = ranks.largest(system.comm, np.array([
+        np.max(sign * vectors, axis=(0, 1), initial=-np.inf) for sign in (1.0, -1.0)]))
+    sign = np.where(bottom > top, -1.0, 1.0)
+    fourth = ranks.total(system.comm, np.array([((field**2).sum(axis=1)**2).sum(axis=0) for field in (vectors, forces)]))
+    participation = 1.0 / (system.n_total * fourth[:, order])
+    for field in (vectors, forces):
+        field *= sign
+        field[...] = field[..., order]
+    return BondModes(eigenvalue[order], vectors, forces, participation[0], participation[1], residuals[order])
+
+
+def _on_first(matrix: Any, rows: NDArray[np.int64]) -> Floats:
+    """Dense copy of the given rows and columns of a distributed matrix on rank 0, which alone knows them."""
+    chosen = PETSc.IS().createGeneral(rows.astype(PETSc.IntType), comm=PETSc.COMM_SELF)
+    part = matrix.createSubMatrices(chosen, chosen)[0]
+    pointer, index, values = part.getValuesCSR()
+    dense = np.zeros((len(rows), len(rows)), order="F")     # LAPACK's order: it works in place
+    dense[np.repeat(np.arange(len(rows)), np.diff(pointer)), index] = values
+    return dense
+
+
+def _to_owners(system: System, values: Floats | None, count: int) -> Floats:
+    """(n_owned, d, count): rows of rank 0, in rank order, to their owners."""
+    owned = ranks.counts(system.comm, system.n_owned)
+    if values is None:
+        values, owned = np.empty((0, count)), np.zeros_like(owned)
+    rows = values.reshape(-1, system.dimension, count)
+    return ranks.send_rows(system.comm, np.repeat(np.arange(system.comm.size), owned), rows)[0]
