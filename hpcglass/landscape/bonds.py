@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcglass.core import comm as ranks
-from hpcglass.core.system import System
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.landscape.contractions import Bonds, pair_energies
+from hpcglass.landscape.dense import dense_on_first, irregular, rows_on_first, signs, to_owners
 from hpcglass.landscape.hessian import Hessian, PETSc
 from hpcglass.landscape.modes import DENSE_LIMIT, SLEPc, number_of_modes
 from hpcglass.landscape.rattlers import bonded
@@ -107,7 +107,7 @@ def softest_bond_modes(hessian: Hessian, count: int, tolerance: float = 1e-9, st
     # with 20 more vectors than twice the modes a glass of 10^4 particles takes three rounds for k = 20
     solver.setDimensions(count, min(2 * count + 20, free), MPD if count > MPD else PETSc.DECIDE)
     solver.setTolerances(0.1 * tolerance, 100)
-    first = _irregular(hessian.system) if start is None else start.sum(axis=2)
+    first = irregular(hessian.system) if start is None else start.sum(axis=2)
     solver.setInitialSpace([hessian.vector(first)])
     solver.getST().setKSP(ksp)
     solver.setFromOptions()
@@ -156,8 +156,8 @@ def bond_spectrum(hessian: Hessian, vectors: bool = True, tolerance: float = 1e-
     bonds = hessian.bond_matrix()
     kept = ~hessian.loose
     kept[_own(hessian, pinned)] = False
-    kept = np.repeat(ranks.send_rows(system.comm, np.zeros(len(kept), dtype=np.int64), kept.astype(np.int8))[0] > 0, d)
-    dense = [_on_first(matrix, np.flatnonzero(kept)) for matrix in (bonds, stiffness)]
+    kept = np.repeat(rows_on_first(system, kept.astype(np.int8)) > 0, d)
+    dense = [dense_on_first(matrix, np.flatnonzero(kept)) for matrix in (bonds, stiffness)]
     for item in (ksp, stiffness):
         item.destroy()
     result = None
@@ -173,7 +173,7 @@ def bond_spectrum(hessian: Hessian, vectors: bool = True, tolerance: float = 1e-
         values = np.zeros((system.n_total * d, size))
         values[kept] = result[1]
         result = None
-    return _checked(hessian, bonds, uniform, _to_owners(system, values, size), tolerance)
+    return _checked(hessian, bonds, uniform, to_owners(system, values, size), tolerance)
 
 
 def bond_forces(hessian: Hessian, modes: BondModes) -> tuple[Bonds, Floats]:
@@ -245,12 +245,6 @@ def _own(hessian: Hessian, particle: int) -> slice:
     return slice(own, own + 1) if 0 <= own < hessian.system.n_owned else slice(0, 0)
 
 
-def _irregular(system: System) -> Floats:
-    """First Krylov vector: irregular in space, the same on any number of ranks (fractional parts of multiples of irrationals)."""
-    irrational = np.array([0.6180339887498949, 0.4142135623730951, 0.7320508075688772])[: system.dimension]
-    return np.asarray(np.modf((1.0 + system.id[: system.n_owned, None]) * irrational)[0] - 0.5)
-
-
 def _checked(hessian: Hessian, bonds: Any, uniform: list[Any], vectors: Floats, tolerance: float) -> BondModes:
     """Modes from eigenvectors: without translations, Rayleigh quotients, residuals, norms, signs, participation."""
     system, count = hessian.system, vectors.shape[2]
@@ -275,31 +269,10 @@ def _checked(hessian: Hessian, bonds: Any, uniform: list[Any], vectors: Floats, 
         raise PhysicsError(f"bond mode {worst} of {count}, lambda = {eigenvalue[worst]:.6g}, has a relative residual of "
                            f"{residuals[worst]:.1e} > {tolerance:.1e}; take a larger tolerance, or more modes")
     order = np.argsort(-eigenvalue, kind="stable")
-    top, bottom = ranks.largest(system.comm, np.array([
-        np.max(sign * vectors, axis=(0, 1), initial=-np.inf) for sign in (1.0, -1.0)]))
-    sign = np.where(bottom > top, -1.0, 1.0)
+    sign = signs(system, vectors)
     fourth = ranks.total(system.comm, np.array([((field**2).sum(axis=1)**2).sum(axis=0) for field in (vectors, forces)]))
     participation = 1.0 / (system.n_total * fourth[:, order])
     for field in (vectors, forces):
         field *= sign
         field[...] = field[..., order]
     return BondModes(eigenvalue[order], vectors, forces, participation[0], participation[1], residuals[order])
-
-
-def _on_first(matrix: Any, rows: NDArray[np.int64]) -> Floats:
-    """Dense copy of the given rows and columns of a distributed matrix on rank 0, which alone knows them."""
-    chosen = PETSc.IS().createGeneral(rows.astype(PETSc.IntType), comm=PETSc.COMM_SELF)
-    part = matrix.createSubMatrices(chosen, chosen)[0]
-    pointer, index, values = part.getValuesCSR()
-    dense = np.zeros((len(rows), len(rows)), order="F")     # LAPACK's order: it works in place
-    dense[np.repeat(np.arange(len(rows)), np.diff(pointer)), index] = values
-    return dense
-
-
-def _to_owners(system: System, values: Floats | None, count: int) -> Floats:
-    """(n_owned, d, count): rows of rank 0, in rank order, to their owners."""
-    owned = ranks.counts(system.comm, system.n_owned)
-    if values is None:
-        values, owned = np.empty((0, count)), np.zeros_like(owned)
-    rows = values.reshape(-1, system.dimension, count)
-    return ranks.send_rows(system.comm, np.repeat(np.arange(system.comm.size), owned), rows)[0]

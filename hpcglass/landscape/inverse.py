@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from hpcglass.core import comm as ranks
 from hpcglass.core.system import System
 from hpcglass.errors import InputError, PhysicsError
+from hpcglass.landscape.dense import rows_on_first
 from hpcglass.landscape.hessian import Hessian, PETSc
 from hpcglass.landscape.solve import Solver, choose, first_bound
 
@@ -193,14 +194,9 @@ def _project(hessian: Hessian, blocks: Floats, row: Integers, columns: Integers,
     """X_ij to H^+_ij, in place."""
     system = hessian.system
     t = 1.0 / np.sqrt(system.n_total - hessian.n_loose)
-    everywhere = ranks.broadcast(system.comm, _on_first(system, shift))
+    everywhere = ranks.broadcast(system.comm, rows_on_first(system, shift))
     blocks -= t * (everywhere[row] + everywhere[columns].transpose(0, 2, 1))
     blocks += t**2 * t * everywhere.sum(axis=0)
-
-
-def _on_first(system: System, rows: Any) -> Any:
-    """Rows of all ranks in their order, on rank 0; none on the others."""
-    return ranks.send_rows(system.comm, np.zeros(len(rows), dtype=np.int64), rows)[0]
 
 
 def _selected(hessian: Hessian, factor: Any, start: Integers, columns: Integers) -> Floats:
@@ -209,8 +205,8 @@ def _selected(hessian: Hessian, factor: Any, start: Integers, columns: Integers)
     place = _places(start, d)
     index = np.empty(place.size, dtype=np.int64)
     index[place] = d * columns[:, None, None] + np.arange(d)
-    lengths = _on_first(system, np.repeat(d * np.diff(start), d))
-    pointer, every = np.append(0, np.cumsum(lengths)).astype(PETSc.IntType), _on_first(system, index).astype(PETSc.IntType)
+    lengths = rows_on_first(system, np.repeat(d * np.diff(start), d))
+    pointer, every = np.append(0, np.cumsum(lengths)).astype(PETSc.IntType), rows_on_first(system, index).astype(PETSc.IntType)
     size = (len(lengths), system.n_total * d)
     wanted = PETSc.Mat().createAIJ(size=(size, size), csr=(pointer, every, np.zeros(len(every))), comm=system.comm)
     before = {number: factor.getMumpsIcntl(number) for number in CONTROLS}

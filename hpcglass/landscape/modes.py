@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from hpcglass.core import comm as ranks
 from hpcglass.errors import InputError, PhysicsError
+from hpcglass.landscape.dense import dense_on_first, irregular, rows_on_first, signs, to_owners
 from hpcglass.landscape.hessian import Hessian, PETSc
 from hpcglass.landscape.solve import factorise, zero_modes
 
@@ -168,23 +169,24 @@ def spectrum(hessian: Hessian, tolerance: float = 1e-8) -> Modes:
     PhysicsError
         A residual exceeds the tolerance, relative to the largest eigenvalue where that is above 1; no two particles interact.
     """
-    system, d = hessian.system, hessian.system.dimension
-    size = system.n_total * d
+    from scipy.linalg import eigh
+
+    system = hessian.system
+    size = system.n_total * system.dimension
     if size > DENSE_LIMIT:
         raise InputError(f"the full spectrum of {system.n_total} particles needs a dense matrix of {size} rows > {DENSE_LIMIT}; "
                          "ask for the lowest modes")
     translations = zero_modes(hessian)
     matrix = _without_loose(hessian)
     high = 2 * matrix.norm(PETSc.NormType.NORM_INFINITY)
-    dense = _on_first(system, matrix)
-    uniform = [_rows_on_first(system, hessian.rows(vector)) for vector in translations]
+    dense = dense_on_first(matrix)
+    uniform = [rows_on_first(system, hessian.rows(vector)).ravel() for vector in translations]
     values = None
     if system.comm.rank == 0:
         for vector in uniform:                  # translations, like loose particles, go to the top, where they are cut off
             dense += np.outer(high * vector, vector)
-        vectors = np.linalg.eigh(dense)[1][:, :number_of_modes(hessian)]
-        values = np.ascontiguousarray(vectors).reshape(system.n_total, d, -1)
-    rows = _to_owners(system, values, d, number_of_modes(hessian))
+        values = eigh(dense, driver="evd", overwrite_a=True, check_finite=False)[1][:, :number_of_modes(hessian)]
+    rows = to_owners(system, values, number_of_modes(hessian))
     return _checked(hessian, rows, tolerance * max(high, 1.0))
 
 
@@ -220,7 +222,7 @@ def _factorised(hessian: Hessian, matrix: Any, deflated: list[Any], target: floa
     solver.setTrueResidual(True)
     solver.setTolerances(0.1 * tolerance, ROUNDS)
     solver.setDeflationSpace(deflated)
-    solver.setInitialSpace([_start(hessian)])
+    solver.setInitialSpace([hessian.vector(irregular(hessian.system))])
     transform = solver.getST()
     transform.setType("sinvert")
     inverse = transform.getKSP()
@@ -274,13 +276,6 @@ def _count_below(matrix: Any, value: float, inclusive: bool) -> int:
     return int(negative + zero * inclusive)
 
 
-def _start(hessian: Hessian) -> Any:
-    """First Krylov vector: irregular in space, the same on any number of ranks (fractional parts of multiples of irrationals)."""
-    system = hessian.system
-    irrational = np.array([0.6180339887498949, 0.4142135623730951, 0.7320508075688772])[: system.dimension]
-    return hessian.vector(np.modf((1.0 + system.id[: system.n_owned, None]) * irrational)[0] - 0.5)
-
-
 def _stiffness(hessian: Hessian) -> float:
     """Mean of H's diagonal [energy/length^2]."""
     rows = hessian.rows(hessian.matrix.getDiagonal())[~hessian.loose]
@@ -320,32 +315,6 @@ def _checked(hessian: Hessian, vectors: Floats, tolerance: float) -> Modes:
         raise PhysicsError(f"mode {worst} of {count}, omega^2 = {frequency2[worst]:.6g}, has a residual |H v - omega^2 v| of "
                            f"{residuals[worst]:.1e} > {tolerance:.1e}; take a larger tolerance, or more modes")
     order = np.argsort(frequency2, kind="stable")
-    top, bottom = ranks.largest(system.comm, np.array([
-        np.max(sign * vectors, axis=(0, 1), initial=-np.inf) for sign in (1.0, -1.0)]))
-    scale = np.where(bottom > top, -1.0, 1.0) / np.sqrt(norm)
+    scale = signs(system, vectors) / np.sqrt(norm)
     participation = norm**2 / (system.n_total * fourth)
     return Modes(frequency2[order], np.ascontiguousarray((vectors * scale)[..., order]), residuals[order], participation[order])
-
-
-def _on_first(system: Any, matrix: Any) -> Floats:
-    """Dense copy of a distributed matrix on rank 0; nothing on the others."""
-    size = matrix.getSize()[0] if system.comm.rank == 0 else 0
-    rows = PETSc.IS().createStride(size, 0, 1, comm=PETSc.COMM_SELF)
-    part = matrix.createSubMatrices(rows, rows)[0]
-    pointer, index, values = part.getValuesCSR()
-    dense = np.zeros((size, size))
-    dense[np.repeat(np.arange(size), np.diff(pointer)), index] = values
-    return dense
-
-
-def _rows_on_first(system: Any, rows: Floats) -> Floats:
-    """All rows in rank order on rank 0, flat."""
-    return ranks.send_rows(system.comm, np.zeros(len(rows), dtype=np.int64), rows)[0].ravel()
-
-
-def _to_owners(system: Any, values: Floats | None, dimension: int, count: int) -> Floats:
-    """(n_owned, d, k): rows of rank 0, in rank order, to their owners."""
-    owned = ranks.counts(system.comm, system.n_owned)
-    if values is None:
-        values, owned = np.empty((0, dimension, count)), np.zeros_like(owned)
-    return ranks.send_rows(system.comm, np.repeat(np.arange(system.comm.size), owned), values)[0]

@@ -9,6 +9,8 @@ Two methods, chosen in one place (`choose`):
 - *cg*: conjugate gradients with algebraic multigrid (GAMG), translations attached as null space. Linear memory; about a hundred
   iterations for a glass, whatever its size.
 
+`Inverse` is for those who solve thousands of times, with factors of a configuration nearby: no checks, no refinement.
+
 Whatever the method, the residual of the plain system is computed afterwards and must be small. Options of PETSc under the prefix
 `hpcglass_solve_` override everything, e.g. PETSC_OPTIONS="-hpcglass_solve_pc_type bjacobi".
 """
@@ -27,6 +29,7 @@ from hpcglass.landscape.hessian import Hessian, PETSc
 Floats = NDArray[np.float64]
 
 PREFIX = "hpcglass_solve_"
+QUICK = "hpcglass_inverse_"
 DIRECT_LIMIT = {2: 200_000, 3: 20_000}      # particles; MUMPS needs 1 to 2 GB and less than a minute there
 MANY = 8                                    # right-hand sides from which the limit grows with their number ...
 MOST = 5                                    # ... up to this factor, for the sake of memory
@@ -156,12 +159,7 @@ class Solver:
         return ksp
 
     def _project(self, vector: Any) -> Any:
-        """Drop loose particles and the mean over the others, in place."""
-        if self.hessian.n_loose:
-            vector.array.reshape(-1, self.hessian.system.dimension)[self.hessian.loose] = 0.0
-        for mode in self._zero:
-            vector.axpy(-vector.dot(mode), mode)
-        return vector
+        return project(self.hessian, self._zero, vector)
 
     def _check_reason(self) -> None:
         reason = self._ksp.getConvergedReason()
@@ -181,6 +179,94 @@ class Solver:
                 f"PETSC_OPTIONS='-{PREFIX}pc_type bjacobi'")
 
 
+class Inverse:
+    """H^-1 of a stable configuration by one substitution each time, as a preconditioner wants it.
+
+    On one rank the factors are CHOLMOD's L L^T, with which a solution takes a quarter of the time of MUMPS; they exist only if
+    H is positive definite, which is the test of stability. On several ranks, or without CHOLMOD, they are those of MUMPS, which
+    counts the negative eigenvalues. The particles must keep their order, in which the rows are: nothing asks for the epoch.
+
+    Parameters
+    ----------
+    hessian : filled; the factors are those of its present values
+
+    Attributes
+    ----------
+    stable : whether there is no negative eigenvalue, nor a zero one besides the translations
+    solves : number of calls of `apply`
+
+    Raises
+    ------
+    InputError
+        This PETSc has neither CHOLMOD (on one rank) nor MUMPS.
+    PhysicsError
+        No two particles interact, or no memory for the factors.
+    """
+
+    def __init__(self, hessian: Hessian) -> None:
+        self.hessian, self.solves = hessian, 0
+        self._zero = zero_modes(hessian)
+        particle = first_bound(hessian)
+        own = particle - hessian.system.first_row
+        self._pinned = slice(own, own + 1) if 0 <= own < hessian.system.n_owned else slice(0, 0)
+        matrix = pin(hessian.matrix, particle, hessian.system.dimension)
+        self._ksp = definite(matrix) if quick_package(hessian.system.comm.size) == "cholmod" else None
+        self.stable = self._ksp is not None
+        if quick_package(hessian.system.comm.size) == "mumps":
+            self._ksp, factor = factorise(matrix, QUICK)
+            negative, zero, _ = factor.getInertia() if factor is not None else (0, 0, 0)
+            self.stable = negative == 0 and zero == 0
+        matrix.destroy()
+        self._right, self._left = hessian.vector(), hessian.vector()
+
+    def apply(self, rows: Floats) -> Floats:
+        """(n_owned, d) H^-1 b with zero mean, zero for loose particles; the mean of b is dropped. Collective."""
+        assert self._ksp is not None, "this configuration is not stable"
+        self.solves += 1
+        self._right.array[:] = np.asarray(rows).ravel()
+        self._project(self._right)
+        self._right.array.reshape(-1, self.hessian.system.dimension)[self._pinned] = 0.0
+        self._ksp.solve(self._right, self._left)
+        return self.hessian.rows(self._project(self._left))
+
+    def _project(self, vector: Any) -> Any:
+        return project(self.hessian, self._zero, vector)
+
+    def destroy(self) -> None:
+        """Free the factors and the matrix. Collective."""
+        if self._ksp is not None:
+            self._ksp.destroy()
+        self.hessian.destroy()
+
+
+def quick_package(size: int) -> str:
+    """The package for `Inverse` on so many ranks: "cholmod", "mumps", or "" if this PETSc has neither."""
+    if size == 1 and PETSc.Sys.hasExternalPackage("suitesparse"):
+        return "cholmod"
+    return "mumps" if PETSc.Sys.hasExternalPackage("mumps") else ""
+
+
+def definite(matrix: Any) -> Any:
+    """KSP that applies the inverse by CHOLMOD's L L^T of a matrix on one rank; None if it is not positive definite."""
+    options = PETSc.Options(QUICK)
+    # L L^T also where CHOLMOD would rather take L D L^T, which exists for other matrices too; silent when it fails
+    for name, value in {"mat_cholmod_factor": "supernodal", "mat_cholmod_print": 0}.items():
+        options[name] = value
+    ksp = PETSc.KSP().create(matrix.getComm())
+    ksp.setOptionsPrefix(QUICK)
+    ksp.setOperators(matrix)
+    ksp.setType("preonly")
+    ksp.getPC().setType("cholesky")
+    ksp.getPC().setFactorSolverType("cholmod")
+    ksp.setFromOptions()
+    try:
+        ksp.setUp()
+    except PETSc.Error:         # nobody else is there to disagree
+        ksp.destroy()
+        return None
+    return ksp
+
+
 def choose(method: str, particles: int, dimension: int, right_hand_sides: int = 1) -> str:
     """"direct" or "cg" for a size.
 
@@ -196,6 +282,15 @@ def choose(method: str, particles: int, dimension: int, right_hand_sides: int = 
         return method
     limit = DIRECT_LIMIT[dimension] * min(max(right_hand_sides / MANY, 1.0), MOST)
     return "direct" if mumps and particles <= limit else "cg"
+
+
+def project(hessian: Hessian, zero: list[Any], vector: Any) -> Any:
+    """Drop loose particles and the mean over the others, in place. Collective."""
+    if hessian.n_loose:
+        vector.array.reshape(-1, hessian.system.dimension)[hessian.loose] = 0.0
+    for mode in zero:
+        vector.axpy(-vector.dot(mode), mode)
+    return vector
 
 
 def saddle(what: str) -> PhysicsError:

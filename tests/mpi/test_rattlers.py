@@ -16,7 +16,6 @@ from hpcglass.landscape.hessian import Hessian
 from hpcglass.landscape.modes import lowest_modes
 from hpcglass.landscape.rattlers import bonded, rattlers
 
-
 SMALL, OVERLAP = 0.01, 1e-11     # overlaps that carry no force to speak of, but are full springs
 
 
