@@ -36,6 +36,8 @@ def figures(stage: StageResults) -> list[tuple[str, Callable[[], Figure]]]:
     drawn: list[tuple[str, Callable[[], Figure]]] = [("", partial(draw_spectrum, stage, spectrum))]
     if "displacement_modes" in stage.fields and stage.position is not None:
         drawn.append(("-softest", partial(draw_softest, stage)))
+    if "dipole_responses" in stage.fields and stage.position is not None:
+        drawn.append(("-dipole", partial(draw_dipole, stage)))
     if "decay" in stage.tables and stage.tables["decay"].rows:
         drawn.append(("-decay", partial(draw_decay, stage)))
     return drawn
@@ -84,14 +86,9 @@ def draw_softest(stage: StageResults) -> Figure:
 
     assert stage.position is not None and stage.box is not None
     fields = stage.fields
-    spacing = float(abs(np.linalg.det(stage.box)) / len(stage.position)) ** (1 / len(stage.box))
     core = int((fields["displacement_modes"][..., 0] ** 2).sum(axis=1).argmax())
-    fraction = np.linalg.solve(stage.box, (stage.position - stage.position[core]).T).T
-    position = (fraction - np.rint(fraction) + 0.5) @ stage.box.T         # the core in the middle of the cell
-    half = min(WINDOW * spacing, 0.5 * float(np.ptp(position[:, :2], axis=0).min()))
+    position, fraction, spacing, half, chosen = _around(stage, core)
     flat = len(stage.box) == 2
-    thickness = 2 * float(stage.diameter.mean() if stage.diameter is not None else spacing)
-    chosen = np.ones(len(position), dtype=bool) if flat else slab(position, stage.box, thickness)
     bonds = stage.pairs.get("bond_modes")
     names = [("F", "force_modes", "pseudo_harmonic_forces"), ("D", "displacement_modes", "pseudo_harmonic_modes")]
     titles = [r"bond forces $f$"] * (bonds is not None) + [r"particle forces $F$", r"displacements $D$"]
@@ -107,6 +104,28 @@ def draw_softest(stage: StageResults) -> Figure:
         if partner in fields:
             _arrows(panel, position, fields[partner][..., 0], chosen, spacing, RED, 0.0035, rf"${name}_\mathrm{{PH}}$")
             panel.legend(loc="upper right", frameon=True, framealpha=0.8, edgecolor="none")
+    return figure
+
+
+def draw_dipole(stage: StageResults) -> Figure:
+    """Displacements by a unit dipole on one bond (fig. 2a); the dipole itself is red."""
+    from matplotlib.figure import Figure
+
+    from hpcglass.analysis.plots import BLUE, RED
+
+    assert stage.box is not None
+    pair = [int(stage.tables["dipoles"][name][0]) for name in ("first", "second")]
+    position, _, spacing, half, chosen = _around(stage, pair[0])
+    figure = Figure(figsize=(3.2, 3.4), layout="constrained")
+    axes = figure.subplots()
+    _window(axes, stage, position, position[pair[0], :2], half, chosen)
+    dipole = np.zeros_like(position)
+    dipole[pair[1]] = position[pair[1]] - position[pair[0]]
+    dipole[pair[0]] = -dipole[pair[1]]
+    _arrows(axes, position, stage.fields["dipole_responses"][..., 0], chosen, spacing, BLUE, 0.005, "response")
+    _arrows(axes, position, dipole, chosen, 0.5 * spacing, RED, 0.012, "dipole")
+    axes.legend(loc="upper right", frameon=True, framealpha=0.8, edgecolor="none")
+    axes.set_title("response to a dipole" if len(stage.box) == 2 else "response to a dipole (slab)")
     return figure
 
 
@@ -162,6 +181,18 @@ def round_numbers(axes: Axes) -> None:
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _around(stage: StageResults, core: int) -> tuple[Floats, Floats, float, float, NDArray[np.bool_]]:
+    """(positions with `core` in the middle of the cell, fractions from there, mean spacing, half width of a map, who is in it)."""
+    assert stage.position is not None and stage.box is not None
+    spacing = float(abs(np.linalg.det(stage.box)) / len(stage.position)) ** (1 / len(stage.box))
+    fraction = np.linalg.solve(stage.box, (stage.position - stage.position[core]).T).T
+    position = (fraction - np.rint(fraction) + 0.5) @ stage.box.T
+    half = min(WINDOW * spacing, 0.5 * float(np.ptp(position[:, :2], axis=0).min()))
+    thickness = 2 * float(stage.diameter.mean() if stage.diameter is not None else spacing)
+    chosen = np.ones(len(position), dtype=bool) if len(stage.box) == 2 else slab(position, stage.box, thickness)
+    return position, fraction, spacing, half, chosen
 
 
 def _window(axes: Axes, stage: StageResults, position: Floats, centre: Floats, half: float, chosen: NDArray[np.bool_]) -> None:

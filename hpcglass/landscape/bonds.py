@@ -32,7 +32,7 @@ from hpcglass.landscape.dense import dense_on_first, irregular, rows_on_first, s
 from hpcglass.landscape.hessian import Hessian, PETSc
 from hpcglass.landscape.modes import DENSE_LIMIT, SLEPc, number_of_modes
 from hpcglass.landscape.rattlers import bonded
-from hpcglass.landscape.solve import factorise, first_bound, pin, saddle, zero_modes
+from hpcglass.landscape.solve import Solver, factorise, first_bound, pin, saddle, zero_modes
 
 Floats = NDArray[np.float64]
 
@@ -194,6 +194,41 @@ def bond_forces(hessian: Hessian, modes: BondModes) -> tuple[Bonds, Floats]:
     system.forward(fields)
     result = np.einsum("ba,bak->bk", x, fields[bonds.rows[:, 1]] - fields[bonds.rows[:, 0]])
     return bonds, result / np.sqrt(ranks.total(system.comm, (result**2).sum(axis=0)))
+
+
+def dipole_response(hessian: Hessian, particle: int, solver: Solver) -> tuple[NDArray[np.int64], float, Floats]:
+    """Answer of the glass to a unit dipole on one bond alpha (eq. 5). Collective.
+
+    Parameters
+    ----------
+    particle : global id; the bond is the first one, in order of ids, whose lower id is not below it (the last one, if there is none)
+
+    Returns
+    -------
+    ids : (2,) particles of the bond
+    response : A_aa, how much it opens [length^2/energy]
+    displacement : (n_owned, d) H^+ S^T alpha [length^2/energy]
+
+    Raises PhysicsError if the solve fails, as at a saddle.
+    """
+    system, bonds = hessian.system, _bonds(hessian)
+    key = bonds.ids[:, 0] * system.n_total + bonds.ids[:, 1]
+    later = key[bonds.ids[:, 0] >= particle]
+    chosen = int(ranks.smallest(system.comm, int(later.min()) if later.size else np.iinfo(np.int64).max))
+    if chosen == np.iinfo(np.int64).max:
+        chosen = int(ranks.largest(system.comm, int(key.max(initial=-1))))
+    here = np.flatnonzero(key == chosen)[:1]
+    rows, x = bonds.rows[here], bonds.vectors(system)[here]
+    unit = np.where(system.id[rows[:, :1]] > system.id[rows[:, 1:]], -x, x) / np.linalg.norm(x, axis=1)[:, None]
+    load = np.zeros((system.n_all, system.dimension))
+    load[rows[:, 0]] -= unit
+    load[rows[:, 1]] += unit
+    system.reverse_add(load)
+    field = np.zeros_like(load)
+    field[: system.n_owned] = solver.solve(load[: system.n_owned])
+    system.forward(field)
+    opening = float(ranks.total(system.comm, float(((field[rows[:, 1]] - field[rows[:, 0]]) * unit).sum())))
+    return np.array(divmod(chosen, system.n_total)), opening, field[: system.n_owned]
 
 
 def bond_counts(hessian: Hessian) -> tuple[int, int]:

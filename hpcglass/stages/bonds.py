@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hpcglass.landscape.bonds import BondModes
     from hpcglass.landscape.expansion import LinearSolver, Moduli
     from hpcglass.landscape.hessian import Hessian
+    from hpcglass.landscape.solve import Solver
 
 MODES = {
     "index": ("", "mode, 0 is the softest"), "eigenvalue": ("length^2/energy", "eigenvalue lambda of the bond operator"),
@@ -34,6 +35,7 @@ class BondsParams(StageParams):
     all: bool = Field(False, description="the whole spectrum, by dense algebra: up to about 7000 particles in 3D, 10 000 in 2D")
     vectors: bool = Field(True, description="store the modes, not their numbers only")
     pseudo_harmonic: int = Field(0, ge=0, description="so many softest modes are relaxed to pseudo-harmonic ones")
+    dipoles: int = Field(0, ge=0, description="responses to unit dipoles on so many bonds, spread over the particles")
 
     @model_validator(mode="after")
     def _no_more_than_there_are(self) -> BondsParams:
@@ -51,8 +53,9 @@ class Bonds(Stage):
     def run(self, system: System, context: Context) -> None:
         """Solve, then store the spectrum, the softest modes, their decay with distance and their pseudo-harmonic partners."""
         from hpcglass.landscape.bonds import bond_counts, bond_spectrum, softest_bond_modes
-        from hpcglass.landscape.expansion import check_minimum, default_solver, elastic_moduli
+        from hpcglass.landscape.expansion import check_minimum, elastic_moduli
         from hpcglass.landscape.hessian import Hessian
+        from hpcglass.landscape.solve import Solver
 
         params: BondsParams = self.params
         check_minimum(system)
@@ -71,7 +74,7 @@ class Bonds(Stage):
             context.result("trace", float(modes.eigenvalue.sum()), "length^2/energy", "trace of the bond operator")
         modes = modes.softest(params.count)
         with context.timer("moduli"):
-            solver = default_solver(system, 6 + 30 * params.pseudo_harmonic)
+            solver = Solver(hessian, right_hand_sides=6 + 30 * params.pseudo_harmonic + params.dipoles)
             store_units(system, context, elastic_moduli(system, solver))
         if params.vectors:
             store_modes(context, hessian, modes)
@@ -79,6 +82,9 @@ class Bonds(Stage):
         if params.pseudo_harmonic:
             with context.timer("pseudo-harmonic"):
                 fields |= relax(system, context, modes.softest(params.pseudo_harmonic), solver, params.vectors)
+        if params.dipoles:
+            with context.timer("dipoles"):
+                store_dipoles(system, context, hessian, solver, params.dipoles)
         with context.timer("decay"):
             store_decay(system, context, fields, params.pseudo_harmonic or len(modes.eigenvalue))
         context.reached(len(modes.eigenvalue), 0.0)
@@ -143,6 +149,21 @@ def relax(system: System, context: Context, modes: BondModes, solver: LinearSolv
         context.field("pseudo_harmonic_modes", partners, "", "pseudo-harmonic modes D_PH, (d, mode)")
         context.field("pseudo_harmonic_forces", forces, "", "their forces F_PH = H D_PH, normalised, (d, mode)")
     return {"D_PH": partners, "F_PH": forces}
+
+
+def store_dipoles(system: System, context: Context, hessian: Hessian, solver: Solver, count: int) -> None:
+    """/fields/dipole_responses (N, d, count) to unit dipoles on bonds, and /results/dipoles, which bonds and how they open."""
+    import numpy as np
+
+    from hpcglass.landscape.bonds import dipole_response
+
+    table = context.table("dipoles", first=("", "id of a particle of the bond"), second=("", "id of the other"),
+                          response=("length^2/energy", "how much the bond opens: entry of the bond operator"))
+    fields = np.empty((system.n_owned, system.dimension, count))
+    for k in range(count):
+        (i, j), response, fields[..., k] = dipole_response(hessian, (2 * k + 1) * system.n_total // (2 * count), solver)
+        table.append(first=float(i), second=float(j), response=response)
+    context.field("dipole_responses", fields, "length^2/energy", "displacements by unit dipoles on bonds, (d, dipole)")
 
 
 def store_decay(system: System, context: Context, fields: dict[str, Any], count: int) -> None:

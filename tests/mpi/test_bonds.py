@@ -12,8 +12,9 @@ from hpcglass.core import comm as ranks
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.landscape import bonds
 from hpcglass.landscape.bonds import bond_counts, bond_forces, bond_spectrum, softest_bond_modes
+from hpcglass.landscape.contractions import pair_energies
 from hpcglass.landscape.hessian import Hessian, PETSc
-from hpcglass.landscape.solve import factorise
+from hpcglass.landscape.solve import Solver, factorise
 
 
 def reference(name):
@@ -249,3 +250,26 @@ def test_no_solid(world):
     spread = system(world, model, 5 * box, 5 * position, diameter, species)
     with pytest.raises(PhysicsError, match="no two particles interact"):
         softest_bond_modes(Hessian(spread), 3)
+
+
+def test_response_to_a_dipole(world, alone):
+    """An entry of S H^+ S^T from its definition, and what pushing the pair apart does."""
+    s, one = glass(world, "ipl10-2d"), glass(alone, "ipl10-2d")
+    hessian = Hessian(s)
+    solver = Solver(hessian)
+    ids, response, field = bonds.dipole_response(hessian, 100, solver)
+    last, _, _ = bonds.dipole_response(hessian, s.n_total, solver)
+    listed = pair_energies(one, np.zeros((2, 2)), []).ids
+    assert tuple(ids) == min(map(tuple, listed[listed[:, 0] >= 100]))
+    assert tuple(last) == max(map(tuple, listed))
+    plain = Hessian(one)
+    x = whole(one, one.position)
+    apart = np.linalg.solve(one.box, x[ids[1]] - x[ids[0]])
+    unit = one.box @ (apart - np.rint(apart))
+    unit /= np.linalg.norm(unit)
+    load = np.zeros((one.n_total, 2))
+    load[ids[0]], load[ids[1]] = -unit, unit
+    ours = np.linalg.pinv(dense(plain), hermitian=True, rcond=1e-10) @ load[one.id[: one.n_owned]].ravel()
+    expected = whole(one, ours.reshape(-1, 2))
+    assert np.abs(whole(s, field) - expected).max() < 1e-10 * np.abs(expected).max()
+    assert response == pytest.approx(float((load * expected).sum()), rel=1e-10)
