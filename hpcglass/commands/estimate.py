@@ -50,6 +50,7 @@ def estimate(config: Config, particles: int, density: float, ranks: int) -> Esti
     memory = RANK_BYTES + (here + halo) * (ARRAYS * 8 * d + 64) + here * neighbours * PAIR_BYTES
     frame = particles * (2 * 8 * d + 4 * d + 8 + 8 + 4)
     stages = config.stages()
+    memory += max(stage.memory(particles, d) for stage in stages) / group
     frames = sum(stage.frames() for stage in stages)
     work = sum(stage.force_evaluations(particles) for stage in stages)
     seconds = work * (CALL_COST + here * (neighbours * PAIR_COST + PARTICLE_COST)) * _python_step()

@@ -86,6 +86,12 @@ class Context(Protocol):
         """Name the literature of a method in use; ends up in references.bib."""
 
 
+def sparse_memory(particles: int, dimension: int) -> float:
+    """Bytes of a Hessian with its factors, or, where these would be too large, with its multigrid hierarchy (measured)."""
+    factors, hierarchy, limit = ((9e3, 3.5e3, 200_000), (45e3, 12e3, 20_000))[dimension - 2]
+    return particles * (factors if particles <= limit else hierarchy)
+
+
 class Stage(ABC):
     """One entry of the stages' door: a class with `name`, `Params` and `run`."""
 
@@ -101,6 +107,10 @@ class Stage(ABC):
 
     def force_evaluations(self, particles: int) -> float:
         """How much work this is, in force evaluations of the whole system: a rough figure for `validate`."""
+        return 0.0
+
+    def memory(self, particles: int, dimension: int) -> float:
+        """Bytes that one sample needs besides its particles and pairs: a rough figure for `validate`."""
         return 0.0
 
     def frames(self) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
-from hpcglass.stages.base import Context, Stage, StageParams
+from hpcglass.stages.base import Context, Stage, StageParams, sparse_memory
 
 if TYPE_CHECKING:
     from hpcglass.core.system import System
@@ -92,7 +92,13 @@ class Bonds(Stage):
 
     def force_evaluations(self, particles: int) -> float:
         params: BondsParams = self.params
-        return 1e-3 * particles**2 if params.all else 2000.0 + 100.0 * params.count + 500.0 * params.pseudo_harmonic
+        return 0.3 * particles**2 if params.all else 2000.0 + 100.0 * params.count + 500.0 * params.pseudo_harmonic
+
+    def memory(self, particles: int, dimension: int) -> float:
+        params: BondsParams = self.params
+        if params.all:
+            return 64.0 * (particles * dimension) ** 2
+        return 2 * sparse_memory(particles, dimension) + 8.0 * (4 * params.count + 100) * particles * dimension
 
 
 def store_spectrum(context: Context, modes: BondModes) -> None:

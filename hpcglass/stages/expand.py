@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from hpcglass.stages.base import Context, Snapshot, Stage, StageParams
+from hpcglass.stages.base import Context, Snapshot, Stage, StageParams, sparse_memory
 
 if TYPE_CHECKING:
     from hpcglass.core.system import System
@@ -120,6 +120,9 @@ class Expand(Stage):
     def force_evaluations(self, particles: int) -> float:
         states = self.params.compare_steps if self.params.compare else 0
         return 500.0 * (self.params.order + 3 * self.params.moduli) + 1500.0 * states
+
+    def memory(self, particles: int, dimension: int) -> float:
+        return sparse_memory(particles, dimension)
 
 
 def store_expansion(context: Context, expansion: Expansion) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from hpcglass.stages.base import Context, Stage, StageParams
+from hpcglass.stages.base import Context, Stage, StageParams, sparse_memory
 
 if TYPE_CHECKING:
     from hpcglass.core.system import System
@@ -76,7 +76,13 @@ class Modes(Stage):
         context.log(f"modes: {len(modes.frequency)} of {total}{span}")
 
     def force_evaluations(self, particles: int) -> float:
-        return 1000.0 + 30.0 * (self.params.count or COUNT)
+        return 0.2 * particles**2 if self.params.all else 1000.0 + 30.0 * (self.params.count or COUNT)
+
+    def memory(self, particles: int, dimension: int) -> float:
+        if self.params.all:
+            return 32.0 * (particles * dimension) ** 2
+        basis = 2 * (self.params.count or COUNT) + 150
+        return sparse_memory(particles, dimension) + 8.0 * basis * particles * dimension
 
 
 def store_modes(system: System, context: Context, modes: Found, total: int, vectors: bool) -> None:
