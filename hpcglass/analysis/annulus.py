@@ -11,6 +11,7 @@ Source: A. Kumar, M. Moshe, I. Procaccia, M. Singh, Phys. Rev. E 106, 015001 (20
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -82,12 +83,12 @@ def screened(r: ArrayLike, kappa: ArrayLike, annulus: Annulus) -> Floats:
 
 def cross(r: ArrayLike, kappa: ArrayLike, annulus: Annulus) -> Floats:
     """Y₁(κr) J₁(κr_out) − J₁(κr) Y₁(κr_out), or the same with y₁, j₁: zero at the outer wall; κ > 0."""
-    kappa = np.asarray(kappa, dtype=np.float64)
-    (first, second), (first_out, second_out) = (_bessel(kappa * radius, annulus.dimension) for radius in (r, annulus.r_out))
+    k, d = np.asarray(kappa, dtype=np.float64), annulus.dimension
+    (first, second), (first_out, second_out) = (_bessel(k * np.asarray(radius), d) for radius in (r, annulus.r_out))
     return second * first_out - first * second_out
 
 
-def _bessel(x: Floats, dimension: int) -> tuple[Floats, Floats]:
+def _bessel(x: Any, dimension: int) -> tuple[Floats, Floats]:
     """Bessel functions of the first and second kind, of order 1."""
     from scipy import special
 

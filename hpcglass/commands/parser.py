@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from hpcglass import __version__, launcher
-from hpcglass.commands import export, import_, info, listing, merge, plot, status, validate
+from hpcglass.commands import export, import_, info, listing, merge, plot, screening, status, validate
 from hpcglass.commands.common import add_input
 from hpcglass.config.suggest import did_you_mean
 from hpcglass.errors import EXIT_INPUT
@@ -40,7 +40,7 @@ def build() -> Parser:
     run.add_argument("--fresh", action="store_true", help="start over; an old directory is moved aside")
     run.add_argument("--no-plots", action="store_true", help="no figures at the end of each stage")
     for name, module in (("validate", validate), ("info", info), ("list", listing), ("status", status), ("plot", plot),
-                         ("merge", merge), ("export", export), ("import", import_)):
+                         ("merge", merge), ("screening", screening), ("export", export), ("import", import_)):
         command = commands.add_parser(name, help=module.HELP, description=module.__doc__)
         module.add_options(command)
         command.set_defaults(main=module.main, needs_world=name == "info")
