@@ -55,3 +55,53 @@ def test_every_stage_resumes_to_the_bit(first, ranks, tmp_path):
     whole, resumed = results(tmp_path / "whole", ("position",)), results(tmp_path / "run", ("position",))
     assert whole.keys() == resumed.keys() and len(whole) > 20
     assert [name for name in whole if whole[name] != resumed[name]] == []
+
+
+QUESTIONS = """
+seed = 4
+[system]
+model = "ipl10"
+dimension = 2
+particles = 400
+[[stage]]
+kind = "swap"
+temperature = 0.5
+sweeps = 30
+[[stage]]
+kind = "quench"
+[[stage]]
+kind = "expand"
+bonds = true
+compare = 2e-3
+compare_steps = 60
+[[stage]]
+kind = "modes"
+count = 10
+[[stage]]
+kind = "bonds"
+count = 5
+pseudo_harmonic = 3
+"""
+
+
+@pytest.mark.slow
+def test_questions_to_a_glass_resume_to_the_bit(tmp_path):
+    """Killed among the strained states, and once more between stages. One rank: MUMPS on several is not the same to the bit."""
+    source = tmp_path / "input.toml"
+    source.write_text(QUESTIONS)
+    code, printed = Program(source, tmp_path / "whole", 1, checkpoint=1e9).wait()
+    assert code == 0, printed
+    program = Program(source, tmp_path / "run", 1, checkpoint=0.0)
+    wait_for(tmp_path / "run" / "01-quench.h5", program)
+    wait_for(tmp_path / "run" / "checkpoint-b.h5", program)
+    time.sleep(0.4)
+    program.kill()
+    program = Program(source, tmp_path / "run", 1, checkpoint=0.0)
+    wait_for(tmp_path / "run" / "02-expand.h5", program)
+    program.kill()
+    code, printed = Program(source, tmp_path / "run", 1).wait()
+    assert code == 0, printed
+    assert "continuing from checkpoint" in (tmp_path / "run" / "log.txt").read_text()
+    whole, resumed = results(tmp_path / "whole", ("position",)), results(tmp_path / "run", ("position",))
+    assert whole.keys() == resumed.keys() and len(whole) > 60
+    assert [name for name in whole if whole[name] != resumed[name]] == []
