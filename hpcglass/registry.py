@@ -18,6 +18,7 @@ STAGES = {
     "expand": "hpcglass.stages.expand:Expand",
     "modes": "hpcglass.stages.modes:Modes",
     "bonds": "hpcglass.stages.bonds:Bonds",
+    "inflate": "hpcglass.stages.inflate:Inflate",
 }
 
 

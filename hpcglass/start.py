@@ -12,6 +12,7 @@ from mpi4py import MPI
 from hpcglass.core import comm as ranks
 from hpcglass.core.system import System
 from hpcglass.errors import InputError
+from hpcglass.geometries.annulus import Walls
 from hpcglass.io import configuration
 from hpcglass.io.agree import broadcast_text, together
 from hpcglass.io.reader import Reader, is_ours
@@ -92,7 +93,8 @@ def _check(comm: MPI.Comm, params: SystemParams, model: Model, box: Any, rows: d
         raise InputError(f"system.dimension = {params.dimension}: but {path} is in {len(box)}D")
     if params.particles is not None and params.particles != particles:
         raise InputError(f"system.particles = {params.particles}: but {path} has {particles}; remove the key")
-    density = particles / abs(float(np.linalg.det(box)))
+    inside = Walls.of(rows["walls"]).volume if "walls" in rows else abs(float(np.linalg.det(box)))
+    density = particles / inside
     if params.density is not None and abs(params.density - density) > 1e-6 * density:
         raise InputError(f"system.density = {params.density}: but {path} has {density:.9g}; remove the key")
     strange = int(((rows["species"] < 0) | (rows["species"] >= kinds)).sum())

@@ -184,7 +184,7 @@ def round_numbers(axes: Axes) -> None:
 
 
 def _around(stage: StageResults, core: int) -> tuple[Floats, Floats, float, float, NDArray[np.bool_]]:
-    """(positions with `core` in the middle of the cell, fractions from there, mean spacing, half width of a map, who is in it)."""
+    """(positions with `core` in the middle of the cell, fractions from there, mean spacing, half a map's width, who is in it)."""
     assert stage.position is not None and stage.box is not None
     spacing = float(abs(np.linalg.det(stage.box)) / len(stage.position)) ** (1 / len(stage.box))
     fraction = np.linalg.solve(stage.box, (stage.position - stage.position[core]).T).T

@@ -15,23 +15,37 @@ from hpcglass.stages.base import StageParams
 
 Found = Iterator[tuple[Path, str, Any]]
 MOST_STEPS = 10**8
+BETWEEN_WALLS = ("swap", "md", "quench", "modes", "inflate")
+LONGEST_INFLATION = 0.5     # of the inner wall in one step, in units of the smallest diameter
 
 
 def check_start(system: SystemParams) -> Found:
     """Either a file, or all that is needed to make a configuration."""
     d = system.dimension
     if system.file is not None:
-        for key in ("start", "aspect", "tilt"):
+        for key in ("start", "aspect", "tilt", "r_in", "r_out"):
             if (value := getattr(system, key)) is not None:
                 yield ("system", key), "comes from `file` already: remove one of the two", value
         return
-    if system.particles is None:
+    if system.r_out is not None:
+        yield from _check_walls(system)
+    elif system.particles is None:
         yield ("system",), "particles is missing (or file, a configuration to start from)", None
     if system.aspect is not None and (len(system.aspect) != d or min(system.aspect) <= 0):
         yield ("system", "aspect"), f"must be {d} positive numbers", list(system.aspect)
     tilts = d * (d - 1) // 2
     if system.tilt is not None and len(system.tilt) != tilts:
         yield ("system", "tilt"), f"must be {'[xy]' if d == 2 else '[xy, xz, yz]'} in {d}D", list(system.tilt)
+
+
+def _check_walls(system: SystemParams) -> Found:
+    for key, usual in (("aspect", 1.0), ("tilt", 0.0)):
+        if any(value != usual for value in getattr(system, key) or ()):
+            yield ("system", key), "has no meaning between walls: remove it", list(getattr(system, key))
+    if system.start == "lattice":
+        yield ("system", "start"), "between walls a glass starts at random", system.start
+    if system.particles is None:
+        yield ("system",), "density is missing (or particles): how many particles shall be between the walls", None
 
 
 def check_potential(model: Model) -> Found:
@@ -53,6 +67,11 @@ def check_potential(model: Model) -> Found:
 def check_box(system: SystemParams, model: Model) -> Found:
     """The cell must be wider than the interaction range, or a particle would meet itself."""
     if system.file is not None:
+        return
+    if system.r_in is not None and system.r_out is not None:
+        if not system.r_out - system.r_in > 2 * model.sizes.bounds[1]:
+            yield (("system", "r_out"), f"the walls are {system.r_out - system.r_in:.4g} apart, less than two of the largest "
+                   f"diameters of {model.name} ({model.sizes.bounds[1]:.4g})", system.r_out)
         return
     try:
         narrow = min(heights(system.box()))
@@ -86,10 +105,33 @@ def check_stage(params: StageParams, path: Path, system: SystemParams, model: Mo
     gradient, d = getattr(params, "gradient", None), system.dimension
     if gradient is not None and (len(gradient) != d or any(len(row) != d for row in gradient)):
         yield (*path, "gradient"), f"must be {d} rows of {d} numbers in {d}D", [list(row) for row in gradient]
+    for key, message in _walls(params, system, model):
+        yield (*path, key), message, getattr(params, key)
     check = STAGE_CHECKS.get(params.kind)
     if check is not None:
         for key, message in check(params, model):
             yield (*path, key), message, getattr(params, key)
+
+
+def _walls(params: Any, system: SystemParams, model: Model) -> Iterator[tuple[str, str]]:
+    """What walls allow, and what needs them; a `file` may have some or not."""
+    if system.file is not None:
+        return
+    if system.r_in is None or system.r_out is None:
+        if params.kind == "inflate":
+            yield "kind", "there are no walls to move: give r_in and r_out in [system]"
+        return
+    if params.kind not in BETWEEN_WALLS:
+        yield "kind", f"needs a periodic cell; between walls there are {', '.join(BETWEEN_WALLS)}"
+    if getattr(params, "pressure", None) is not None:
+        yield "pressure", "rigid walls do not give way: there is no target pressure between them"
+    if params.kind == "inflate":
+        key, step = "d_0" if params.d_0 is not None else "fraction", params.inflation(system.r_in) / params.steps
+        smallest, largest = model.sizes.bounds
+        if system.r_in + params.inflation(system.r_in) > system.r_out - 2 * largest:
+            yield key, f"inflates the inner wall to {system.r_in + params.inflation(system.r_in):.4g}, too near to the outer one"
+        elif step > LONGEST_INFLATION * smallest:
+            yield key, f"moves the wall by {step:.4g} at once, into particles (diameters from {smallest:.4g}): take more steps"
 
 
 def _swap(params: Any, model: Model) -> Iterator[tuple[str, str]]:
@@ -115,8 +157,8 @@ def _shear(params: Any, model: Model) -> Iterator[tuple[str, str]]:
         yield "strain_step", "must not be 0"
     elif abs(params.strain_step) > params.max_strain:
         yield "strain_step", f"is larger than max_strain ({params.max_strain:g})"
-    elif params.max_strain / abs(params.strain_step) > MOST_STEPS:
-        yield "strain_step", f"makes more than {MOST_STEPS:.0e} steps up to max_strain ({params.max_strain:g})"
+    elif params.steps > MOST_STEPS:
+        yield "strain_step", f"makes {params.steps:.3g} steps up to max_strain ({params.max_strain:g}), not below {MOST_STEPS:.0e}"
 
 
 STAGE_CHECKS: dict[str, Callable[[Any, Model], Iterator[tuple[str, str]]]] = {"swap": _swap, "md": _md, "shear": _shear}

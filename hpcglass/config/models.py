@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hpcglass.geometries import annulus
 from hpcglass.potentials.model import Mixing, Model, PairPotential, Segment, Sizes
 
 Row = tuple[float, ...]
@@ -32,12 +33,31 @@ class SystemParams(Table):
     aspect: tuple[float, ...] | None = Field(None, description="relative lengths of the d box edges; default: all equal")
     tilt: tuple[float, ...] | None = Field(
         None, description="shear strain of the box: [xy] in 2D, [xy, xz, yz] in 3D; default: none")
+    r_in: float | None = Field(None, gt=0, description="inner radius of a glass between rigid circular (3D: spherical) walls, "
+                               "instead of a periodic cell; particles follow from the density, or the other way round [length]")
+    r_out: float | None = Field(None, gt=0, description="outer radius [length]")
     sizes: Literal["random", "quantile"] = Field(
         "quantile", description="diameters drawn at random, or the quantiles of their distribution, shuffled")
     start: Literal["random", "lattice"] | None = Field(
         None, description="positions at the start, if there is no `file`; default: random")
     file: str | None = Field(
         None, description="start from this configuration (.h5 of a stage, .xyz, LAMMPS .data, .gsd), relative to the input")
+
+    @model_validator(mode="after")
+    def _between_walls(self) -> SystemParams:
+        if self.r_in is None and self.r_out is None:
+            return self
+        if self.r_in is None or self.r_out is None or not self.r_in < self.r_out:
+            raise ValueError("walls need r_in < r_out, both of them")
+        inside = annulus.volume(self.dimension, self.r_in, self.r_out)
+        if self.particles is None and self.density is not None:
+            object.__setattr__(self, "particles", max(round(self.density * inside), 1))
+        elif self.particles is not None and self.density is None:
+            object.__setattr__(self, "density", self.particles / inside)
+        elif self.particles is not None and self.density is not None and abs(self.particles - self.density * inside) > 1:
+            raise ValueError(f"{self.particles} particles at density {self.density:g} do not fill the volume {inside:.6g} "
+                             "between the walls: give one of the two")
+        return self
 
     def box(self) -> tuple[Row, ...]:
         """Box matrix h, upper triangular: its *columns* are the edge vectors, in units of length.

@@ -24,6 +24,7 @@ from hpcglass.core.neighbours import Bins, PairList, build_pairs
 from hpcglass.core.pairs import PairTable, pair_table
 from hpcglass.core.vectors import add_scaled
 from hpcglass.errors import InputError, PhysicsError
+from hpcglass.geometries.annulus import Walls
 from hpcglass.geometries.periodic import heights, reduce_tilt
 from hpcglass.potentials.model import Model
 
@@ -42,7 +43,8 @@ class System:
     model : the glass former
     box : (d, d), columns are the box vectors [length]
     fields : rows of this rank, in any distribution: `id` (n,) int64, unique, 0..N-1 in total; `position` (n, d);
-        `diameter` (n,); `species` (n,) int32; optional `position_low` (n, d), `image` (n, d) int32
+        `diameter` (n,); `species` (n,) int32; optional `position_low` (n, d), `image` (n, d) int32, and `walls`, the
+        `Walls.numbers` of a glass between walls
 
     Attributes
     ----------
@@ -51,6 +53,7 @@ class System:
     image : (n_owned, d) periods crossed
     fields : further per-particle arrays of owned rows that move with the particles at each rebuild
     pairs : the neighbour list
+    walls : rigid walls around the glass, or None; may be replaced by others at any time, lists do not depend on them
     epoch : number of rebuilds
     """
 
@@ -58,6 +61,7 @@ class System:
         self.comm = comm
         self.model = model
         self.table: PairTable = pair_table(model)
+        self.walls = Walls.of(fields["walls"]) if "walls" in fields else None
         self.box = np.array(box, dtype=np.float64)
         self.skin = skin
         self.epoch = 0
@@ -84,8 +88,8 @@ class System:
 
     @property
     def volume(self) -> float:
-        """V = |det h|; an area in 2D."""
-        return float(abs(np.linalg.det(self.box)))
+        """V = |det h|, or what is between the walls; an area in 2D."""
+        return float(abs(np.linalg.det(self.box))) if self.walls is None else self.walls.volume
 
     @property
     def n_ghosts(self) -> int:
@@ -132,7 +136,12 @@ class System:
         add_scaled(self.displacement, factor, step)
 
     def deform(self, deformation: Floats) -> None:
-        """Affine map x -> D x of box and particles (D = exp(strain A)); call `update` before asking for energies."""
+        """Affine map x -> D x of box and particles (D = exp(strain A)); call `update` before asking for energies.
+
+        Raises PhysicsError between walls, which are rigid.
+        """
+        if self.walls is not None:
+            raise PhysicsError("a glass between rigid walls cannot be strained or compressed; move its walls (stage inflate)")
         change = deformation - np.eye(self.dimension)
         own = slice(0, self.n_owned)
         self.displacement[own] += (self.reference[own] + self.displacement[own]) @ change.T
@@ -285,6 +294,8 @@ class System:
         """(scalars, rows per owned particle) from which `from_state` goes on to the bit."""
         own = slice(0, self.n_owned)
         scalars = {"box": self.box, "box_at_build": self.box_at_build, "origin": self.origin, "skin": self.skin}
+        if self.walls is not None:
+            scalars["walls"] = np.array(self.walls.numbers)
         rows: dict[str, Array] = {"id": self.id[own], "reference": self.reference[own], "displacement": self.displacement[own],
                                   "image": self.image, "diameter": self.diameter[own], "species": self.species[own]}
         rows |= {f"field:{name}": values for name, values in self.fields.items()}
@@ -301,6 +312,7 @@ class System:
 
     def restore(self, scalars: dict[str, Any], rows: dict[str, Array]) -> None:
         """Go back to a `state`, to the bit: the rebuild it came from, then the displacements since. Collective."""
+        self.walls = Walls.of(scalars["walls"]) if "walls" in scalars else None
         self.box = np.array(scalars["box_at_build"], dtype=np.float64)
         self.origin = np.array(scalars["origin"], dtype=np.float64)
         self.skin = float(scalars["skin"])
@@ -333,12 +345,13 @@ class System:
         return result
 
     def configuration(self) -> dict[str, Array]:
-        """Rows to write: `position`, and `position_low`, what rounding it to one number left out."""
+        """Rows to write: `position`, and `position_low`, what rounding it to one number left out; `walls` if there are any."""
         own = slice(0, self.n_owned)
         high = self.position
         low = (self.reference[own] - high) + self.displacement[own]
-        return {"id": self.id[own], "position": high, "position_low": low, "image": self.image,
+        rows = {"id": self.id[own], "position": high, "position_low": low, "image": self.image,
                 "diameter": self.diameter[own], "species": self.species[own]}
+        return rows if self.walls is None else {**rows, "walls": np.array(self.walls.numbers)}
 
     def renewed(self) -> System:
         """The same configuration as a new system: what reading it back from its file gives, to the bit."""

@@ -4,6 +4,7 @@
     /particles/all/position/{value,step,time}       value (frames, N, d), wrapped into the cell
     /particles/all/position_low, image, ...         as position
     /particles/all/id, diameter, species            (N,), or as position where they change from frame to frame
+    /particles/all/box/walls/{value,step,time}      value (frames, d + 2): centre, r_in, r_out of rigid walls, where there are any
 
 Row i is the particle with global id i. position + position_low is the exact position: a run that starts from
 a file starts from the same bits.
@@ -46,6 +47,7 @@ class Frame:
     time: float
     box: Array
     rows: dict[str, Array]
+    walls: Array | None = None      # Walls.numbers of `geometries.annulus`
 
     @property
     def nbytes(self) -> int:
@@ -58,11 +60,11 @@ def capture(system: System, step: int, time: float, exact: bool = True, **fields
     exact : keep `position_low` too, so that a run can start from here with the same bits
     """
     rows = {**system.configuration(), **fields}
-    ids = rows.pop("id")
+    ids, walls = rows.pop("id"), rows.pop("walls", None)
     if not exact:
         rows.pop("position_low", None)
     moved = by_id(system.comm, ids, *[np.asarray(values) for values in rows.values()])
-    return Frame(step, time, np.array(system.box), dict(zip(rows, moved, strict=True)))
+    return Frame(step, time, np.array(system.box), dict(zip(rows, moved, strict=True)), walls)
 
 
 def put(contents: Contents, comm: MPI.Comm, frames: list[Frame], descriptions: dict[str, tuple[str, str]] | None = None) -> None:
@@ -73,6 +75,10 @@ def put(contents: Contents, comm: MPI.Comm, frames: list[Frame], descriptions: d
     contents.attribute(f"{GROUP}/box", dimension=dimension, boundary=["periodic"] * dimension)
     contents.value(f"{GROUP}/box/edges/value", np.stack([frame.box.T for frame in frames]), "length", "edge vectors, one per row")
     _clock(contents, f"{GROUP}/box/edges", frames)
+    walls = [frame.walls for frame in frames if frame.walls is not None]
+    if walls:
+        contents.value(f"{GROUP}/box/walls/value", np.stack(walls), "length", "centre, inner and outer radius of the walls")
+        _clock(contents, f"{GROUP}/box/walls", frames)
     contents.per_particle(f"{GROUP}/id", comm, np.arange(*span(comm, particles), dtype=np.int64), *described["id"])
     for name in frames[0].rows:
         blocks = [frame.rows[name] for frame in frames]
@@ -90,11 +96,13 @@ def _clock(contents: Contents, element: str, frames: list[Frame]) -> None:
 
 
 def read(file: Reader, frame: int = -1) -> tuple[Array, dict[str, Array]]:
-    """Box (columns are the box vectors) and this rank's rows of a frame, `id` among them. Collective."""
+    """Box (columns are the box vectors) and this rank's rows of a frame, `id` among them; and `walls`. Collective."""
     box: Array = np.array(file.value(f"{GROUP}/box/edges/value")[frame].T)
     fields: dict[str, Any] = {}
     for name in file.names(GROUP):
         if name != "box":
             path = f"{GROUP}/{name}/value"
             fields[name] = file.rows(path if path in file else f"{GROUP}/{name}", frame)
+    if f"{GROUP}/box/walls" in file:
+        fields["walls"] = np.array(file.value(f"{GROUP}/box/walls/value")[frame])
     return box, fields

@@ -90,6 +90,7 @@ def softest_bond_modes(hessian: Hessian, count: int, tolerance: float = 1e-9, st
     -----
     V. Hernandez, J. E. Roman, V. Vidal, ACM Trans. Math. Softw. 31, 351 (2005): SLEPc.
     """
+    _need_cell(hessian)
     uniform, free = zero_modes(hessian), number_of_modes(hessian)
     if not 0 < count <= max(free // 2, 1):
         raise InputError(f"{count} softest bond modes asked for; the configuration has {free}: ask for 1 to {free // 2}, "
@@ -147,6 +148,7 @@ def bond_spectrum(hessian: Hessian, vectors: bool = True, tolerance: float = 1e-
     from scipy.linalg import eigh
 
     system, d = hessian.system, hessian.system.dimension
+    _need_cell(hessian)
     uniform, size = zero_modes(hessian), number_of_modes(hessian)
     if size > DENSE_LIMIT:
         raise InputError(f"the full bond spectrum of {system.n_total} particles needs dense matrices of {size} rows > "
@@ -201,7 +203,7 @@ def dipole_response(hessian: Hessian, particle: int, solver: Solver) -> tuple[ND
 
     Parameters
     ----------
-    particle : global id; the bond is the first one, in order of ids, whose lower id is not below it (the last one, if there is none)
+    particle : global id; the bond is the first one, in order of ids, whose lower id is not below it (the last, if there is none)
 
     Returns
     -------
@@ -243,6 +245,11 @@ def bond_counts(hessian: Hessian) -> tuple[int, int]:
     for item in (ksp, matrix):
         item.destroy()
     return int(ranks.total(hessian.system.comm, len(_bonds(hessian).rows))), rank
+
+
+def _need_cell(hessian: Hessian) -> None:
+    if hessian.system.walls is not None:
+        raise PhysicsError("the bond operator knows bonds of particles, not contacts with rigid walls: it needs a periodic cell")
 
 
 def _bonds(hessian: Hessian) -> Bonds:

@@ -15,7 +15,8 @@ mechanics in model structural glasses", App. B6-B15, sums up the same terms one 
     w_n   = sum_k C(n,k) f_(n-k) x_k^T       derivatives of the pair virial c_1 x x^T
 
 Examples: v_1 = v alone (A = 0) gives H.v, T:vv, M:vvv as gradients of order 1, 2, 3; A alone gives H.(A x) at order 1. The affine
-part acts on pair vectors, never on positions, which would not be periodic. Half lists, as in `forces`.
+part acts on pair vectors, never on positions, which would not be periodic. Half lists, as in `forces`. Rigid walls, which no
+affine map leaves in place, are refused.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from numpy.typing import NDArray
 from hpcglass.core import comm as ranks
 from hpcglass.core.pairs import CHUNK, KEEP_NAN
 from hpcglass.core.system import System
+from hpcglass.errors import PhysicsError
 from hpcglass.landscape.forces import gather, pair_lists, scalars
 
 Floats = NDArray[np.float64]
@@ -103,7 +105,12 @@ def pair_energies(system: System, gradient: Floats, fields: Sequence[Floats]) ->
 
 
 def _with_ghosts(system: System, fields: Sequence[Floats], order: int) -> Floats:
-    """(order, n_all, d) fields, ghosts' rows filled, missing ones zero."""
+    """(order, n_all, d) fields, ghosts' rows filled, missing ones zero.
+
+    Raises PhysicsError between rigid walls.
+    """
+    if system.walls is not None:
+        raise PhysicsError("derivatives along a strain, and moduli, need a periodic cell: this glass is between rigid walls")
     result = np.zeros((order, system.n_all, system.dimension))
     for target, rows in zip(result, fields, strict=False):
         target[: system.n_owned] = rows

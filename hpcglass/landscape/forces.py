@@ -4,7 +4,8 @@
 
 tension positive, pressure P = -tr(sigma)/d. Pairs are evaluated in chunks of a few hundred: gather, scalars, scatter, each a
 loop of its own over buffers in the first-level cache, so that all but the scatter run in SIMD registers. Half lists, no reverse
-communication: pairs with a ghost are evaluated by both owners, and count half in sums.
+communication: pairs with a ghost are evaluated by both owners, and count half in sums. Rigid walls (`landscape.walls`) add to
+energies and forces; the stress is that of the pairs.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from hpcglass.core import comm as ranks
 from hpcglass.core.pairs import CHUNK, KEEP_NAN, pair_scalar
 from hpcglass.core.system import System
 from hpcglass.core.vectors import largest_square
+from hpcglass.landscape import walls
 
 Floats = NDArray[np.float64]
 
@@ -61,6 +63,8 @@ def forces(system: System, exact: bool = True, reuse: bool = False) -> Floats:
         _forces(reference, displacement, *rest, out)
     else:
         _forces(np.add(reference, displacement, out=system.scratch("positions")), None, *rest, out)
+    if system.walls is not None:
+        walls.push(system, out)
     return out[: system.n_owned]
 
 
@@ -74,6 +78,8 @@ def evaluate(system: System) -> Mechanics:
     out = np.zeros((system.n_all, system.dimension))
     sums = np.zeros(3 + system.dimension**2)
     _sums(*pair_lists(system), out, sums, np.zeros(0), np.zeros((0, 0, 0)))
+    if system.walls is not None:
+        sums[0] += walls.push(system, out).energy.sum()
     sums = ranks.total(system.comm, sums)
     stress = sums[3:].reshape(system.dimension, system.dimension) / system.volume
     scale = float(np.sqrt(sums[1] / sums[2])) if sums[2] else 0.0
@@ -81,7 +87,7 @@ def evaluate(system: System) -> Mechanics:
 
 
 def per_particle(system: System) -> tuple[Floats, Floats]:
-    """Energies (n_owned,) and virials (n_owned, d, d), half of each pair's to either partner.
+    """Energies (n_owned,) and virials (n_owned, d, d), half of each pair's to either partner, and all of a wall's energy.
 
     sum_i e_i = U and sum_i w_i = V sigma. Not collective.
     """
@@ -89,6 +95,9 @@ def per_particle(system: System) -> tuple[Floats, Floats]:
     energy = np.zeros(system.n_all)
     virial = np.zeros((system.n_all, system.dimension, system.dimension))
     _sums(*pair_lists(system), out, np.zeros(3 + system.dimension**2), energy, virial)
+    if system.walls is not None:
+        touching = walls.contacts(system)
+        energy += np.bincount(touching.row, touching.energy, system.n_all)
     return energy[: system.n_owned], virial[: system.n_owned]
 
 

@@ -4,8 +4,9 @@
 
 with the pair scalars of `core/pairs`. Each rank owns the rows of its particles, in their present order, and fills them from its
 own pair list: pairs with a ghost are listed by both owners, so nothing is sent. Images of one particle add to the column of their
-owner: cells in which a pair meets twice are no special case. The pattern follows from the list and holds as
-long as it does (one `epoch` of the system); refilling costs about as much as two force evaluations. Rattlers are left out.
+owner: cells in which a pair meets twice are no special case. The pattern has room for all pairs within a thin shell beyond their
+cut-off; while nobody else comes into contact, refilling costs about as much as three force evaluations. Rattlers are left out.
+Rigid walls add to the diagonal blocks, and the zero modes of a minimum are then rotations instead of translations.
 
 With K_ij = n n^T, n = x/|x|, the same pattern holds S^T S, where S = dr_pair/dx turns displacements of particles into changes of
 pair distances.
@@ -17,20 +18,23 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 import petsc4py
 from numpy.typing import NDArray
 
-from hpcglass.core.pairs import CHUNK, KEEP_NAN
+from hpcglass.core import comm as ranks
 from hpcglass.core.system import System
-from hpcglass.landscape.forces import gather, pair_lists, scalars
-from hpcglass.landscape.rattlers import bonded
+from hpcglass.errors import PhysicsError
+from hpcglass.landscape import walls
+from hpcglass.landscape.blocks import block_pattern, expanded, fill
+from hpcglass.landscape.forces import pair_lists
+from hpcglass.landscape.rattlers import bonded_pairs, select, with_pairs
 
 petsc4py.init([])       # the command line is not PETSc's; options come from PETSC_OPTIONS and per-solver prefixes
 from petsc4py import PETSc  # noqa: E402
 
 Floats = NDArray[np.float64]
+SHELL = 0.05        # beyond the cut-off, in units of lambda_ij: pairs that the pattern has room for
 
 
 class Hessian:
@@ -42,7 +46,8 @@ class Hessian:
 
     Attributes
     ----------
-    matrix : PETSc AIJ matrix of size N d, translations attached as its null space
+    matrix : PETSc AIJ matrix of size N d, its zero modes attached as its null space
+    translations : these zero modes, of all particles: the d translations; between walls the d(d-1)/2 rotations
     loose : (n_owned,) bool, rattlers (see `rattlers`); their rows are those of the identity
     n_loose : number of them over all ranks
     """
@@ -50,24 +55,36 @@ class Hessian:
     def __init__(self, system: System) -> None:
         self.system = system
         self.epoch = system.epoch
+        self._build(*bonded_pairs(system, SHELL))
+
+    def _build(self, room: NDArray[np.bool_], loose: NDArray[np.bool_]) -> None:
+        """Pattern, values and matrix."""
+        system = self.system
         n, d = system.n_owned, system.dimension
+        self._room, self.loose = room, loose[:n].copy()
+        self.n_loose = int(ranks.total(system.comm, int(self.loose.sum())))
+        self._pairs = select(system.pairs, room)
         row = np.empty(system.n_all, dtype=np.int64)
         row[:n] = system.first_row + np.arange(n)
         system.forward(row)
-        self._start, columns, self._slots, self._mirror, self._diagonal = _pattern(
-            system.pairs.start, system.pairs.index, row, n)
-        pointer, index = _expand(self._start, columns, d)
-        self._csr = (pointer.astype(PETSc.IntType), index.astype(PETSc.IntType))
-        size = (n * d, system.n_total * d)
-        self.matrix = PETSc.Mat().createAIJ(size=(size, size), bsize=d, csr=(*self._csr, self._values()), comm=system.comm)
-        self.matrix.setOption(PETSc.Mat.Option.SYMMETRIC, True)
-        self.translations = translations(self.matrix, system)
-        space = PETSc.NullSpace().create(vectors=self.translations, comm=system.comm)
+        start, columns, *self._places = block_pattern(self._pairs.start, self._pairs.index, row, n, d)
+        self._csr = tuple(part.astype(PETSc.IntType) for part in expanded(start, columns, d))
+        self._values = self._filled(bonds=False)
+        self.matrix = self._assembled(self._values)
+        self._attach_zero_modes()
+
+    def _attach_zero_modes(self) -> None:
+        self.translations = [self.vector(rows) for rows in walls.rigid_motions(self.system)]
+        space = PETSc.NullSpace().create(vectors=self.translations, comm=self.system.comm)
         self.matrix.setNullSpace(space)
         self.matrix.setNearNullSpace(space)
 
-    def refill(self) -> None:
-        """New values for the present configuration on the same pattern. Collective.
+    def refill(self) -> bool:
+        """New values for the present configuration. Collective.
+
+        Returns
+        -------
+        Whether `matrix` is still the same object: a pair that came into contact from far away needs a new pattern and matrix.
 
         Raises
         ------
@@ -75,8 +92,52 @@ class Hessian:
             The system was rebuilt since: make a new Hessian.
         """
         self._check_epoch()
-        self.matrix.setValuesCSR(*self._csr, self._values())
+        touching, loose = bonded_pairs(self.system)
+        new = bool((touching & ~self._room).any()) or not np.array_equal(loose[: self.system.n_owned], self.loose)
+        if ranks.total(self.system.comm, int(new)):
+            self.matrix.destroy()
+            self._build(*bonded_pairs(self.system, SHELL))
+            return False
+        self._filled(bonds=False, out=self._values)
+        if self.system.comm.size == 1:      # the matrix lives in these very arrays
+            self.matrix.stateIncrease()
+        else:
+            self.matrix.setValuesCSR(*self._csr, self._values)
         self.matrix.assemble()
+        if self.system.walls is not None:       # rotations depend on the positions
+            self._attach_zero_modes()
+        return True
+
+    def zero_modes(self) -> list[Any]:
+        """Orthonormal zero modes of the particles that are not loose. Collective.
+
+        Raises PhysicsError if no two particles interact.
+        """
+        if not self.n_loose:
+            return list(self.translations)
+        if self.n_loose == self.system.n_total:
+            raise PhysicsError("no two particles interact: the Hessian is empty; compress the configuration")
+        return [self.vector(rows) for rows in walls.rigid_motions(self.system, ~self.loose)]
+
+    def pinned(self) -> NDArray[np.int64]:
+        """Rows of the matrix, as many as there are zero modes, to hold at zero so that it becomes regular. Collective.
+
+        With a solution of H x = b goes every x + (zero modes): one of them vanishes in these rows. They are the pivots of Gauss's
+        elimination on the zero modes; of translations, the rows of the first particle that is not loose.
+        """
+        system = self.system
+        modes = [self.rows(mode).ravel() for mode in self.zero_modes()]
+        first, found = system.first_row * system.dimension, []
+        for k, mode in enumerate(modes):
+            size = float(ranks.largest(system.comm, float(np.abs(mode).max(initial=0.0))))
+            top = np.flatnonzero(np.abs(mode) >= (1.0 - 1e-9) * size)       # the first of equals, on any number of ranks
+            row = int(ranks.smallest(system.comm, int(first + top[0]) if top.size else system.n_total * system.dimension))
+            here = np.array([other[row - first] if 0 <= row - first < other.size else 0.0 for other in modes])
+            pivot = ranks.total(system.comm, here)
+            for other in range(k + 1, len(modes)):
+                modes[other] = modes[other] - pivot[other] / pivot[k] * mode
+            found.append(row)
+        return np.array(found, dtype=np.int64)
 
     def bond_matrix(self) -> Any:
         """S^T S of the present configuration as a new PETSc matrix on the same pattern; empty rows for rattlers. Collective.
@@ -84,24 +145,37 @@ class Hessian:
         Raises RuntimeError if the system was rebuilt since.
         """
         self._check_epoch()
-        values = np.zeros(self.system.dimension**2 * int(self._start[-1]))
-        _fill(*pair_lists(bonded(self.system)), self._start, self._slots, self._mirror, self._diagonal, True, values)
-        sizes = self.matrix.getSizes()
-        matrix = PETSc.Mat().createAIJ(size=sizes, bsize=self.system.dimension, csr=(*self._csr, values), comm=self.system.comm)
-        matrix.setOption(PETSc.Mat.Option.SYMMETRIC, True)
-        return matrix
+        return self._assembled(self._filled(bonds=True))
 
     def _check_epoch(self) -> None:
         if self.system.epoch != self.epoch:
             raise RuntimeError("the particles were renumbered since this Hessian was built (see system.epoch); make a new one")
 
-    def _values(self) -> Floats:
-        system, d = self.system, self.system.dimension
-        values = np.zeros(d * d * int(self._start[-1]))
-        _fill(*pair_lists(bonded(system)), self._start, self._slots, self._mirror, self._diagonal, False, values)
-        self.loose = _untouched(self._start, self._diagonal, d, values)
-        self.n_loose = int(_count(system, self.loose))
+    def _filled(self, bonds: bool, out: Floats | None = None) -> Floats:
+        """Values of H, or of S^T S, in the order of the pattern."""
+        values = np.empty(len(self._csr[1])) if out is None else out
+        values.fill(0.0)
+        fill(*pair_lists(with_pairs(self.system, self._pairs)), *self._places, bonds, values)
+        first, width = self._places[2], self._places[3]
+        if not bonds and self.system.walls is not None:
+            rows, blocks = walls.blocks(self.system)
+            held = ~self.loose[rows]
+            for a, b in np.ndindex(blocks.shape[1:]):
+                np.add.at(values, (first + a * width + b)[rows[held]], blocks[held, a, b])
+        if not bonds and self.n_loose:
+            for axis in range(self.system.dimension):
+                values[(first + axis * (width + 1))[self.loose]] = 1.0      # so that factorisations exist
         return values
+
+    def _assembled(self, values: Floats) -> Any:
+        system = self.system
+        size = (system.n_owned * system.dimension, system.n_total * system.dimension)
+        make = PETSc.Mat().createAIJWithArrays if system.comm.size == 1 else PETSc.Mat().createAIJ
+        options: dict[str, Any] = {"size": (size, size), "bsize": system.dimension, "comm": system.comm}
+        matrix = make(csr=(*self._csr, values), **options)
+        matrix.assemble()
+        matrix.setOption(PETSc.Mat.Option.SYMMETRIC, True)
+        return matrix
 
     def vector(self, rows: Floats | None = None) -> Any:
         """A distributed vector, from (n_owned, d) rows or zero."""
@@ -120,150 +194,3 @@ class Hessian:
         """Free PETSc's memory. Collective."""
         self.matrix.destroy()
 
-
-def translations(matrix: Any, system: System) -> list[Any]:
-    """The d orthonormal uniform translations."""
-    result = []
-    for axis in range(system.dimension):
-        vector = matrix.createVecRight()
-        rows = np.zeros((system.n_owned, system.dimension))
-        rows[:, axis] = 1.0 / np.sqrt(system.n_total)
-        vector.array[:] = rows.ravel()
-        result.append(vector)
-    return result
-
-
-def _count(system: System, flags: NDArray[np.bool_]) -> int:
-    from hpcglass.core import comm as ranks
-
-    return int(ranks.total(system.comm, int(flags.sum())))
-
-
-@numba.njit(cache=True)
-def _pattern(start, index, row, n_owned):
-    """Block rows: (first block of each, columns, slot of each pair, slot of its mirror or -1, slot of each diagonal)."""
-    count = np.ones(n_owned, dtype=np.int64)
-    for i in range(n_owned):
-        count[i] += start[i + 1] - start[i]
-        for p in range(start[i], start[i + 1]):
-            if index[p] < n_owned:
-                count[index[p]] += 1
-    begin = np.zeros(n_owned + 1, dtype=np.int64)
-    begin[1:] = np.cumsum(count)
-    raw = np.empty(begin[n_owned], dtype=np.int64)
-    fill = begin[:-1].copy()
-    for i in range(n_owned):
-        raw[fill[i]] = row[i]
-        fill[i] += 1
-        for p in range(start[i], start[i + 1]):
-            j = index[p]
-            raw[fill[i]] = row[j]
-            fill[i] += 1
-            if j < n_owned:
-                raw[fill[j]] = row[i]
-                fill[j] += 1
-    first = np.zeros(n_owned + 1, dtype=np.int64)
-    columns = np.empty_like(raw)
-    kept = 0
-    for i in range(n_owned):
-        part = np.sort(raw[begin[i]:begin[i + 1]])
-        for k in range(part.size):
-            if k == 0 or part[k] != part[k - 1]:
-                columns[kept] = part[k]
-                kept += 1
-        first[i + 1] = kept
-    columns = columns[:kept].copy()
-    slots, mirror = np.empty(index.size, dtype=np.int64), np.full(index.size, -1, dtype=np.int64)
-    diagonal = np.empty(n_owned, dtype=np.int64)
-    for i in range(n_owned):
-        diagonal[i] = first[i] + np.searchsorted(columns[first[i]:first[i + 1]], row[i])
-        for p in range(start[i], start[i + 1]):
-            j = index[p]
-            slots[p] = first[i] + np.searchsorted(columns[first[i]:first[i + 1]], row[j])
-            if j < n_owned:
-                mirror[p] = first[j] + np.searchsorted(columns[first[j]:first[j + 1]], row[i])
-    return first, columns, slots, mirror, diagonal
-
-
-@numba.njit(cache=True)
-def _expand(first, columns, dimension):
-    """Scalar compressed rows (pointer, index) of the block pattern."""
-    n = first.size - 1
-    pointer = np.zeros(n * dimension + 1, dtype=np.int64)
-    index = np.empty(columns.size * dimension * dimension, dtype=np.int64)
-    at = 0
-    for i in range(n):
-        for _ in range(dimension):
-            for k in range(first[i], first[i + 1]):
-                for b in range(dimension):
-                    index[at] = columns[k] * dimension + b
-                    at += 1
-            pointer[i * dimension + _ + 1] = at
-    return pointer, index
-
-
-@numba.njit(cache=True, inline="always")
-def _add(values, first, row, slot, dimension, block, sign):
-    """Add sign * block to the block at `slot` of a block row."""
-    width = dimension * (first[row + 1] - first[row])
-    at = dimension * dimension * first[row] + dimension * (slot - first[row])
-    for a in range(dimension):
-        for b in range(dimension):
-            values[at + a * width + b] += sign * block[a, b]
-
-
-@numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
-def _fill(reference, displacement, start, index, inverse_length2, scale, table, first_block, slots, mirror, diagonal, bonds,
-          values):
-    """Values of all owned rows of H, or of S^T S if `bonds`; `values` is zero before."""
-    cutoff2 = table.edges[table.edges.size - 1]
-    dimension = reference.shape[1]
-    vector = np.empty((dimension, CHUNK))
-    x2, c1, c2, work = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty((2, CHUNK))
-    block = np.empty((dimension, dimension))
-    row = 0
-    total = start[start.size - 1]
-    for first in range(0, total, CHUNK):
-        n = min(CHUNK, total - first)
-        next_row = gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2)
-        if bonds:
-            for k in range(n):
-                c1[k], c2[k] = 0.0, inverse_length2[first + k] / x2[k] if x2[k] < cutoff2 else 0.0
-        else:
-            scalars(1, first, n, inverse_length2, scale, table, x2, work, c1)
-            scalars(2, first, n, inverse_length2, scale, table, x2, work, c2)
-        for k in range(n):
-            p = first + k
-            while start[row + 1] <= p:
-                row += 1
-            if c1[k] == 0.0 and c2[k] == 0.0:
-                continue
-            for a in range(dimension):
-                for b in range(dimension):
-                    block[a, b] = c2[k] * vector[a, k] * vector[b, k]
-                block[a, a] += c1[k]
-            _add(values, first_block, row, diagonal[row], dimension, block, 1.0)
-            _add(values, first_block, row, slots[p], dimension, block, -1.0)
-            if mirror[p] >= 0:
-                j = index[p]
-                _add(values, first_block, j, diagonal[j], dimension, block, 1.0)
-                _add(values, first_block, j, mirror[p], dimension, block, -1.0)
-        row = next_row
-
-
-@numba.njit(cache=True)
-def _untouched(first, diagonal, dimension, values):
-    """Which particles have an empty row, as rattlers do; their diagonal becomes 1, so that factorisations exist."""
-    n = first.size - 1
-    loose = np.zeros(n, dtype=np.bool_)
-    for i in range(n):
-        empty = True
-        for at in range(dimension * dimension * first[i], dimension * dimension * first[i + 1]):
-            empty &= values[at] == 0.0
-        loose[i] = empty
-        if empty:
-            width = dimension * (first[i + 1] - first[i])
-            at = dimension * dimension * first[i] + dimension * (diagonal[i] - first[i])
-            for a in range(dimension):
-                values[at + a * width + a] = 1.0
-    return loose

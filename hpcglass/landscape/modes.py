@@ -9,8 +9,9 @@ All modes in an interval are those nearest to its middle: MUMPS counts the eigen
 inertia), and as many modes must be found. The full spectrum of a small glass is dense algebra on one rank: time (N d)^3, memory
 about 32 (N d)^2 bytes.
 
-Translations are deflated, rattlers taken out. Options of PETSc under the prefix `hpcglass_modes_` override what is chosen here,
-e.g. PETSC_OPTIONS="-hpcglass_modes_st_pc_factor_mat_solver_type mumps -hpcglass_modes_eps_ncv 300 -hpcglass_modes_eps_mpd 300".
+Translations (between rigid walls: rotations) are deflated, rattlers taken out. Options of PETSc under the prefix
+`hpcglass_modes_` override what is chosen here, e.g.
+PETSC_OPTIONS="-hpcglass_modes_st_pc_factor_mat_solver_type mumps -hpcglass_modes_eps_ncv 300 -hpcglass_modes_eps_mpd 300".
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from hpcglass.core import comm as ranks
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.landscape.dense import dense_on_first, irregular, rows_on_first, signs, to_owners
 from hpcglass.landscape.hessian import Hessian, PETSc
-from hpcglass.landscape.solve import factorise, zero_modes
+from hpcglass.landscape.solve import factorise
 
 slepc4py.init([])
 from slepc4py import SLEPc  # noqa: E402
@@ -68,8 +69,8 @@ class Modes:
 
 
 def number_of_modes(hessian: Hessian) -> int:
-    """Coordinates of the particles that are not rattlers, less the translations."""
-    return (hessian.system.n_total - hessian.n_loose - 1) * hessian.system.dimension
+    """Coordinates of the particles that are not rattlers, less the zero modes: translations, or between walls rotations."""
+    return (hessian.system.n_total - hessian.n_loose) * hessian.system.dimension - len(hessian.translations)
 
 
 def lowest_modes(hessian: Hessian, count: int, tolerance: float = 1e-8) -> Modes:
@@ -94,7 +95,7 @@ def lowest_modes(hessian: Hessian, count: int, tolerance: float = 1e-8) -> Modes
     free = number_of_modes(hessian)
     if not 0 < count <= max(free // 2, 1):
         raise InputError(f"{count} lowest modes asked for; the configuration has {free}: ask for 1 to {free // 2}, or for all")
-    deflated = zero_modes(hessian)
+    deflated = hessian.zero_modes()
     matrix = _without_loose(hessian)
     shift, highest = SHIFT * _stiffness(hessian), matrix.norm(PETSc.NormType.NORM_INFINITY)
     package = _packages(hessian)[0]
@@ -131,7 +132,7 @@ def modes_in_interval(hessian: Hessian, low: float, high: float, tolerance: floa
         raise InputError(f"an interval of frequencies needs 0 <= low < high, not [{low:g}, {high:g}]")
     if "mumps" not in _packages(hessian):
         raise InputError("modes in an interval need MUMPS, which this PETSc was built without; ask for the lowest modes")
-    translations = zero_modes(hessian)
+    translations = hessian.zero_modes()
     zero = ZERO * _stiffness(hessian)
     first, last = low**2 if low**2 > zero else -zero, high**2
     if last <= zero:
@@ -176,7 +177,7 @@ def spectrum(hessian: Hessian, tolerance: float = 1e-8) -> Modes:
     if size > DENSE_LIMIT:
         raise InputError(f"the full spectrum of {system.n_total} particles needs a dense matrix of {size} rows > {DENSE_LIMIT}; "
                          "ask for the lowest modes")
-    translations = zero_modes(hessian)
+    translations = hessian.zero_modes()
     matrix = _without_loose(hessian)
     high = 2 * matrix.norm(PETSc.NormType.NORM_INFINITY)
     dense = dense_on_first(matrix)

@@ -1,97 +1,128 @@
-"""Rattlers: particles that nothing holds in place, and the glass without them.
+"""Rattlers: particles that nothing holds in place; and the glass of interacting pairs without them.
 
 In a packing of repulsive particles some sit in cages without being pressed from all sides: with at most d contacts no net force
-can vanish unless every single one does. Their rows of the Hessian are empty or spurious (a contact that carries 1e-15 is a
-full spring), so they are found and left out. Taking one out may leave its neighbours with too few contacts: the search goes on
-until nothing changes. A particle in a configuration that is not at rest, or held by attraction, carries forces and is kept.
+can vanish unless every single one does. The rows of such rattlers in the Hessian are empty or spurious (a contact that carries
+1e-15 is a full spring), so they are found and left out. Taking one out may leave its neighbours with too few contacts: the
+search goes on until nothing changes. A particle in a configuration that is not at rest, or held by attraction, carries forces and
+is kept. A rigid wall is a contact like a particle.
 """
 
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from hpcglass.core import comm as ranks
+from hpcglass.core.neighbours import PairList
 from hpcglass.core.pairs import KEEP_NAN
 from hpcglass.core.system import System
+from hpcglass.landscape import walls
 from hpcglass.landscape.forces import evaluate, pair_lists, scalars
 
 WEAK = 1e-6         # of the force scale: a contact that carries less holds nothing
-FAR = 1e4           # by this factor squared distances grow of pairs that shall not interact: beyond any cut-off
+
+Flags = NDArray[np.bool_]
 
 
-def rattlers(system: System) -> NDArray[np.bool_]:
+def rattlers(system: System) -> Flags:
     """(n_owned,) particles with fewer than d + 1 contacts left, all of them without force. Collective.
 
     The system must be up to date.
     """
-    loose = np.zeros(system.n_all, dtype=np.bool_)
-    few = _contacts(*pair_lists(system), loose)[: system.n_owned] <= system.dimension
-    if not ranks.total(system.comm, int(few.sum())):
-        return few
-    weak = WEAK * evaluate(system).force_scale
-    while True:
-        strongest = _strongest(*pair_lists(system), loose)[: system.n_owned]
-        loose[: system.n_owned] |= few & (strongest <= weak)
-        system.forward(loose)
-        again = _contacts(*pair_lists(system), loose)[: system.n_owned] <= system.dimension
-        if not ranks.total(system.comm, int((again & ~few).sum())):
-            return loose[: system.n_owned]
-        few = again
+    return bonded_pairs(system)[1][: system.n_owned]
 
 
 def bonded(system: System) -> System:
-    """The system in which rattlers touch nobody: itself, or a view of its present state with a pair list of its own. Collective.
+    """A view of the present state with the interacting pairs alone in its list, and none of those of rattlers. Collective.
 
-    Energy and stress do not change, as the contacts of rattlers carry nothing.
+    Energy and stress are those of the system, as the contacts of rattlers carry nothing.
     """
-    own = rattlers(system)
-    if not ranks.total(system.comm, int(own.sum())):
-        return system
+    return with_pairs(system, select(system.pairs, bonded_pairs(system)[0]))
+
+
+def bonded_pairs(system: System, shell: float = 0.0) -> tuple[Flags, Flags]:
+    """(entries,) pairs that interact, or nearly do, without those of rattlers; (n_all,) rattlers. Collective.
+
+    shell : pairs up to so far beyond the cut-off count too, in units of lambda_ij
+    """
+    touching, count = _contacts(*pair_lists(system), 0.0)
+    if shell:
+        near = _contacts(*pair_lists(system), shell)[0]
+    else:
+        near = touching
     loose = np.zeros(system.n_all, dtype=np.bool_)
-    loose[: system.n_owned] = own
-    system.forward(loose)
-    pairs = system.pairs
-    first = np.repeat(np.arange(system.n_owned), np.diff(pairs.start))
+    walled, pressed = walls.holding(system)
+    few = count[: system.n_owned] + walled <= system.dimension
+    if not ranks.total(system.comm, int(few.sum())):
+        return near, loose
+    weak = WEAK * evaluate(system).force_scale
+    first = np.repeat(np.arange(system.n_owned), np.diff(system.pairs.start))
+    while True:
+        held = touching & ~loose[first] & ~loose[system.pairs.index]
+        count, strongest = _load(*pair_lists(system), held)
+        strongest = np.maximum(strongest[: system.n_owned], pressed)
+        few = (count[: system.n_owned] + walled <= system.dimension) & (strongest <= weak)
+        if not ranks.total(system.comm, int((few & ~loose[: system.n_owned]).sum())):
+            return near & ~loose[first] & ~loose[system.pairs.index], loose
+        loose[: system.n_owned] |= few
+        system.forward(loose)
+
+
+def select(pairs: PairList, chosen: Flags) -> PairList:
+    """The chosen entries of a list."""
+    before = np.concatenate([[0], np.cumsum(chosen)])
+    energy = pairs.energy[chosen] if pairs.energy.size else pairs.energy
+    return PairList(before[pairs.start], pairs.index[chosen], pairs.inverse_length2[chosen], energy)
+
+
+def with_pairs(system: System, pairs: PairList) -> System:
+    """A view of the system's present state with another list; good until the system is rebuilt."""
     view = copy.copy(system)
-    view.pairs = replace(pairs, inverse_length2=np.where(loose[first] | loose[pairs.index], FAR, 1.0) * pairs.inverse_length2)
+    view.pairs = pairs
     return view
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
-def _contacts(reference, displacement, start, index, inverse_length2, scale, table, loose):
-    """(n_all,) interacting partners of each owned particle that are not loose, at a particle that is not."""
-    cutoff2 = table.edges[table.edges.size - 1]
-    dimension = reference.shape[1]
-    count = np.zeros(reference.shape[0], dtype=np.int64)
-    for i in range(start.size - 1):
-        for p in range(start[i], start[i + 1]):
-            j = index[p]
-            square = 0.0
-            for a in range(dimension):
-                x = (reference[j, a] - reference[i, a]) + (displacement[j, a] - displacement[i, a])
-                square += x * x
-            touching = square * inverse_length2[p] < cutoff2 and not (loose[i] or loose[j])
-            count[i] += touching
+def _contacts(reference, displacement, start, index, inverse_length2, scale, table, shell):
+    """((entries,) pairs closer than cut-off + shell, (n_all,) number of them that each owned particle has)."""
+    reach2 = (np.sqrt(table.edges[table.edges.size - 1]) + shell) ** 2
+    flat = reference.shape[1] == 2
+    count, near = np.zeros(reference.shape[0], dtype=np.int64), np.empty(index.size, dtype=np.bool_)
+    one = np.uint64(1)
+    for row in range(start.size - 1):
+        i = np.uint64(row)
+        own = 0
+        for entry in range(start[i], start[i + one]):
+            p = np.uint64(entry)
+            j = np.uint64(index[p])
+            x = (reference[j, 0] - reference[i, 0]) + (displacement[j, 0] - displacement[i, 0])
+            y = (reference[j, 1] - reference[i, 1]) + (displacement[j, 1] - displacement[i, 1])
+            square = x * x + y * y
+            if not flat:
+                z = (reference[j, 2] - reference[i, 2]) + (displacement[j, 2] - displacement[i, 2])
+                square += z * z
+            touching = square * inverse_length2[p] < reach2
+            near[p] = touching
+            own += touching
             count[j] += touching
-    return count
+        count[i] += own
+    return near, count
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
-def _strongest(reference, displacement, start, index, inverse_length2, scale, table, loose):
-    """(n_all,) largest |phi'| among the contacts that `_contacts` counts."""
+def _load(reference, displacement, start, index, inverse_length2, scale, table, chosen):
+    """((n_all,) number of chosen pairs of each owned particle, (n_all,) largest |phi'| among them)."""
     dimension = reference.shape[1]
-    largest = np.zeros(reference.shape[0])
+    count, largest = np.zeros(reference.shape[0], dtype=np.int64), np.zeros(reference.shape[0])
     x2, c1, work = np.empty(1), np.empty(1), np.empty((2, 1))
     for i in range(start.size - 1):
         for p in range(start[i], start[i + 1]):
-            j = index[p]
-            if loose[i] or loose[j]:
+            if not chosen[p]:
                 continue
+            j = index[p]
             square = 0.0
             for a in range(dimension):
                 x = (reference[j, a] - reference[i, a]) + (displacement[j, a] - displacement[i, a])
@@ -99,6 +130,8 @@ def _strongest(reference, displacement, start, index, inverse_length2, scale, ta
             x2[0] = square * inverse_length2[p]
             scalars(1, p, 1, inverse_length2, scale, table, x2, work, c1)
             force = abs(c1[0]) * np.sqrt(square)
+            count[i] += 1
+            count[j] += 1
             largest[i] = max(largest[i], force)
             largest[j] = max(largest[j], force)
-    return largest
+    return count, largest

@@ -6,13 +6,11 @@ Two methods, chosen in one place (`choose`):
   particle may be held at zero and the mean subtracted afterwards. The factorisation tells the number of negative eigenvalues
   (Sylvester's law of inertia), hence a saddle from a minimum, and each further right-hand side is nearly free. The cost grows as
   N^1.5 in two dimensions and N^2 in three, the memory as N log N and N^(4/3).
-- *cg*: conjugate gradients with algebraic multigrid (GAMG), translations attached as null space. Linear memory; about a hundred
-  iterations for a glass, whatever its size.
+- *cg*: conjugate gradients, translations attached as null space, with algebraic multigrid (GAMG) in two dimensions, incomplete
+  Cholesky factors of each rank's part in three. Linear memory; one to two hundred iterations for a glass.
 
-`Inverse` is for those who solve thousands of times, with factors of a configuration nearby: no checks, no refinement.
-
-Whatever the method, the residual of the plain system is computed afterwards and must be small. Options of PETSc under the prefix
-`hpcglass_solve_` override everything, e.g. PETSC_OPTIONS="-hpcglass_solve_pc_type bjacobi".
+Whatever the method, the residual of the plain system is computed afterwards and must be small. Options of PETSc under the
+prefixes `hpcglass_direct_` and `hpcglass_cg_` override everything, e.g. PETSC_OPTIONS="-hpcglass_cg_pc_type bjacobi".
 """
 
 from __future__ import annotations
@@ -28,9 +26,8 @@ from hpcglass.landscape.hessian import Hessian, PETSc
 
 Floats = NDArray[np.float64]
 
-PREFIX = "hpcglass_solve_"
-QUICK = "hpcglass_inverse_"
-DIRECT_LIMIT = {2: 200_000, 3: 20_000}      # particles; MUMPS needs 1 to 2 GB and less than a minute there
+PREFIX = {"direct": "hpcglass_direct_", "cg": "hpcglass_cg_"}
+DIRECT_LIMIT = {2: 200_000, 3: 4_000}       # particles; beyond it a handful of CG solves take less time than the factors
 MANY = 8                                    # right-hand sides from which the limit grows with their number ...
 MOST = 5                                    # ... up to this factor, for the sake of memory
 ACCEPTED = 1e-8                             # |H x - b| / |b| of a solution
@@ -71,15 +68,17 @@ class Solver:
         self.iterations, self.residual, self._floppy = 0, 0.0, 0
         self._zero = zero_modes(hessian)
         self.factor: Any = None
-        self._pinned: slice | None = None       # own row of the particle that is held at zero
+        self._pinned: NDArray[np.int64] | None = None       # own rows that are held at zero
         self._ksp = self._direct() if self.method == "direct" else self._cg()
+        self._tolerances = self._ksp.getTolerances()
 
-    def solve(self, rows: Floats) -> Floats:
+    def solve(self, rows: Floats, accuracy: float | None = None) -> Floats:
         """x with H x = b and zero mean. Collective.
 
         Parameters
         ----------
         rows : (n_owned, d) right-hand side b; its mean, which no x can balance, and rows of loose particles are dropped
+        accuracy : residual |H x - b| / |b| that will do; default: 1e-10 with "cg", 1e-12 with "direct"
 
         Returns
         -------
@@ -88,7 +87,7 @@ class Solver:
         Raises
         ------
         PhysicsError
-            The configuration is a saddle or floppy, or the true residual is larger than 1e-8.
+            The configuration is a saddle or floppy, or the true residual is larger than 1e-8 (ten times `accuracy`).
         RuntimeError
             The system was rebuilt since the Hessian was made.
         """
@@ -104,12 +103,15 @@ class Solver:
         size = right.norm()
         left, step, rest = hessian.vector(), hessian.vector(), right.copy()
         self.iterations, self.residual = 0, 0.0
+        aim, accepted = max(AIM[self.method], accuracy or 0.0), max(ACCEPTED, 10 * (accuracy or 0.0))
+        relative, *others = self._tolerances
+        self._ksp.setTolerances(max(relative, accuracy or 0.0), *others)
         # later rounds are iterative refinement: they solve for what is left
         for _ in range(3):
             if size == 0.0:
                 break
             if self._pinned is not None:
-                rest.array.reshape(-1, hessian.system.dimension)[self._pinned] = 0.0
+                rest.array[self._pinned] = 0.0
             self._ksp.solve(rest, step)
             self._check_reason()
             self.iterations += max(self._ksp.getIterationNumber(), 1)
@@ -117,10 +119,10 @@ class Solver:
             hessian.matrix.mult(left, rest)
             rest.aypx(-1.0, right)
             self.residual = rest.norm() / size
-            if self.residual <= AIM[self.method]:
+            if self.residual <= aim:
                 break
-        if not self.residual <= ACCEPTED:       # also NaN
-            raise PhysicsError(f"linear solve ({self.method}) failed: |H x - b| / |b| = {self.residual:.1e} > {ACCEPTED:.0e} "
+        if not self.residual <= accepted:       # also NaN
+            raise PhysicsError(f"linear solve ({self.method}) failed: |H x - b| / |b| = {self.residual:.1e} > {accepted:.0e} "
                                f"after {self.iterations} iterations, |b| = {size:.3g}; {self._remedy()}")
         return hessian.rows(left)
 
@@ -130,11 +132,11 @@ class Solver:
 
     def _direct(self) -> Any:
         hessian = self.hessian
-        particle = first_bound(hessian)
-        own = particle - hessian.system.first_row
-        self._pinned = slice(own, own + 1) if 0 <= own < hessian.system.n_owned else slice(0, 0)
-        matrix = pin(hessian.matrix, particle, hessian.system.dimension)
-        ksp, factor = factorise(matrix, PREFIX)
+        rows = hessian.pinned()
+        first, last = hessian.matrix.getOwnershipRange()
+        self._pinned = rows[(rows >= first) & (rows < last)] - first
+        matrix = hold(hessian.matrix, rows)
+        ksp, factor = factorise(matrix, PREFIX["direct"])
         matrix.destroy()                        # KSP keeps its own reference
         self.factor = factor
         if factor is not None:
@@ -148,12 +150,18 @@ class Solver:
             hessian.matrix.setNullSpace(space)
             hessian.matrix.setNearNullSpace(space)
         ksp = PETSc.KSP().create(hessian.system.comm)
-        ksp.setOptionsPrefix(PREFIX)
+        ksp.setOptionsPrefix(PREFIX["cg"])
         ksp.setOperators(hessian.matrix)
         ksp.setType("cg")
         ksp.setNormType(PETSc.KSP.NormType.UNPRECONDITIONED)
         ksp.setTolerances(rtol=AIM["cg"], atol=0.0, max_it=ITERATIONS)
-        ksp.getPC().setType("gamg")
+        if hessian.system.dimension == 2:
+            ksp.getPC().setType("gamg")
+        else:
+            ksp.getPC().setType("bjacobi")
+            options = PETSc.Options(PREFIX["cg"])
+            if not options.hasName("sub_pc_type"):
+                options["sub_pc_type"] = "icc"
         ksp.setFromOptions()
         ksp.setUp()
         return ksp
@@ -176,95 +184,7 @@ class Solver:
         if self.method == "direct":
             return "the configuration is not a stable solid, or holds values that are not finite: relax it first"
         return ("relax the configuration further, take the direct solver, or another preconditioner, e.g. "
-                f"PETSC_OPTIONS='-{PREFIX}pc_type bjacobi'")
-
-
-class Inverse:
-    """H^-1 of a stable configuration by one substitution each time, as a preconditioner wants it.
-
-    On one rank the factors are CHOLMOD's L L^T, with which a solution takes a quarter of the time of MUMPS; they exist only if
-    H is positive definite, which is the test of stability. On several ranks, or without CHOLMOD, they are those of MUMPS, which
-    counts the negative eigenvalues. The particles must keep their order, in which the rows are: nothing asks for the epoch.
-
-    Parameters
-    ----------
-    hessian : filled; the factors are those of its present values
-
-    Attributes
-    ----------
-    stable : whether there is no negative eigenvalue, nor a zero one besides the translations
-    solves : number of calls of `apply`
-
-    Raises
-    ------
-    InputError
-        This PETSc has neither CHOLMOD (on one rank) nor MUMPS.
-    PhysicsError
-        No two particles interact, or no memory for the factors.
-    """
-
-    def __init__(self, hessian: Hessian) -> None:
-        self.hessian, self.solves = hessian, 0
-        self._zero = zero_modes(hessian)
-        particle = first_bound(hessian)
-        own = particle - hessian.system.first_row
-        self._pinned = slice(own, own + 1) if 0 <= own < hessian.system.n_owned else slice(0, 0)
-        matrix = pin(hessian.matrix, particle, hessian.system.dimension)
-        self._ksp = definite(matrix) if quick_package(hessian.system.comm.size) == "cholmod" else None
-        self.stable = self._ksp is not None
-        if quick_package(hessian.system.comm.size) == "mumps":
-            self._ksp, factor = factorise(matrix, QUICK)
-            negative, zero, _ = factor.getInertia() if factor is not None else (0, 0, 0)
-            self.stable = negative == 0 and zero == 0
-        matrix.destroy()
-        self._right, self._left = hessian.vector(), hessian.vector()
-
-    def apply(self, rows: Floats) -> Floats:
-        """(n_owned, d) H^-1 b with zero mean, zero for loose particles; the mean of b is dropped. Collective."""
-        assert self._ksp is not None, "this configuration is not stable"
-        self.solves += 1
-        self._right.array[:] = np.asarray(rows).ravel()
-        self._project(self._right)
-        self._right.array.reshape(-1, self.hessian.system.dimension)[self._pinned] = 0.0
-        self._ksp.solve(self._right, self._left)
-        return self.hessian.rows(self._project(self._left))
-
-    def _project(self, vector: Any) -> Any:
-        return project(self.hessian, self._zero, vector)
-
-    def destroy(self) -> None:
-        """Free the factors and the matrix. Collective."""
-        if self._ksp is not None:
-            self._ksp.destroy()
-        self.hessian.destroy()
-
-
-def quick_package(size: int) -> str:
-    """The package for `Inverse` on so many ranks: "cholmod", "mumps", or "" if this PETSc has neither."""
-    if size == 1 and PETSc.Sys.hasExternalPackage("suitesparse"):
-        return "cholmod"
-    return "mumps" if PETSc.Sys.hasExternalPackage("mumps") else ""
-
-
-def definite(matrix: Any) -> Any:
-    """KSP that applies the inverse by CHOLMOD's L L^T of a matrix on one rank; None if it is not positive definite."""
-    options = PETSc.Options(QUICK)
-    # L L^T also where CHOLMOD would rather take L D L^T, which exists for other matrices too; silent when it fails
-    for name, value in {"mat_cholmod_factor": "supernodal", "mat_cholmod_print": 0}.items():
-        options[name] = value
-    ksp = PETSc.KSP().create(matrix.getComm())
-    ksp.setOptionsPrefix(QUICK)
-    ksp.setOperators(matrix)
-    ksp.setType("preonly")
-    ksp.getPC().setType("cholesky")
-    ksp.getPC().setFactorSolverType("cholmod")
-    ksp.setFromOptions()
-    try:
-        ksp.setUp()
-    except PETSc.Error:         # nobody else is there to disagree
-        ksp.destroy()
-        return None
-    return ksp
+                f"PETSC_OPTIONS='-{PREFIX['cg']}pc_type {'bjacobi' if self.hessian.system.dimension == 2 else 'gamg'}'")
 
 
 def choose(method: str, particles: int, dimension: int, right_hand_sides: int = 1) -> str:
@@ -300,24 +220,8 @@ def saddle(what: str) -> PhysicsError:
 
 
 def zero_modes(hessian: Hessian) -> list[Any]:
-    """The d orthonormal translations of the particles that interact.
-
-    Raises
-    ------
-    PhysicsError
-        No two particles interact.
-    """
-    if not hessian.n_loose:
-        return list(hessian.translations)
-    bound = hessian.system.n_total - hessian.n_loose
-    if not bound:
-        raise PhysicsError("no two particles interact: the Hessian is empty; compress the configuration")
-    result = []
-    for axis in range(hessian.system.dimension):
-        rows = np.zeros((hessian.system.n_owned, hessian.system.dimension))
-        rows[~hessian.loose, axis] = 1.0 / np.sqrt(bound)
-        result.append(hessian.vector(rows))
-    return result
+    """The orthonormal zero modes of the particles that interact. Raises PhysicsError if no two of them do."""
+    return hessian.zero_modes()
 
 
 def first_bound(hessian: Hessian) -> int:
@@ -327,11 +231,15 @@ def first_bound(hessian: Hessian) -> int:
 
 
 def pin(matrix: Any, particle: int, dimension: int) -> Any:
-    """Copy of a matrix with the rows and columns of one particle replaced by those of the identity. Collective."""
+    """`hold` with the rows of one particle. Collective."""
+    return hold(matrix, np.arange(particle * dimension, (particle + 1) * dimension))
+
+
+def hold(matrix: Any, rows: NDArray[np.int64]) -> Any:
+    """Copy of a matrix with some rows and columns replaced by those of the identity. Collective."""
     result = matrix.duplicate(copy=True)
     first, last = matrix.getOwnershipRange()
-    rows = np.arange(particle * dimension, (particle + 1) * dimension, dtype=PETSc.IntType)
-    result.zeroRowsColumns(rows[(rows >= first) & (rows < last)], diag=1.0)
+    result.zeroRowsColumns(rows[(rows >= first) & (rows < last)].astype(PETSc.IntType), diag=1.0)
     result.setOption(PETSc.Mat.Option.SYMMETRIC, True)
     return result
 

@@ -6,7 +6,8 @@
 - langevin: the BAOAB splitting (Leimkuhler and Matthews, 2013), configurational averages exact to order dt^4 for harmonic
   systems. Noise is keyed by (seed, step, global id), so the path does not depend on the ranks.
 
-Mass 1, k_B = 1; degrees of freedom f = d (N - 1), the centre of mass at rest (d N for langevin).
+Mass 1, k_B = 1; degrees of freedom f = d (N - 1), the centre of mass at rest (d N for langevin). Between rigid walls it is the
+angular momentum about their centre that is conserved, and zero: f = d N - d (d - 1)/2.
 """
 
 from __future__ import annotations
@@ -21,17 +22,28 @@ from hpcglass.core import comm as ranks
 from hpcglass.core.random import Stream, normal
 from hpcglass.core.system import System
 from hpcglass.landscape.forces import forces
+from hpcglass.landscape.walls import rigid_motions
 
 Floats = NDArray[np.float64]
 
 
 def maxwell_velocities(system: System, temperature: float, seed: int) -> Floats:
-    """(n_owned, d) Gaussian velocities with the centre of mass at rest and exactly the asked temperature. Collective."""
+    """(n_owned, d) Gaussian velocities without motion of the whole and exactly the asked temperature. Collective."""
     velocity = normal(seed, Stream.VELOCITIES, 0, system.id[: system.n_owned], system.dimension)
-    velocity -= ranks.total(system.comm, velocity.sum(axis=0)) / system.n_total
-    freedom = system.dimension * (system.n_total - 1)
+    if system.walls is None:
+        velocity -= ranks.total(system.comm, velocity.sum(axis=0)) / system.n_total
+    else:
+        for motion in rigid_motions(system):
+            velocity -= float(ranks.total(system.comm, float(np.vdot(motion, velocity)))) * motion
+    freedom = free_coordinates(system)
     square = float(ranks.total(system.comm, float(np.vdot(velocity, velocity))))
     return velocity * np.sqrt(freedom * temperature / square) if square > 0 else velocity
+
+
+def free_coordinates(system: System) -> int:
+    """Coordinates less those of the whole: translations, or between walls rotations."""
+    d = system.dimension
+    return d * system.n_total - (d if system.walls is None else d * (d - 1) // 2)
 
 
 class Dynamics:
@@ -53,8 +65,7 @@ class Dynamics:
         self.damping_time = damping_time
         self.seed = seed
         self.scalars = scalars or {"xi": 0.0, "eta": 0.0, "work": 0.0}
-        drift = 0 if thermostat == "langevin" else 1
-        self.freedom = system.dimension * max(system.n_total - drift, 1)
+        self.freedom = system.dimension * system.n_total if thermostat == "langevin" else max(free_coordinates(system), 1)
         system.update()
         self.force = forces(system, exact=False, reuse=True)
 

@@ -22,6 +22,7 @@ from hpcglass.core import comm as ranks
 from hpcglass.core.system import System
 from hpcglass.core.vectors import dots
 from hpcglass.landscape.forces import forces, largest_force
+from hpcglass.landscape.walls import check_inside
 
 Floats = NDArray[np.float64]
 
@@ -197,6 +198,7 @@ def minimise(system: System, method: str | Any, tolerance: float, max_evaluation
             break
         if not np.isfinite(largest):
             system.check_finite("during minimisation")
+            check_inside(system, "it or the wall moved too far at once: take more, smaller steps")
             report = Report(False, "forces are not finite", largest, evaluations)
             break
         if evaluations >= max_evaluations:

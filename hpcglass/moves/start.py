@@ -1,4 +1,4 @@
-"""The first configuration of a run: sizes, positions, and a soft push-off that removes overlaps.
+"""The first configuration of a run: sizes, positions (in the cell or between walls), and a soft push-off that removes overlaps.
 
 Every particle's numbers depend on the seed and its global id only, so a start is the same on any number of ranks.
 """
@@ -6,7 +6,7 @@ Every particle's numbers depend on the seed and its global id only, so a start i
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from mpi4py import MPI
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from hpcglass.core import comm as ranks
 from hpcglass.core.random import Stream, permutation, uniform
 from hpcglass.core.system import System
+from hpcglass.geometries import annulus
+from hpcglass.landscape.walls import check_inside
 from hpcglass.moves.minimise import minimise
 from hpcglass.potentials.model import Model, PairPotential, Segment, Sizes
 
@@ -35,16 +37,20 @@ def build(comm: MPI.Comm, params: SystemParams, model: Model, seed: int) -> Syst
         When it would have no particles.
     """
     particles = int(params.particles or 0)
-    box = np.array(params.box())
     first, last = ranks.block(particles, comm.size, comm.rank)
     ids = np.arange(first, last, dtype=np.int64)
-    if params.start == "lattice":
-        position = lattice(box, particles, ids)
-    else:
-        position = uniform(seed, Stream.POSITIONS, 0, ids, len(box)) @ box.T
     diameter, species = draw_sizes(model.sizes, particles, ids, params.sizes, seed)
-    system = System(comm, model, box, {"id": ids, "position": position, "diameter": diameter, "species": species})
-    return system if params.start == "lattice" else push_off(system)
+    rows: dict[str, NDArray[Any]] = {"id": ids, "diameter": diameter, "species": species}
+    random = uniform(seed, Stream.POSITIONS, 0, ids, params.dimension)
+    if params.r_in is not None and params.r_out is not None:
+        walls = annulus.centred(params.dimension, params.r_in, params.r_out, model.largest_cutoff)
+        box = annulus.edge(params.r_out, model.largest_cutoff) * np.eye(params.dimension)
+        return push_off(System(comm, model, box, {**rows, "position": between(walls, random, diameter),
+                                                  "walls": np.array(walls.numbers)}))
+    box = np.array(params.box())
+    if params.start == "lattice":
+        return System(comm, model, box, {**rows, "position": lattice(box, particles, ids)})
+    return push_off(System(comm, model, box, {**rows, "position": random @ box.T}))
 
 
 def draw_sizes(sizes: Sizes, particles: int, ids: NDArray[np.int64], how: str, seed: int) -> tuple[Floats, NDArray[np.int32]]:
@@ -71,6 +77,22 @@ def draw_sizes(sizes: Sizes, particles: int, ids: NDArray[np.int64], how: str, s
     return np.asarray(diameter, dtype=np.float64), np.zeros(ids.size, dtype=np.int32)
 
 
+def between(walls: annulus.Walls, random: Floats, diameter: Floats) -> Floats:
+    """(n, d) positions, uniform between walls, half a diameter away from them, from (n, d) numbers uniform in (0, 1).
+
+    Inverse cumulative distribution of the radius: r = [a^d + u (b^d - a^d)]^(1/d).
+    """
+    d = walls.dimension
+    low, high = (walls.r_in + 0.5 * diameter) ** d, (walls.r_out - 0.5 * diameter) ** d
+    radius = (low + random[:, 0] * (high - low)) ** (1.0 / d)
+    angle = 2.0 * np.pi * random[:, 1]
+    direction = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    if d == 3:
+        height = 2.0 * random[:, 2:] - 1.0
+        direction = np.hstack([np.sqrt(1.0 - height**2) * direction, height])
+    return np.array(walls.centre) + radius[:, None] * direction
+
+
 def lattice(box: Floats, particles: int, ids: NDArray[np.int64]) -> Floats:
     """(n, d) sites of a simple lattice along the box vectors, evenly thinned out to N."""
     edges = np.linalg.norm(box, axis=0)
@@ -92,4 +114,5 @@ def push_off(system: System, overlap: float = 0.35) -> System:
     soft = System(system.comm, replace(system.model, potential=SOFT), system.box, system.configuration())
     # |phi'| = overlap / lambda for a single pair; a few per cent of it is reached within some hundred evaluations
     minimise(soft, "fire", 0.1 * overlap, max_evaluations=1000)
+    check_inside(soft, "there are too many particles between the walls: lower the density")
     return System(system.comm, system.model, system.box, soft.configuration())

@@ -201,6 +201,7 @@ class SwapMonteCarlo:
             raise InputError(f"swap Monte Carlo: sub_sweeps = {sweeps} is too long for {self.system.n_total} particles on "
                              f"{self.comm.size} ranks; the product per rank must stay below 2^31")
         self._shift(self._draw_origin(number))
+        self._place_walls()
         self._migrate()
         inside, region = self._sort()
         record, ghost_region = self._with_ghosts(measure)
@@ -226,6 +227,13 @@ class SwapMonteCarlo:
         self.x = self.x - (origin - self.origin) @ self.h.T
         self.origin = origin
         self._wrap()
+
+    def _place_walls(self) -> None:
+        """Tell the kernels where the walls are in coordinates at the present origin; they take the nearest image."""
+        walls = self.system.walls
+        if walls is not None:
+            centre = _three(np.array(walls.centre) @ self.rotation - self.origin @ self.h.T, 0.0)
+            self.potential = self.potential._replace(walls=(*centre, float(self.h[0, 0]), walls.r_in, walls.r_out))
 
     def _wrap(self) -> None:
         periods = np.floor(self._fraction(self.x)).astype(np.int64)

@@ -7,7 +7,7 @@ A displacement looks at the tight row (8 instead of 20 candidates): one pass com
 distance and keeps a pair by advancing a counter by the comparison, without a branch; energies are evaluated for the 6-7
 pairs kept. An exchange grows one particle g and shrinks another s. When phi >= 0 falls with r/lambda, the terms of g over its
 tight row bound the change from below, and most exchanges stop there; only survivors read g's wide row. Pair g-s itself never
-changes. Models with attraction have one row, and no early exit.
+changes. Models with attraction have one row, and no early exit. Rigid walls, if any, are part of the energy of either move.
 
 Alternatives measured: cell lists with four sums (4 times slower), whole rows without compaction, sequential order.
 """
@@ -19,7 +19,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hpcglass.core.random import fill_draws
-from hpcglass.moves.swap_lists import build_lists, compiled, fraction, inner, pair_length, pair_strength, phi, separation
+from hpcglass.moves.swap_lists import (
+    build_lists,
+    compiled,
+    fraction,
+    inner,
+    pair_length,
+    pair_strength,
+    phi,
+    separation,
+    wall_energy,
+)
 
 BATCH = 256                                       # attempts whose random words are drawn together
 DONE, EXPIRED = 0, 1                              # attempts made; the lists must be rebuilt
@@ -69,7 +79,8 @@ def displacement_change(record, row, count, i, ux, uy, uz, pot, cell, kept):
         if pot.energy is not None or pot.power is not None:
             part *= kept[3, c]
         change += part
-    return change
+    return change + (wall_energy(x + ux, y + uy, z + uz, size, pot, cell, pot.walls)
+                     - wall_energy(x, y, z, size, pot, cell, pot.walls))
 
 
 @inner
@@ -99,7 +110,7 @@ def resize_change(record, row, count, i, partner, before, after, pot, cell, kept
             above *= pair_strength(after, kept[3, c], new, pot.energy, pot.power)
             below *= pair_strength(before, kept[3, c], old, pot.energy, pot.power)
         change += above - below
-    return change
+    return change + (wall_energy(x, y, z, after, pot, cell, pot.walls) - wall_energy(x, y, z, before, pot, cell, pot.walls))
 
 
 @inner

@@ -30,6 +30,7 @@ class Potential(NamedTuple):
     length: Any          # None, or (S, S) lambda_ab
     energy: Any          # None, or (S, S) eps_ab
     power: Any           # None, or p: eps is multiplied by lambda^p
+    walls: Any = None    # None, or (centre x, y, z, edge of the cell, r_in, r_out) of rigid walls
 
 
 class Cell(NamedTuple):
@@ -113,6 +114,36 @@ def phi(y, segments, root, floor):
             direct = direct * t + b[len(b) - 1 - m]
         value = inverse * z + direct if y < edge else value
     return value
+
+
+@inner
+def from_centre(x, y, z, flat, walls):
+    """Vector from the centre of the walls to the nearest image of a position, and its length."""
+    cx, cy, cz, edge, _, _ = walls
+    dx, dy, dz = x - cx, y - cy, 0.0 if flat else z - cz
+    dx -= edge * np.rint(dx / edge)
+    dy -= edge * np.rint(dy / edge)
+    dz -= edge * np.rint(dz / edge)
+    return dx, dy, dz, np.sqrt(dx * dx + dy * dy + dz * dz)
+
+
+@inner
+def wall_energy(x, y, z, size, pot, cell, walls):
+    """phi of both walls for a particle of a size, infinite beyond them."""
+    if walls is None:
+        return 0.0
+    else:
+        r = from_centre(x, y, z, len(cell.axes) != 3, walls)[3]
+        inner_gap, outer_gap = r - walls[4], walls[5] - r
+        if inner_gap <= 0.0 or outer_gap <= 0.0:
+            return np.inf
+        lam = pair_length(size, size, pot.nonadditivity, pot.length)
+        scale, nearest = 1.0 / (lam * lam), min(inner_gap, outer_gap)
+        if nearest * nearest * scale >= pot.cut2:
+            return 0.0
+        value = phi(inner_gap * inner_gap * scale, pot.segments, pot.root, pot.floor) \
+            + phi(outer_gap * outer_gap * scale, pot.segments, pot.root, pot.floor)
+        return value * pair_strength(size, size, lam, pot.energy, pot.power)
 
 
 @compiled

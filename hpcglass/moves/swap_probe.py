@@ -10,7 +10,35 @@ import numpy as np
 from hpcglass.core.pairs import pair_scalar
 from hpcglass.core.random import fill_draws
 from hpcglass.moves.swap_kernels import BATCH, SWAPPED, SWAPS, WORD, resize_change
-from hpcglass.moves.swap_lists import bin_particles, compiled, near, pair_length, pair_strength, separation
+from hpcglass.moves.swap_lists import bin_particles, compiled, from_centre, inner, near, pair_length, pair_strength, separation
+
+
+@inner
+def wall_terms(x, y, z, size, pot, table, dimension, walls, buffers):
+    """Energy, force and Laplacian of a particle with rigid walls: phi(g) of the gaps g = r - r_in and r_out - r.
+
+        F = -+phi' x/r,   lap U = phi'' +- phi' (d - 1)/r.
+    """
+    if walls is None:
+        return 0.0, 0.0, 0.0, 0.0, 0.0
+    else:
+        dx, dy, dz, r = from_centre(x, y, z, dimension != 3, walls)
+        lam = pair_length(size, size, pot.nonadditivity, pot.length)
+        strength, scale = pair_strength(size, size, lam, pot.energy, pot.power), 1.0 / (lam * lam)
+        gap, sign = (r - walls[4], walls[5] - r), (1.0, -1.0)
+        energy, outward, laplacian = 0.0, 0.0, 0.0
+        x2, c, work = buffers[0], buffers[1], buffers[2:]
+        for wall in range(2):
+            x2[0] = max(gap[wall] * gap[wall] * scale, pot.floor)
+            pair_scalar(table, 0, 1, x2, work, c)
+            energy += strength * c[0]
+            pair_scalar(table, 1, 1, x2, work, c)
+            slope, curvature = strength * c[0] * scale * gap[wall], strength * c[0] * scale
+            pair_scalar(table, 2, 1, x2, work, c)
+            curvature += strength * c[0] * scale * x2[0]
+            outward -= sign[wall] * slope
+            laplacian += curvature + sign[wall] * slope * (dimension - 1) / r
+        return energy, outward * dx / r, outward * dy / r, outward * dz / r, laplacian
 
 
 @compiled
@@ -19,7 +47,7 @@ def thermometer(record, n_owned, pot, table, cell, grid, cut, sums):
 
         F_i = sum_j c_1 x_ij,   lap_i U = sum_j (c_2 r^2 + d c_1),   c_1 = phi'/r,   c_2 = (phi'' - phi'/r)/r^2.
 
-    Each pair's energy goes half to either partner. Needs ghosts within the largest cut-off of the brick.
+    Each pair's energy goes half to either partner. Rigid walls count. Needs ghosts within the largest cut-off of the brick.
     """
     low, bins, width = grid
     start, order = bin_particles(record, len(record), cell, low, bins, width)
@@ -55,6 +83,9 @@ def thermometer(record, n_owned, pot, table, cell, grid, cut, sums):
         pair_scalar(table, 2, count, x2, work, c)
         for k in range(count):
             laplacian += strength[k] * c[k] * scale[k] * x2[k]
+        energy, wx, wy, wz, lap = wall_terms(x, y, z, size, pot, table, dimension, pot.walls, buffers)
+        sums[0] += energy
+        fx, fy, fz, laplacian = fx + wx, fy + wy, fz + wz, laplacian + lap
         sums[1] += fx * fx + fy * fy + fz * fz
         sums[2] += laplacian
 

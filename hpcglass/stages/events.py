@@ -1,4 +1,4 @@
-"""Plastic events of quasistatic loading: found by their dissipation, described by D^2_min.
+"""Plastic events of quasistatic loading: found by their dissipation, described by D^2_min and by the instability they begin with.
 
 A stress drop alone misses events in large systems (the stress can even rise across one): what never fails is the energy. The work
 done in a step exceeds the energy gained by what was dissipated.
@@ -12,94 +12,205 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcglass.core.comm import largest
+from hpcglass.geometries.periodic import deformation
 from hpcglass.landscape.nonaffine import d2min, participation, position_of_largest
 from hpcglass.stages.base import Context
 
 if TYPE_CHECKING:
     from hpcglass.core.system import System
+    from hpcglass.landscape.forces import Mechanics
+    from hpcglass.moves.fold import Fold
+    from hpcglass.stages.reversal import Reversal
 
 Floats = NDArray[np.float64]
 AXES = "xyz"
+STRESS = "energy/length^d"
 
 
 class State(NamedTuple):
-    """A minimised state along the loading path: conjugate stress, energy, whether an event led to it (0 or 1)."""
+    """A minimised state along the loading path.
 
+    strain, volume, energy : of the state
+    stress : sigma : A, conjugate to the strain
+    after_event : whether an event, or a turning point, is at or just before it (0 or 1)
+    tensor : the d * d components of the stress
+    """
+
+    strain: float
     stress: float
+    volume: float
     energy: float
     after_event: float
+    tensor: tuple[float, ...]
+
+    @classmethod
+    def of(cls, strain: float, gradient: Floats, volume: float, mechanics: Mechanics) -> State:
+        """From what `landscape.forces.evaluate` says."""
+        stress = float((mechanics.stress * gradient).sum())
+        return cls(strain, stress, volume, mechanics.energy, 0.0, tuple(mechanics.stress.ravel().tolist()))
+
+    @classmethod
+    def of_row(cls, row: list[float]) -> State:
+        """From `row`."""
+        strain, stress, volume, energy, after_event, *tensor = row
+        return cls(strain, stress, volume, energy, after_event, tuple(tensor))
+
+    @property
+    def row(self) -> list[float]:
+        """All numbers in a row, for a checkpoint."""
+        return [self.strain, self.stress, self.volume, self.energy, self.after_event, *self.tensor]
 
 
-def dissipation(history: list[State], stress: float, energy: float, volume_step: float) -> float:
-    """Energy dissipated in the step from history[-1] to (stress, energy), at least.
+def missing(last: State, state: State) -> float:
+    """Work done between two states, by the trapezoid, minus energy gained: what sums up to the dissipation of a loading.
 
-    D = V int sigma d(gamma) - dE, with the integral by the trapezoid and, where the step before was elastic, by the third-order
-    Adams-Moulton rule; the smaller D of the two, so that the curvature of an elastic branch is not taken for dissipation.
-
-    Parameters
-    ----------
-    volume_step : V d(gamma), signed
+    Exact for the way there and back, as the errors of the trapezoid on an elastic branch cancel.
     """
-    gained = energy - history[-1].energy
-    work = volume_step * (history[-1].stress + stress) / 2
-    if len(history) > 1 and not history[-1].after_event:
-        work = min(work, volume_step * (5 * stress + 8 * history[-1].stress - history[-2].stress) / 12)
-    return work - gained
+    work = 0.5 * (state.strain - last.strain) * (last.volume * last.stress + state.volume * state.stress)
+    return work - (state.energy - last.energy)
+
+
+def dissipation(history: list[State], state: State) -> float:
+    """Energy dissipated in the step from history[-1] to `state`, at least.
+
+    D = int V sigma d(gamma) - dE, with the integral by the trapezoid and, where the step before was elastic and as long, by the
+    third-order Adams-Moulton rule; the smaller D of the two, so that the curvature of an elastic branch is not taken for
+    dissipation.
+    """
+    last = history[-1]
+    step = state.strain - last.strain
+    least = missing(last, state)
+    if len(history) > 1 and not last.after_event and abs(last.strain - history[-2].strain - step) < 1e-6 * abs(step):
+        before, here, there = (each.volume * each.stress for each in (history[-2], last, state))
+        least = min(least, step * (5 * there + 8 * here - before) / 12 - (state.energy - last.energy))
+    return least
 
 
 class Events:
     """Records the events of one loading: a table row and two configurations each, and the fields of the largest.
 
     Reference positions and the field of the largest event live in `system.fields`, so that they move with the particles.
+
+    Parameters
+    ----------
+    gradient : (d, d) velocity gradient A
+    keep_frames : the configurations before and after each event
+    locate : the instability of each, as `moves.fold.locate` finds it
+    reverse : unloads a copy after each, or None
+    scalars : of an interrupted run
     """
 
-    def __init__(self, system: System, context: Context, keep_frames: bool, scalars: dict[str, Any] | None = None) -> None:
-        self.system, self.context, self.keep_frames = system, context, keep_frames
+    def __init__(self, system: System, context: Context, gradient: Floats, keep_frames: bool, locate: bool = False,
+                 reverse: Reversal | None = None, scalars: dict[str, Any] | None = None) -> None:
+        self.system, self.context, self.gradient = system, context, gradient
+        self.keep_frames, self.locate, self.reverse = keep_frames, locate, reverse
         self.count = int(scalars["events"]) if scalars else 0
         self.largest = float(scalars["largest event"]) if scalars else 0.0
         self.last_frame = int(scalars["last frame"]) if scalars else -1
-        core = {f"core_{axis}": ("length", "position of the core") for axis in AXES[: system.dimension]}
-        self.table = context.table(
-            "events", step=("", "strain step"), strain=("", "strain at the end of the step"),
-            stress=("energy/length^d", "conjugate stress before"),
-            stress_drop=("energy/length^d", "stress below its elastic extrapolation"),
-            energy_drop=("energy", "energy dissipated"), participation=("", "participation ratio of D2min"),
-            largest_d2min=("length^2", "largest D2min"), core_id=("", "particle with the largest D2min"), **core)
+        self.table = context.table("events", **self._columns())
         if scalars is None:
             system.fields["at the start"] = system.unwrapped()
+
+    def _columns(self) -> dict[str, tuple[str, str]]:
+        axes = AXES[: self.system.dimension]
+        columns = {
+            "step": ("", "strain step"), "strain": ("", "strain at the end of the step"),
+            "stress": (STRESS, "conjugate stress before"), "stress_drop": (STRESS, "stress below its elastic extrapolation"),
+            **{f"drop_{a}{b}": (STRESS, "the same of each component of the stress") for a in axes for b in axes if a <= b},
+            "energy_drop": ("energy", "energy dissipated"), "participation": ("", "participation ratio of D2min"),
+            "size": ("", "number of particles, N times the participation ratio"), "largest_d2min": ("length^2", "largest D2min"),
+            "core_id": ("", "particle with the largest D2min"),
+            **{f"core_{axis}": ("length", "position of the core") for axis in axes}}
+        if self.locate:
+            columns |= {
+                "gamma_c": ("", "strain of the instability; NaN if none was found"),
+                "sigma_c": (STRESS, "conjugate stress there"),
+                "critical_eigenvalue": ("energy/length^2", "eigenvalue there, 0 but for the error"),
+                "critical_participation": ("", "participation ratio of the critical mode"),
+                "trigger_id": ("", "particle that moves most in the critical mode"),
+                **{f"trigger_{axis}": ("length", "its position") for axis in axes}}
+        if self.reverse is not None:
+            columns |= {"reversible": ("", "1 if unloading recovers the state before, else 0"),
+                        "recovering_strain": ("", "strain at which it is recovered; NaN if not")}
+        return columns
 
     @property
     def scalars(self) -> dict[str, Any]:
         """Numbers that `__init__` takes to go on."""
         return {"events": self.count, "largest event": self.largest, "last frame": self.last_frame}
 
-    def add(self, step: int, strain: float, strain_step: float, history: list[State], stress: float, dissipated: float,
-            step_map: Floats, before: tuple[dict[str, Any], dict[str, Any]]) -> None:
-        """Record that the step to `strain` was an event; `before` is the system's state before it. Collective.
+    def add(self, step: int, history: list[State], state: State, dissipated: float,
+            before: tuple[dict[str, Any], dict[str, Any]]) -> None:
+        """Record that the step to `state` was an event; `before` is the system's state before it. Collective.
 
         The unwrapped positions before the step are in `system.fields["before the step"]`.
         """
-        system = self.system
-        field = d2min(system, system.fields.pop("before the step"), step_map)
-        elastic = history[-1].stress - history[-2].stress if len(history) > 1 and not history[-1].after_event else 0.0
+        system, last = self.system, history[-1]
+        size = state.strain - last.strain
+        field = d2min(system, system.fields.pop("before the step"), deformation(self.gradient, size))
         core, place = position_of_largest(system, field)
         top = float(largest(system.comm, float(field.max()) if field.size else 0.0))
-        self.table.append(step=step, strain=strain, stress=history[-1].stress,
-                          stress_drop=history[-1].stress + elastic - stress, energy_drop=dissipated,
-                          participation=participation(system, field), largest_d2min=top, core_id=core,
-                          **{f"core_{axis}": float(x) for axis, x in zip(AXES, place, strict=False)})
+        part = participation(system, field)
+        row = {"step": step, "strain": state.strain, "stress": last.stress, **self._drops(history, state),
+               "energy_drop": dissipated, "participation": part, "size": part * system.n_total,
+               "largest_d2min": top, "core_id": core,
+               **{f"core_{axis}": float(x) for axis, x in zip(AXES, place, strict=False)}}
         self.count += 1
         if dissipated > self.largest:
             self.largest = dissipated
             system.fields["largest event"] = field
-        if self.keep_frames:
-            if self.last_frame != step - 1:
-                after = system.state()
+        modes: dict[str, Any] = {}
+        if self.locate or (self.keep_frames and self.last_frame != step - 1):
+            after = system.state()
+            system.restore(*before)
+            if self.locate:
+                row |= self._instability(last.strain, size, modes)
                 system.restore(*before)
-                self.context.frame(step - 1, strain - strain_step)
-                system.restore(*after)
-            self.context.frame(step, strain)
+            if self.keep_frames and self.last_frame != step - 1:
+                self.context.frame(step - 1, last.strain, **self._rows(modes))
+            system.restore(*after)
+        if self.keep_frames:
+            self.context.frame(step, state.strain, **self._rows(modes))
             self.last_frame = step
+        if self.reverse is not None:
+            row |= self.reverse(before, last.strain, size)
+        self.table.append(**row)
+
+    def _drops(self, history: list[State], state: State) -> dict[str, float]:
+        """Stresses below the linear continuation of the branch."""
+        last = history[-1]
+        before = np.array([last.stress, *last.tensor])
+        drop = before - np.array([state.stress, *state.tensor])
+        if len(history) > 1 and not last.after_event:
+            ratio = (state.strain - last.strain) / (last.strain - history[-2].strain)
+            drop += ratio * (before - np.array([history[-2].stress, *history[-2].tensor]))
+        d = self.system.dimension
+        return {"stress_drop": float(drop[0]),
+                **{f"drop_{AXES[a]}{AXES[b]}": float(drop[1 + a * d + b]) for a in range(d) for b in range(a, d)}}
+
+    def _instability(self, strain: float, size: float, modes: dict[str, Any]) -> dict[str, float]:
+        """Columns of the instability after the present state; its mode by global id in `modes`. Moves the particles."""
+        from hpcglass.moves.fold import locate
+
+        axes = AXES[: self.system.dimension]
+        fold: Fold | None = locate(self.system, self.gradient, size)
+        if fold is None:
+            return {name: np.nan for name in ("gamma_c", "sigma_c", "critical_eigenvalue", "critical_participation")} | {
+                "trigger_id": -1, **{f"trigger_{axis}": np.nan for axis in axes}}
+        trigger, place = position_of_largest(self.system, (fold.mode**2).sum(axis=1))
+        modes |= {"id": self.system.id[: self.system.n_owned].copy(), "mode": fold.mode}
+        return {"gamma_c": strain + fold.strain, "sigma_c": float((fold.mechanics.stress * self.gradient).sum()),
+                "critical_eigenvalue": fold.eigenvalue, "critical_participation": fold.participation, "trigger_id": trigger,
+                **{f"trigger_{axis}": float(x) for axis, x in zip(AXES, place, strict=False)}}
+
+    def _rows(self, modes: dict[str, Any]) -> dict[str, Floats]:
+        """The critical mode in the present order, zero if it is not known; nothing if it was not asked for."""
+        if not self.locate:
+            return {}
+        system = self.system
+        if not modes:
+            return {"critical_mode": np.zeros((system.n_owned, system.dimension))}
+        return {"critical_mode": system.reorder(modes["id"], modes["mode"])}
 
     def finish(self, total_map: Floats) -> None:
         """Store D^2_min of the whole loading and of the largest event. Collective."""

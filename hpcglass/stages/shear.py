@@ -1,43 +1,73 @@
-"""Athermal quasistatic shear: an affine step, then minimisation, again and again."""
+"""Athermal quasistatic deformation: a small step of strain, then the nearest minimum, again and again."""
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hpcglass.stages.base import Context, Snapshot, Stage, StageParams
+from hpcglass.stages.protocol import Walk, legs
 
 if TYPE_CHECKING:
     from hpcglass.core.system import System
     from hpcglass.landscape.forces import Mechanics
+    from hpcglass.moves.branch import Branch
+    from hpcglass.moves.descents import Descents
     from hpcglass.moves.minimise import Report
+    from hpcglass.stages.events import State
+
+COUNTS = {
+    "steps": "steps along elastic branches", "falls": "steps by a plain descent, where a branch ended",
+    "evaluations": "force evaluations", "solves": "linear solves", "factorisations": "factorisations of the Hessian",
+    "refused": "attempted steps that were taken back"}
 
 
 class ShearParams(StageParams):
-    """Simple shear in a plane "ab" (velocity along a, gradient along b) or pure shear (extend a, compress b)."""
+    """Simple shear in a plane "ab" (velocity along a, gradient along b), pure shear (extend a, compress b), or dilation."""
 
     kind: Literal["shear"] = "shear"
-    mode: Literal["simple", "pure"] = Field("simple", description="simple shear or pure shear")
+    mode: Literal["simple", "pure", "dilation"] = Field("simple", description="shear, or dilation by a true strain")
     plane: Literal["xy", "xz", "yx", "yz", "zx", "zy"] = Field("xy", description="plane of the shear")
-    strain_step: float = Field(1e-3, description="strain increment; negative shears backward")
+    strain_step: float = Field(1e-3, description="strain increment; negative shears backward, or compresses")
     max_strain: float = Field(gt=0, description="largest |strain| to reach")
-    algorithm: Literal["cg", "fire"] = Field("fire", description="minimiser after each step")
+    turning_points: list[float] = Field([], description="strains to visit in turn, within max_strain; default: just max_strain")
+    cycles: int = Field(0, ge=0, le=10_000, description="cycles 0, A, -A, 0, A = max_strain (-A first if strain_step < 0)")
+    method: Literal["auto", "branch", "fire", "cg"] = Field(
+        "auto", description="branch: follow elastic branches by linear solves; fire, cg: minimise; auto: by size and step")
+    algorithm: Literal["cg", "fire"] = Field("fire", description="minimiser after events, and where branches are not followed")
     force_tolerance: float = Field(1e-10, gt=0, description="max|F| <= force_tolerance * force scale after each step")
     max_evaluations: int = Field(2_000_000, gt=0, description="give up (an error) after so many force evaluations in one step")
+    adaptive: bool = Field(False, description="halve the step where an event would happen, and grow it back")
+    smallest_step: float = Field(1e-7, gt=0, description="no halving below this strain")
     event_energy: float = Field(1e-3, gt=0, description="a step that dissipates more than this is a plastic event [energy]")
+    locate: bool = Field(False, description="find each event's instability to round-off: strain, stress, critical mode")
+    reverse: bool = Field(False, description="after each event unload a copy: is the state before recovered, and where?")
+    reverse_strain: float = Field(0.02, gt=0, description="unload by at most so much")
     frames_every: int = Field(0, ge=0, description="keep the configuration every so many steps; 0 = none")
     event_frames: bool = Field(True, description="keep the configurations before and after each event")
 
+    @model_validator(mode="after")
+    def _one_way(self) -> ShearParams:
+        if self.turning_points and self.cycles:
+            raise ValueError("give turning_points or cycles, not both")
+        points = [0.0, *self.turning_points]
+        if any(a == b for a, b in pairwise(points)):
+            raise ValueError(f"turning_points {self.turning_points} must differ from one to the next, and the first one from 0")
+        if not all(abs(point) <= self.max_strain for point in points):
+            raise ValueError(f"turning_points {self.turning_points} go beyond max_strain = {self.max_strain:g}")
+        return self
+
     @property
     def steps(self) -> int:
-        """Number of strain steps."""
-        return max(1, round(self.max_strain / abs(self.strain_step)))
+        """Number of whole strain steps."""
+        return sum(leg.steps for leg in legs(self.max_strain, self.strain_step, self.turning_points, self.cycles))
 
 
 class Shear(Stage):
-    """Quasistatic shear."""
+    """Quasistatic deformation."""
 
     name = "shear"
     Params = ShearParams
@@ -47,56 +77,103 @@ class Shear(Stage):
         import numpy as np
 
         from hpcglass.geometries import periodic
-        from hpcglass.moves.relax import to_minimum
-        from hpcglass.stages.events import Events, State, dissipation
+        from hpcglass.stages.events import Events, State, dissipation, missing
+        from hpcglass.stages.reversal import Reversal
 
         params: ShearParams = self.params
-        context.cite("maloney2006", "falk1998", "bitzek2006" if params.algorithm == "fire" else "polak1969")
-        gradient = (periodic.simple_shear if params.mode == "simple" else periodic.pure_shear)(system.dimension, params.plane)
-        step_map = periodic.deformation(gradient, params.strain_step)
-        volume_step = system.volume * params.strain_step
+        restored = context.restored.scalars if context.restored else None
+        gradient = self.gradient(system.dimension)
         table = LoadingTable(context, gradient)
-        minimise = partial(to_minimum, system, params.algorithm, params.force_tolerance, params.max_evaluations)
-
-        if context.restored:
-            scalars = context.restored.scalars
-            begin, history = int(scalars["step"]), [State(*entry) for entry in scalars["history"]]
-            events = Events(system, context, params.event_frames, scalars)
+        walk = Walk(legs(params.max_strain, params.strain_step, params.turning_points, params.cycles),
+                    params.smallest_step if params.adaptive else None, restored)
+        make = self.mover(system, context, gradient)
+        report = None
+        if not restored:
+            with context.timer("minimise"):
+                report = make.relax(system)
+        mover = make(system, restored)
+        reversal = Reversal(system, make, params.reverse_strain) if params.reverse else None
+        events = Events(system, context, gradient, params.event_frames, params.locate, reversal, restored)
+        if restored:
+            step, lost = int(restored["step"]), float(restored["lost"])
+            history = [State.of_row(row) for row in np.asarray(restored["history"]).tolist()]
         else:
-            with context.timer("minimise"):
-                report, mechanics = minimise()
-            begin, history = 0, [State(table.row(0.0, mechanics, 0.0, report), mechanics.energy, 0.0)]
-            events = Events(system, context, params.event_frames)
+            step, lost = 0, 0.0
+            assert report is not None
+            history = [table.row(0.0, system.volume, mover.mechanics, 0.0, 0.0, report)]
 
-        for step in range(begin + 1, params.steps + 1):
-            strain = step * params.strain_step
-            before = system.state()
+        while not walk.done:
+            before, size, strain, leg = system.state(), walk.step, walk.ahead, walk.leg
             system.fields["before the step"] = system.unwrapped()
-            system.deform(step_map)
             with context.timer("minimise"):
-                report, mechanics = minimise()
-            stress = table.conjugate(mechanics)
-            dissipated = dissipation(history, stress, mechanics.energy, volume_step)
-            table.row(strain, mechanics, dissipated, report)
-            is_event = dissipated > params.event_energy
-            if is_event:
+                done = mover.advance(size)
+                fell = done is None
+                if done is None and not walk.halve():
+                    done = mover.fall(size)
+            if done is None:
+                system.fields.pop("before the step")
+                continue
+            report, mechanics = done
+            state = State.of(strain, gradient, system.volume, mechanics)
+            dissipated = dissipation(history, state)
+            # a step along a branch is none by definition
+            found = (fell or not make.follow) and (dissipated > params.event_energy or mover.surprised)
+            if found and not fell and walk.halve():
+                system.restore(*before)
+                continue
+            step += 1
+            walk.advance()
+            lost += missing(history[-1], state) / system.volume
+            table.row(strain, system.volume, mechanics, dissipated, lost, report)
+            if found:
                 with context.timer("events"):
-                    events.add(step, strain, params.strain_step, history, stress, dissipated, step_map, before)
+                    events.add(step, history, state, dissipated, before)
             system.fields.pop("before the step", None)
-            history = [*history[-1:], State(stress, mechanics.energy, float(is_event))]
-            if params.frames_every and step % params.frames_every == 0 and events.last_frame != step:
+            history = [*history[-1:], state._replace(after_event=float(found or walk.leg != leg))]
+            if (params.frames_every and not walk.between and walk.whole_steps % params.frames_every == 0
+                    and events.last_frame != step):
                 context.frame(step, strain)
                 events.last_frame = step
-            if step < params.steps:
-                context.safe_point(step, params.steps, lambda: Snapshot(
-                    {"step": step, "history": np.array(history), **events.scalars}),   # noqa: B023
-                    note=f"strain {strain:.4g}, stress {stress:.4g}, {events.count} events")
-        total = params.steps * params.strain_step
-        events.finish(periodic.deformation(gradient, total))
-        context.reached(params.steps, total)
-        context.log(f"shear: {params.steps} steps to strain {total:g}, {events.count} events")
+            if not walk.done:
+                context.safe_point(step if not params.adaptive else walk.whole_steps, walk.total, lambda: Snapshot(
+                    {"step": step, "lost": lost, "history": np.array([row.row for row in history]),  # noqa: B023
+                     **walk.scalars, **events.scalars, **mover.scalars}),
+                    note=f"strain {strain:.4g}, stress {state.stress:.4g}, {events.count} events")
+        self.finish(context, mover.counts, step, walk.strain, events.count)
+        mover.finish()
+        events.finish(periodic.deformation(gradient, walk.strain))
         context.result("energy", mechanics.energy, "energy", "potential energy at the end")
         context.result("stress", mechanics.stress, "energy/length^d", "stress tensor at the end, tension positive")
+
+    def mover(self, system: System, context: Context, gradient: Any) -> Movers:
+        """How steps are made."""
+        from hpcglass.moves.branch import branch_pays
+
+        params: ShearParams = self.params
+        pays = branch_pays(system.n_total, system.dimension, params.strain_step)
+        algorithm = params.method if params.method in ("fire", "cg") else params.algorithm
+        context.cite("maloney2006", "falk1998", "bitzek2006" if algorithm == "fire" else "polak1969")
+        return Movers(params.method == "branch" or (params.method == "auto" and pays), gradient, algorithm,
+                      params.force_tolerance, params.max_evaluations)
+
+    def gradient(self, dimension: int) -> Any:
+        """(d, d) velocity gradient A."""
+        import numpy as np
+
+        from hpcglass.geometries import periodic
+
+        if self.params.mode == "dilation":
+            return np.eye(dimension)
+        return (periodic.simple_shear if self.params.mode == "simple" else periodic.pure_shear)(dimension, self.params.plane)
+
+    def finish(self, context: Context, counts: dict[str, int], steps: int, strain: float, events: int) -> None:
+        """The work that was done."""
+        for name, long_name in COUNTS.items():
+            context.result(f"count_{name}", counts[name], "", long_name)
+        context.reached(steps, strain)
+        context.log(f"shear: {steps} steps to strain {strain:g}, {events} events")
+        if counts["factorisations"]:
+            context.log("shear: " + ", ".join(f"{counts[name]} {name}" for name in COUNTS))
 
     def force_evaluations(self, particles: int) -> float:
         return 900.0 * self.params.steps
@@ -104,6 +181,30 @@ class Shear(Stage):
     def frames(self) -> int:
         every = self.params.frames_every
         return self.params.steps // every if every else 0
+
+
+@dataclass
+class Movers:
+    """What takes quasistatic steps: `moves.branch.Branch` if elastic branches are followed, else `moves.descents.Descents`."""
+
+    follow: bool
+    gradient: Any
+    algorithm: str
+    tolerance: float
+    max_evaluations: int
+
+    def relax(self, system: System) -> Report:
+        """To the minimum to start from."""
+        from hpcglass.moves.relax import to_minimum
+
+        return to_minimum(system, self.algorithm, self.tolerance, self.max_evaluations)[0]
+
+    def __call__(self, system: System, scalars: dict[str, Any] | None = None) -> Branch | Descents:
+        from hpcglass.moves.branch import Branch
+        from hpcglass.moves.descents import Descents
+
+        kind = Branch if self.follow else Descents
+        return kind(system, self.gradient, self.algorithm, self.tolerance, self.max_evaluations, scalars)
 
 
 class LoadingTable:
@@ -119,16 +220,16 @@ class LoadingTable:
             **{name: ("energy/length^d", "stress, tension positive") for name in self.entries},
             pressure=("energy/length^d", "-tr(stress)/d"), energy=("energy", "potential energy"),
             dissipated=("energy", "work minus energy gained in the step"),
+            dissipation_density=("energy/length^d", "energy dissipated since the start per volume"),
             evaluations=("", "force evaluations of the step"), max_force=("energy/length", "largest force on a particle"))
 
-    def conjugate(self, mechanics: Mechanics) -> float:
-        """sigma : A, so that dU = V (sigma : A) d(gamma)."""
-        return float((mechanics.stress * self.gradient).sum())
+    def row(self, strain: float, volume: float, mechanics: Mechanics, dissipated: float, lost: float, report: Report) -> State:
+        """Append a row; returns the state as events see it."""
+        from hpcglass.stages.events import State
 
-    def row(self, strain: float, mechanics: Mechanics, dissipated: float, report: Report) -> float:
-        """Append a row; returns the conjugate stress."""
-        stress = self.conjugate(mechanics)
-        self.table.append(strain=strain, shear_stress=stress, pressure=mechanics.pressure, energy=mechanics.energy,
-                          dissipated=dissipated, evaluations=report.evaluations, max_force=report.max_force,
+        state = State.of(strain, self.gradient, volume, mechanics)
+        self.table.append(strain=strain, shear_stress=state.stress, pressure=mechanics.pressure, energy=mechanics.energy,
+                          dissipated=dissipated, dissipation_density=lost, evaluations=report.evaluations,
+                          max_force=report.max_force,
                           **{name: float(mechanics.stress[place]) for name, place in self.entries.items()})
-        return stress
+        return state

@@ -48,12 +48,16 @@ ranks_per_sample = 1
 
 def stage_tables():
     """One [[stage]] per kind with all its keys."""
-    given = {"temperature": "$T", "temperature_end": 0.4, "time": 10.0, "sweeps": 100, "max_strain": 0.1, "pressure": 0.1}
+    given = {"temperature": "$T", "temperature_end": 0.4, "time": 10.0, "sweeps": 100, "max_strain": 0.1, "pressure": 0.1,
+             "gradient": [[0, 1, 0], [0, 0, 0], [0, 0, 0]], "count": 10}
+    left_out = {"label", "range", "fraction"}       # others exclude them
     text = ""
     for number, (kind, stage) in enumerate(registry.stages().items()):
+        if kind == "inflate":                       # needs walls
+            continue
         text += f'[[stage]]\nkind = "{kind}"\nlabel = "s{number}"\n'
         for row in keys(stage.Params):
-            if row["key"] == "label":
+            if row["key"] in left_out:
                 continue
             value = given.get(row["key"], row.get("default"))
             assert value is not None, f"give a value for {kind}.{row['key']} here"

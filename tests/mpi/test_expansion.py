@@ -18,6 +18,7 @@ from hpcglass.landscape.contractions import along_path, pair_energies
 from hpcglass.landscape.expansion import bond_expansion, default_solver, elastic_moduli, strain_expansion
 from hpcglass.landscape.forces import evaluate, forces
 from hpcglass.landscape.hessian import Hessian
+from hpcglass.landscape.solve import Solver
 from hpcglass.stages.expand import Expand, ExpandParams
 
 STRAINS = {"simple_shear": lambda d: simple_shear(d, "xy"), "dilation": np.eye}
@@ -330,6 +331,16 @@ def test_any_gradient(world):
     Expand(ExpandParams(gradient=((0, 0, 0), (0, 0, 1.0), (0, 0, 0)), order=1, moduli=False)).run(s, b)
     assert np.array_equal(a.results["stress_derivatives"], b.results["stress_derivatives"])
     assert "velocity gradient [[0.0" in b.message
+
+
+@pytest.mark.parametrize("name", ["ipl10-2d", "ipl10-3d"])
+def test_moduli_of_rough_solutions(world, name):
+    """Errors of the linear solves enter by their squares."""
+    s = glass(world, name)
+    exact, rough = (elastic_moduli(s, Solver(Hessian(s), method)) for method in ("direct", "cg"))
+    assert np.abs(rough.tensor - exact.tensor).max() < 1e-9 * np.abs(exact.tensor).max()
+    assert rough.tensor == pytest.approx(rough.tensor.transpose(2, 3, 0, 1), rel=1e-12, abs=1e-12)
+    assert rough.tensor == pytest.approx(rough.tensor.transpose(1, 0, 2, 3), rel=1e-12, abs=1e-12)
 
 
 def test_what_cannot_be(world):

@@ -215,6 +215,6 @@ def test_dissipation_of_a_parabola_and_of_a_drop():
     mu, step = 17.0, 1e-3
     stress = [mu * k * step for k in range(4)]
     energy = [0.5 * mu * (k * step) ** 2 for k in range(4)]
-    history = [State(stress[1], energy[1], 0.0), State(stress[2], energy[2], 0.0)]
-    assert dissipation(history, stress[3], energy[3], step) == pytest.approx(0.0, abs=1e-18)
-    assert dissipation(history, stress[3], energy[3] - 1e-5, step) == pytest.approx(1e-5, rel=1e-9)
+    states = [State(k * step, stress[k], 1.0, energy[k], 0.0, ()) for k in range(4)]
+    assert dissipation(states[1:3], states[3]) == pytest.approx(0.0, abs=1e-17)
+    assert dissipation(states[1:3], states[3]._replace(energy=energy[3] - 1e-5)) == pytest.approx(1e-5, rel=1e-9)

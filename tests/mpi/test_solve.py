@@ -150,6 +150,18 @@ def test_what_is_refused(world, monkeypatch):
         solver.solve(load(s))
 
 
+def test_less_accuracy_takes_fewer_iterations(world):
+    s = glass(world, "ipl10-3d")
+    solver = Solver(Hessian(s), "cg")
+    exact = solver.solve(load(s))
+    many, fine = solver.iterations, solver.residual
+    rough = solver.solve(load(s), accuracy=1e-5)
+    assert fine < 1e-10 < 1e-7 < solver.residual < 1e-5 and solver.iterations < 0.8 * many
+    assert np.abs(rough - exact).max(initial=0.0) < 1e-2 * np.abs(whole(s, exact)).max()
+    solver.solve(load(s))
+    assert solver.iterations == many and solver.residual == pytest.approx(fine, rel=0.1)
+
+
 def test_an_empty_hessian(world):
     model, box, position, diameter, species = liquid_arrays("harmonic", 9, 2)
     with pytest.raises(PhysicsError, match="no two particles interact"):
@@ -157,7 +169,7 @@ def test_an_empty_hessian(world):
 
 
 def test_choice_by_size():
-    assert [choose("auto", n, d) for n, d in ((200_000, 2), (300_000, 2), (20_000, 3), (30_000, 3))] == ["direct", "cg"] * 2
-    assert choose("auto", 60_000, 3, right_hand_sides=30) == "direct"
+    assert [choose("auto", n, d) for n, d in ((200_000, 2), (300_000, 2), (4_000, 3), (6_000, 3))] == ["direct", "cg"] * 2
+    assert choose("auto", 12_000, 3, right_hand_sides=30) == "direct"
     assert choose("auto", 200_000, 3, right_hand_sides=10_000) == "cg"
     assert choose("cg", 10, 2) == "cg"
