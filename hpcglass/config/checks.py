@@ -158,7 +158,7 @@ def _shear(params: Any, model: Model) -> Iterator[tuple[str, str]]:
     elif abs(params.strain_step) > params.max_strain:
         yield "strain_step", f"is larger than max_strain ({params.max_strain:g})"
     elif params.steps > MOST_STEPS:
-        yield "strain_step", f"makes {params.steps:.3g} steps up to max_strain ({params.max_strain:g}), not below {MOST_STEPS:.0e}"
+        yield "strain_step", f"makes {params.steps:.3g} steps up to max_strain ({params.max_strain:g}), more than {MOST_STEPS:g}"
 
 
 STAGE_CHECKS: dict[str, Callable[[Any, Model], Iterator[tuple[str, str]]]] = {"swap": _swap, "md": _md, "shear": _shear}
