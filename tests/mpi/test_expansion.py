@@ -320,9 +320,14 @@ def test_goes_on_from_a_snapshot(world, stop):
     again.restored, again.results, again.tables = first.last, first.results, first.tables
     Expand(params).run(s, again)
     assert again.results.keys() == straight.results.keys()
+    exact = world.size == 1         # MUMPS on several ranks adds up in the order in which messages come
     for name, value in straight.results.items():
-        assert np.array_equal(again.results[name], value), name
-    assert again.tables == straight.tables
+        tolerance = 0.0 if exact else 1e-8 * np.abs(value).max(initial=0.0)
+        assert np.abs(again.results[name] - value).max(initial=0.0) <= tolerance, name
+    ours, theirs = again.tables["comparison"], straight.tables["comparison"]
+    assert len(ours) == len(theirs) == 4
+    for row, expected in zip(ours, theirs, strict=True):
+        assert row == expected if exact else row == pytest.approx(expected, rel=1e-8)
 
 
 def test_any_gradient(world):
