@@ -246,3 +246,5 @@ def test_a_whole_minimum(world):
     s = between(world, "harmonic", 2, 0.9, 2.0, 8.0)
     to_minimum(s, "fire", 1e-9, 100_000)
     walls.check_inside(s, "")
+    radius = np.linalg.norm(s.position - np.array(s.walls.centre), axis=1)
+    assert ((radius > s.walls.r_in) & (radius < s.walls.r_out)).all()
