@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
 
 import h5py
@@ -10,10 +9,10 @@ import numpy as np
 import pytest
 from glasses import DATA, glass, whole
 from pydantic import ValidationError
+from recorder import Recorder
 
 from hpcglass.core import comm as ranks
 from hpcglass.errors import PhysicsError
-from hpcglass.io import references
 from hpcglass.landscape import pseudo_harmonic
 from hpcglass.landscape.expansion import elastic_moduli
 from hpcglass.landscape.profiles import decay_profile
@@ -21,51 +20,10 @@ from hpcglass.landscape.pseudo_harmonic import cost, pseudo_harmonic_mode
 from hpcglass.stages.bonds import Bonds, BondsParams
 
 
-class Recorder:
-    """A context that keeps what a stage stores."""
-
-    def __init__(self):
-        self.tables, self.results, self.fields, self.bonds, self.cited = {}, {}, {}, {}, set()
-
-    def table(self, name, **columns):
-        rows = self.tables.setdefault(name, [])
-
-        class Table:
-            def append(self, **values):
-                assert values.keys() == columns.keys() and all(type(value) is float for value in values.values())
-                rows.append(values)
-
-        return Table()
-
-    def column(self, table, name):
-        return np.array([row[name] for row in self.tables[table]])
-
-    def result(self, name, value, units="", long_name=""):
-        self.results[name] = value
-
-    def field(self, name, values, units="", long_name=""):
-        self.fields[name] = values
-
-    def pairs(self, name, ids, **columns):
-        self.bonds[name] = (ids, columns["force"][0])
-
-    def timer(self, verb):
-        return contextlib.nullcontext()
-
-    def cite(self, *keys):
-        references.check(keys)
-        self.cited |= set(keys)
-
-    def log(self, message):
-        self.message = message
-
-    def reached(self, step, time):
-        self.step = step
-
-
 def run(s, **params):
     recorder = Recorder()
     Bonds(BondsParams(**params)).run(s, recorder)
+    assert all(type(value) is float for rows in recorder.tables.values() for row in rows for value in row.values())
     return recorder
 
 
@@ -96,7 +54,8 @@ def test_what_is_stored(world, expected, everything):
     for field, name in ((displacement, "participation_displacement"), (force, "participation_force")):
         square = (field**2).sum(axis=1)
         assert stored.column("bond_modes", name)[:6] == pytest.approx(1 / (s.n_total * (square**2).sum(axis=0)), rel=1e-9)
-    ids, bonds = stored.bonds["bond_modes"]
+    ids, columns = stored.bonds["bond_modes"]
+    bonds = columns["force"][0]
     assert ids.shape == (len(bonds), 2)
     assert ranks.total(world, np.append((bonds**2).sum(axis=0), len(bonds))) == pytest.approx([*np.ones(6), expected["bonds"]])
     assert "pseudo_harmonic" not in stored.tables and stored.cited == {"giannini2021", "hernandez2005"}

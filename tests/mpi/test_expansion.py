@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-from types import SimpleNamespace
-
 import h5py
 import numpy as np
 import pytest
 from glasses import DATA, NAMES, all_pairs, glass, liquid_arrays, system, whole
+from recorder import Recorder
 
 from hpcglass.core.comm import total
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.geometries.periodic import deformation, pure_shear, simple_shear
-from hpcglass.io import references
 from hpcglass.landscape.contractions import along_path, pair_energies
 from hpcglass.landscape.expansion import bond_expansion, default_solver, elastic_moduli, strain_expansion
 from hpcglass.landscape.forces import evaluate, forces
@@ -184,41 +181,6 @@ def test_each_pair_once(world, name, particles, dimension):
     path = along_path(s, gradient, [], 2)
     assert phi.sum(axis=1) == pytest.approx(path.energy[1:], rel=1e-12)
     assert path.virial[0] == pytest.approx(evaluate(s).stress * s.volume, rel=1e-12, abs=1e-11)
-
-
-class Recorder:
-    """What a stage stores."""
-
-    def __init__(self):
-        self.results, self.fields, self.tables, self.bonds, self.restored = {}, {}, {}, {}, None
-
-    def table(self, name, **columns):
-        rows = self.tables.setdefault(name, [])
-        return SimpleNamespace(append=lambda **values: rows.append(values))
-
-    def pairs(self, name, ids, **columns):
-        self.bonds[name] = (ids, columns)
-
-    def safe_point(self, step, total, snapshot, note=""):
-        self.last = snapshot()
-
-    def result(self, name, value, units="", long_name=""):
-        self.results[name] = np.array(value)
-
-    def field(self, name, values, units="", long_name=""):
-        self.fields[name] = values
-
-    def timer(self, verb):
-        return contextlib.nullcontext()
-
-    def cite(self, *keys):
-        references.check(keys)
-
-    def log(self, message):
-        self.message = message
-
-    def reached(self, step, time):
-        self.step = step
 
 
 @pytest.mark.parametrize("name,mode", [("ipl10-2d", "simple"), ("ipl10-3d", "dilation")])

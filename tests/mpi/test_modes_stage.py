@@ -2,63 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-from types import SimpleNamespace
-
 import h5py
 import numpy as np
 import pytest
 from glasses import DATA, glass, liquid, monodisperse, system, whole
 from pydantic import ValidationError
+from recorder import Recorder
 from test_solve import floating
 
 from hpcglass import registry
 from hpcglass.errors import PhysicsError
-from hpcglass.io import references
 from hpcglass.stages.modes import Modes, ModesParams
-
-
-class Recorder:
-    """What a stage stores and says."""
-
-    def __init__(self):
-        self.results, self.fields, self.rows, self.lines = {}, {}, {}, []
-
-    def table(self, name, **columns):
-        rows = self.rows.setdefault(name, [])
-
-        def append(**values):
-            assert values.keys() == columns.keys()
-            rows.append(values)
-
-        return SimpleNamespace(append=append)
-
-    def column(self, table, name):
-        return np.array([row[name] for row in self.rows[table]])
-
-    def result(self, name, value, units="", long_name=""):
-        self.results[name] = value
-
-    def field(self, name, values, units="", long_name=""):
-        assert values.flags.c_contiguous
-        self.fields[name] = values
-
-    def timer(self, verb):
-        return contextlib.nullcontext()
-
-    def cite(self, *keys):
-        references.check(keys)
-
-    def log(self, message):
-        self.lines.append(message)
-
-    def reached(self, step, time):
-        self.step = step
 
 
 def run(s, **params):
     recorder = Recorder()
     registry.stages()["modes"](ModesParams(**params)).run(s, recorder)
+    assert all(values.flags.c_contiguous for values in recorder.fields.values())
     return recorder
 
 
@@ -82,7 +42,7 @@ def test_lowest(world, name):
     partial = ((modes**2).sum(axis=1) / expected).sum(axis=1)
     assert whole(s, done.fields["partial_vibrality"]) == pytest.approx(partial, rel=1e-8)
     assert done.column("modes", "participation") == pytest.approx(1 / (s.n_total * ((modes**2).sum(axis=1)**2).sum(axis=0)))
-    assert "vibrality" not in done.fields and "density_of_states" not in done.rows
+    assert "vibrality" not in done.fields and "density_of_states" not in done.tables
     waves = done.column("phonons", "frequency")
     assert waves[0] == pytest.approx(done.results["shear_wave_speed"] * 2 * np.pi / s.box[0, 0], rel=1e-12)
     assert done.column("phonons", "degeneracy")[0] == 4 if s.dimension == 2 else 12
@@ -111,7 +71,7 @@ def test_range(world):
     assert done.column("modes", "omega2") == pytest.approx(reference("lj-binary-2d", "hessian_lowest")[9:31], rel=1e-9)
     assert whole(s, done.fields["modes"]).shape[2] == 22
     empty = run(s, range=(1e-3, 2e-3), moduli=False)
-    assert empty.rows["modes"] == [] and "modes" not in empty.fields and empty.lines[-1] == f"modes: 0 of {2 * (s.n_total - 1)}"
+    assert empty.tables["modes"] == [] and "modes" not in empty.fields and empty.lines[-1] == f"modes: 0 of {2 * (s.n_total - 1)}"
     assert np.abs(empty.fields["partial_vibrality"]).max(initial=0.0) == 0.0
 
 

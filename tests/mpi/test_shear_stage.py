@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-from types import SimpleNamespace
-
 import h5py
 import numpy as np
 import pytest
 from glasses import DATA, glass, whole
 from pydantic import ValidationError
+from recorder import Recorder
 
 from hpcglass.core.system import System
-from hpcglass.io import references
 from hpcglass.stages.protocol import Walk, legs
 from hpcglass.stages.shear import Shear, ShearParams
 
@@ -21,28 +18,14 @@ class Stopped(Exception):
     pass
 
 
-class Recorder:
-    """A context that keeps what a stage stores, and can stop it after a number of safe points."""
+class Kept(Recorder):
+    """Whole fields and frames; stops after a number of safe points."""
 
     def __init__(self, system, stop=None, restored=None, tables=None):
+        super().__init__()
         self.system, self.stop, self.restored = system, stop, restored
         self.tables = {name: list(rows) for name, rows in (tables or {}).items()}
-        self.results, self.fields, self.frames, self.points = {}, {}, [], 0
-
-    def table(self, name, **columns):
-        rows = self.tables.setdefault(name, [])
-
-        def append(**values):
-            assert values.keys() == columns.keys()
-            rows.append(values)
-
-        return SimpleNamespace(append=append)
-
-    def column(self, table, name):
-        return np.array([row[name] for row in self.tables[table]], dtype=float)
-
-    def result(self, name, value, units="", long_name=""):
-        self.results[name] = value
+        self.frames, self.points = [], 0
 
     def field(self, name, values, units="", long_name=""):
         self.fields[name] = whole(self.system, values)
@@ -58,21 +41,9 @@ class Recorder:
             self.state = self.system.state()
             raise Stopped
 
-    def timer(self, verb):
-        return contextlib.nullcontext()
-
-    def cite(self, *keys):
-        references.check(keys)
-
-    def log(self, message):
-        self.message = message
-
-    def reached(self, step, time):
-        self.step, self.strain = step, time
-
 
 def run(s, stop=None, restored=None, tables=None, **params):
-    recorder = Recorder(s, stop, restored, tables)
+    recorder = Kept(s, stop, restored, tables)
     stage = Shear(ShearParams(**params))
     if stop is None:
         stage.run(s, recorder)

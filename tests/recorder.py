@@ -1,0 +1,57 @@
+"""A stage's context that only keeps what it is given."""
+
+from __future__ import annotations
+
+import contextlib
+from types import SimpleNamespace
+
+import numpy as np
+
+from hpcglass.io import references
+
+
+class Recorder:
+    """What a stage stores and says: results, fields, tables as lists of rows, literature."""
+
+    restored = None
+
+    def __init__(self):
+        self.results, self.fields, self.tables, self.bonds, self.lines, self.cited = {}, {}, {}, {}, [], set()
+
+    def table(self, name, **columns):
+        rows = self.tables.setdefault(name, [])
+
+        def append(**values):
+            assert values.keys() == columns.keys()
+            rows.append(values)
+
+        return SimpleNamespace(append=append)
+
+    def column(self, table, name):
+        return np.array([row[name] for row in self.tables[table]], dtype=float)
+
+    def result(self, name, value, units="", long_name=""):
+        self.results[name] = value
+
+    def field(self, name, values, units="", long_name=""):
+        self.fields[name] = values
+
+    def pairs(self, name, ids, **columns):
+        self.bonds[name] = (ids, columns)
+
+    def timer(self, verb):
+        return contextlib.nullcontext()
+
+    def cite(self, *keys):
+        references.check(keys)
+        self.cited |= set(keys)
+
+    def log(self, message):
+        self.message = message
+        self.lines.append(message)
+
+    def safe_point(self, step, total, snapshot, note=""):
+        self.last = snapshot()
+
+    def reached(self, step, time):
+        self.step, self.strain = step, time
