@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpcglass import launcher
-from hpcglass.commands import parser
+from hpcglass.commands import calibrate, parser
+from hpcglass.commands.common import output_directory
 from hpcglass.errors import HpcglassError, InputError
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
     options = parser.build().parse_args(arguments)
     try:
-        if options.command == "run":
+        if options.command == "sweep" and options.task is None:
+            options.task = launcher.array_element()
+        if options.command in ("run", "calibrate") or (options.command == "sweep" and options.task is not None):
             return run(options)
         return int(options.main(options, world) if options.needs_world else options.main(options))
     except HpcglassError as error:
@@ -43,17 +46,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(options: Any) -> int:
-    """`hpcglass run`: check the input before MPI is even loaded, then hand over to the run loop."""
+    """`run`, and `sweep` with a task: check the input before MPI is even loaded, then hand over to the run loop.
+
+    `run` does all tasks of a sweep in turn.
+    """
+    from hpcglass import sweep
     from hpcglass.config import Config, read_text
 
     text = read_text(options.input)
     config = Config.parse(text, options.input, options.set)
-    output = options.output or Path("results") / options.input.stem
-    if output.exists() and not output.is_dir():
-        raise InputError(f"--output {output}: is a file, not a directory")
+    if options.command == "calibrate":
+        calibrate.check(config)
+    output = output_directory(options)
+    tasks = sweep.tasks(config, output, options.set)
+    if options.command == "sweep":
+        tasks = sweep.choose(tasks, options.task, options.stride)
+    elif tasks and options.fresh:
+        raise InputError("--fresh: a sweep has a directory per task: remove those to be done again, or choose another --output")
+    configs = [task.configure(text, options.input, options.set) for task in tasks]
     comm = world()
 
     def work() -> int:
+        if tasks:
+            return sweep.run_tasks(tasks, configs, text, comm, not options.no_plots)
         from hpcglass.run import main as run_main
 
         return run_main(config, text, output, comm, options.fresh, not options.no_plots)

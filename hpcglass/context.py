@@ -15,7 +15,7 @@ from mpi4py import MPI
 
 from hpcglass.core.comm import largest
 from hpcglass.errors import Interrupted
-from hpcglass.io import checkpoint, configuration, guard, h5, provenance, references, signals, timing
+from hpcglass.io import checkpoint, configuration, grids, guard, h5, provenance, references, signals, timing
 from hpcglass.io.contents import Contents
 from hpcglass.io.log import Log
 from hpcglass.io.order import by_id, by_pair
@@ -54,15 +54,16 @@ class StageContext:
 
     Parameters
     ----------
+    system : the particles, if there are any
     directory, index, name : the stage writes <directory>/<index>-<name>.h5
     seed : key of the stage's random streams
     found : checkpoint to continue from, or None
     """
 
-    def __init__(self, system: System, origin: Origin, directory: Path, index: int, name: str, seed: int, log: Log,
+    def __init__(self, system: System | None, origin: Origin, directory: Path, index: int, name: str, seed: int, log: Log,
                  stop: signals.Stop, bar: bool, found: checkpoint.Checkpoint | None, restored: Snapshot | None) -> None:
-        self.system = system
-        self.comm = system.comm
+        self._system = system
+        self.comm = origin.comm
         self.origin = origin
         self.directory = directory
         self.index = index
@@ -82,6 +83,12 @@ class StageContext:
         self._cost = 0.0
         self._saved = self._last = time.monotonic()
         self._longest_step = 0.0
+
+    @property
+    def system(self) -> System:
+        """The particles."""
+        assert self._system is not None, "a stage without particles has no rows per particle"
+        return self._system
 
     # ------------------------------------------------------------------ what a stage calls
 
@@ -108,6 +115,9 @@ class StageContext:
     def reached(self, step: int, time: float) -> None:
         self.step, self._time = step, time
 
+    def grid(self, step: int, time: float, lines: Any, **fields: Any) -> None:
+        self._trajectory.append(grids.capture(self.comm, step, time, np.asarray(lines, dtype=np.int64), fields))
+
     def log(self, message: str) -> None:
         self._log.line(message)
 
@@ -125,7 +135,7 @@ class StageContext:
         self._longest_step, self._last = max(self._longest_step, now - self._last), now
         due = self.comm.rank == 0 and now - self._saved >= self._interval
         reserve = RESERVE_SECONDS + 2 * (self._cost + self._longest_step)
-        wishes = np.array([self._stop.asked(reserve), due, not guard.looks_finite(self.system)], dtype=np.int64)
+        wishes = np.array([self._stop.asked(reserve), due, not guard.looks_finite(self._system)], dtype=np.int64)
         request, due, broken = largest(self.comm, wishes).tolist()
         if broken:
             guard.check_finite(self.system, {}, self._where)
@@ -145,12 +155,12 @@ class StageContext:
     def finish(self) -> Path:
         """Write the stage's file, with the final configuration. Collective."""
         with self.timer("files"):
-            guard.check_finite(self.system, {}, self._where)
             self._trajectory.flush()
-            last = configuration.capture(self.system, self.step, self._time)
-        contents = Contents()
-        self.origin.describe(contents)
-        configuration.put(contents, self.comm, [last])
+            contents = Contents()
+            self.origin.describe(contents)
+            if self._system is not None:
+                guard.check_finite(self._system, {}, self._where)
+                configuration.put(contents, self.comm, [configuration.capture(self._system, self.step, self._time)])
         self.record.put(contents, self.comm)
         contents.attribute("/stage", index=self.index, name=self.stem[3:], references="\n".join(sorted(self.cited)))
         contents.value("/stage/segments", self._trajectory.to_json(), "", "trajectory files and their seals")
@@ -180,12 +190,14 @@ class StageContext:
         """Write a checkpoint of a state that is finite."""
         began = time.monotonic()
         with self.timer("files"):
-            guard.check_finite(self.system, snapshot.fields, self._where)
+            if self._system is not None:
+                guard.check_finite(self._system, snapshot.fields if snapshot.ids is None else {}, self._where)
             self._trajectory.flush()
             self._number += 1
             path = self.directory / checkpoint.NAMES[self._number % 2]
-            checkpoint.write(path, self.index, self.step, self._number, self.system, (snapshot.scalars, snapshot.fields),
-                             self.record, self._trajectory.segments, self.origin.describe)
+            checkpoint.write(self.comm, path, self.index, self.step, self._number, self._system,
+                             (snapshot.scalars, snapshot.fields), self.record, self._trajectory.segments, self.origin.describe,
+                             snapshot.ids)
         self._saved = time.monotonic()
         self._cost = max(self._cost, self._saved - began)
         self._log.line(f"{self.stem}: checkpoint at step {self.step} in {self._saved - began:.2g} s", terminal=False)

@@ -28,6 +28,12 @@ def tasks() -> int:
     return _first(SIZES, 1)
 
 
+def array_element() -> int | None:
+    """Number of this element of a SLURM job array; None outside of one."""
+    number = os.environ.get("SLURM_ARRAY_TASK_ID", "")
+    return int(number) if number.isdigit() else None
+
+
 def without_pmi() -> bool:
     """Whether srun started several tasks and told none how to find the others (`--mpi=none`): MPI could only fail."""
     return tasks() > 1 and "SLURM_STEP_NUM_TASKS" in os.environ and not any(

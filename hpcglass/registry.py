@@ -19,6 +19,8 @@ STAGES = {
     "modes": "hpcglass.stages.modes:Modes",
     "bonds": "hpcglass.stages.bonds:Bonds",
     "inflate": "hpcglass.stages.inflate:Inflate",
+    "epm": "hpcglass.stages.epm:Epm",
+    "calibrate": "hpcglass.stages.calibrate:Calibrate",
 }
 
 

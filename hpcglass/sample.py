@@ -98,7 +98,7 @@ class Sample:
         done = self._count_finished()
         system: System | None = None
         for index in range(done, len(self.stages)):
-            system = self._stage(index, system)
+            system = self._stage(index, system, first=index == done)
         self._on_root(self._declare_done)
         self.log.line(f"done: results in {self.directory}")
 
@@ -136,10 +136,13 @@ class Sample:
 
     # ------------------------------------------------------------------ one stage
 
-    def _stage(self, index: int, system: System | None) -> System:
-        """Run a stage to its end and return the system as its file has it. Collective."""
+    def _stage(self, index: int, system: System | None, first: bool) -> System | None:
+        """Run a stage to its end and return the system, if there is one, as its file has it. Collective.
+
+        first : in this process; the system is yet to be found
+        """
         found, restored = None, None
-        if system is None:
+        if first:
             found = checkpoint.newest(self.comm, self.directory, index, self.log.line)
             if found:
                 refuse_changed(found.resolved, self.origin.resolved, found.path)
@@ -156,7 +159,7 @@ class Sample:
                                derive(self.config.seed, self.number, index), self.log, self.stop, self.bar, found, restored)
         try:
             self.log.line(f"{stem}: {'continues' if found else 'starts'}")
-            self.stages[index].run(system, context)
+            self.stages[index].run(system, context)     # type: ignore[arg-type]    # no particles only where none are needed
             path = context.finish()
         finally:
             context.close()
@@ -164,13 +167,15 @@ class Sample:
         request = largest(self.comm, self.stop.asked())
         if request and index + 1 < len(self.stages):
             context.interrupt(request, f"after {stem}")
-        return system.renewed()
+        return system and system.renewed()
 
-    def _start(self, index: int) -> System:
-        """The system from the file of the stage before, from the user's file, or new."""
+    def _start(self, index: int) -> System | None:
+        """The system from the file of the stage before, from the user's file, or new; None without [system]."""
         from hpcglass.core.system import System
         from hpcglass.start import start
 
+        if self.config.system is None or self.model is None:
+            return None
         if index:
             with Reader(self.comm, self._path(index - 1)) as file:
                 return System(self.comm, self.model, *configuration.read(file))
@@ -181,7 +186,7 @@ class Sample:
     def _after(self, context: StageContext, path: Path) -> None:
         """References and figures; a figure that fails is a warning."""
         bib = self.directory / "references.bib"
-        cited = context.cited | {"debuyl2014"} | ({self.model.reference} if self.model.reference else set())
+        cited = context.cited | {"debuyl2014"} | ({self.model.reference} if self.model and self.model.reference else set())
         self._on_root(lambda: h5.write_text(bib, references.bibtex(references.keys_in(bib) | cited)))
         if not self.plots or self.comm.rank:
             return

@@ -160,13 +160,3 @@ def elastic_energy(annulus: Annulus, bulk: float, shear: float, pressure: float 
     volume = sphere * ((inner + d_0) ** d - inner**d)
     force = d * sphere * inner ** (d - 1) * (2 * (d - 1) * shear * b / inner**d - d * bulk * a)
     return float(pressure * volume + force * d_0 / 2)
-
-
-def energy_split(change: float, annulus: Annulus, bulk: float, shear: float, pressure: float = 0.0) -> tuple[float, float]:
-    """ΔE = E − E_0 as (elastic, plastic): what a homogeneous medium would have taken up, and the rest.
-
-    The rest is negative where plastic events lowered the energy. The paper has ΔE alone and reads its sign: without
-    plasticity it is positive and largest, with much plasticity negative.
-    """
-    stored = elastic_energy(annulus, bulk, shear, pressure)
-    return stored, change - stored

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 
 from hpcglass.analysis.collectors import BLOCKS, BondDistribution, Collector, Columns, Numbers, Rows, Sample, Scalars, make_table
+from hpcglass.analysis.epm_collectors import Avalanches
+from hpcglass.analysis.event_collectors import Activity, BandProfile, events, loading
 from hpcglass.analysis.open_run import STAGE_FILE, Run, Table, open_run, read_stage
 from hpcglass.analysis.spectra import KINDS, Overlaps, Spectrum
 from hpcglass.config.suggest import did_you_mean
@@ -26,7 +28,9 @@ from hpcglass.errors import FileError, InputError
 COLLECTORS: dict[str, Callable[[Sample], Collector]] = {
     **{kind.table: partial(Spectrum, kind) for kind in KINDS},
     "pseudo_harmonic": Overlaps, "bond_distribution": BondDistribution,
-    "decay": partial(Rows, "decay", "mean_decay", True), "loading": partial(Rows, "loading", "mean_loading", False)}
+    "decay": partial(Rows, "decay", "mean_decay", True),
+    "loading": loading, "events": events, "activity": Activity, "band_profile": BandProfile,
+    "avalanche_slips": Avalanches}
 PRIVATE = ("system.file",)       # keys of the input in which the samples of an ensemble may differ
 
 
@@ -173,16 +177,21 @@ def _sample(file: Any, path: Path) -> Sample:
             tables[name] = make_table({column: (item[column][()], *_described(item[column], column)) for column in columns})
         elif item.shape == () and item.dtype.kind in "iuf":
             results[name] = (float(item[()]), *_described(item, name))
-    position = file["particles/all/position/value"]
-    box = file["particles/all/box/edges/value"][-1]
+    if "particles/all" in file:
+        position = file["particles/all/position/value"]
+        particles, dimension = position.shape[-2:]
+        volume = abs(float(np.linalg.det(file["particles/all/box/edges/value"][-1])))
+        fingerprint = str(position.attrs.get("sha256", ""))
+    else:                                           # a lattice: its sites have the volume 1
+        particles, dimension, fingerprint = int(results["sites"][0]), 2, ""
+        volume = float(particles)
     resolved = file["provenance/resolved_input"][()].decode()
     match = STAGE_FILE.fullmatch(path.name)
     data = substituted(tomllib.loads(resolved))
     index = int(match[1]) if match else 0
     stages = data.get("stage", [])
     return Sample(path, resolved, shared_inputs(data, index), stages[index] if index < len(stages) else {},
-                  position.shape[-2], position.shape[-1], abs(float(np.linalg.det(box))), tables, results,
-                  str(position.attrs.get("sha256", "")))
+                  particles, dimension, volume, tables, results, fingerprint)
 
 
 def _described(item: Any, name: str) -> tuple[str, str]:

@@ -55,6 +55,7 @@ class StageResults:
     results : name -> number or small array
     fields : name -> (N, ...) one row per particle, by id
     pairs : name -> column -> (n, ...) one row per pair of particles; the column `id` (n, 2) says which
+    grids : name -> (frames, L, L) fields of a lattice, axes (frame, y, x); `grid_strain` (frames,)
     position, box, diameter : final configuration; columns of `box` (d, d) are the edge vectors
     """
 
@@ -65,6 +66,8 @@ class StageResults:
     results: dict[str, Any] = field(default_factory=dict)
     fields: dict[str, NDArray[Any]] = field(default_factory=dict)
     pairs: dict[str, dict[str, NDArray[Any]]] = field(default_factory=dict)
+    grids: dict[str, NDArray[Any]] = field(default_factory=dict)
+    grid_strain: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     position: NDArray[np.float64] | None = None
     box: NDArray[np.float64] | None = None
     diameter: NDArray[np.float64] | None = None
@@ -126,6 +129,7 @@ def read_stage(path: str | Path) -> StageResults:
     try:
         with h5py.File(path, "r") as file:
             _read(file, stage)
+        _read_grids(stage)
     except FileError:
         raise
     except FileNotFoundError:
@@ -133,6 +137,21 @@ def read_stage(path: str | Path) -> StageResults:
     except Exception as error:      # HDF5 reports damage in many ways: all of them mean a bad file here
         raise FileError(f"{path}: damaged, or not a stage file ({str(error).partition(chr(10))[0][:200]})") from error
     return stage
+
+
+def _read_grids(stage: StageResults) -> None:
+    """Fields of a lattice, from the segments beside the stage file."""
+    import h5py
+
+    parts: list[dict[str, Any]] = []
+    for path in sorted(stage.path.parent.glob(f"{stage.path.stem}.traj-????.h5")):
+        with h5py.File(path, "r") as file:
+            if "grids" not in file:
+                return
+            parts.append({name: group["value"][()] for name, group in file["grids"].items()})
+            stage.grid_strain = np.concatenate([stage.grid_strain, next(iter(file["grids"].values()))["time"][()]])
+    if parts:
+        stage.grids = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _read(file: Any, stage: StageResults) -> None:

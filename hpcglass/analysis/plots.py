@@ -59,7 +59,15 @@ def plot_stage_file(path: str | Path, output: str | Path | None = None, kind: st
 
 def figures(stage: StageResults) -> list[tuple[str, Callable[[], Figure]]]:
     """(suffix of the file name, function that draws) of each figure of a stage."""
-    from hpcglass.analysis import bond_figures, expand_figures, merge_figures, mode_figures
+    from hpcglass.analysis import (
+        activity_figures,
+        bond_figures,
+        calibrate_figures,
+        epm_figures,
+        expand_figures,
+        merge_figures,
+        mode_figures,
+    )
     from hpcglass.analysis.maps import draw_maps
 
     drawn: list[tuple[str, Callable[[], Figure]]] = [
@@ -67,7 +75,7 @@ def figures(stage: StageResults) -> list[tuple[str, Callable[[], Figure]]]:
         for name, draw in FIGURES.items() if name in stage.tables and stage.tables[name].rows]
     if {"d2min", "event_d2min"} & stage.fields.keys() and stage.position is not None:
         drawn.append(("-map", partial(draw_maps, stage)))
-    modules = (expand_figures, mode_figures, bond_figures, merge_figures)
+    modules = (activity_figures, expand_figures, mode_figures, bond_figures, merge_figures, epm_figures, calibrate_figures)
     return drawn + [figure for module in modules for figure in module.figures(stage)]
 
 
@@ -145,6 +153,13 @@ def draw_md(stage: StageResults, table: Table) -> Figure:
     return figure
 
 
+def draw_loading(stage: StageResults, table: Table) -> Figure:
+    """What a loading did, of particles or of a lattice."""
+    from hpcglass.analysis.epm_figures import draw_curves
+
+    return draw_shear(stage, table) if "energy" in table else draw_curves(stage, table)
+
+
 def draw_shear(stage: StageResults, table: Table) -> Figure:
     """Stress and energy against strain; each plastic event is a mark that grows with its stress drop, where it began."""
     figure, (stress, energy) = panels(2, width=4.2, height=2.3)
@@ -168,4 +183,4 @@ def draw_shear(stage: StageResults, table: Table) -> Figure:
 
 
 FIGURES: dict[str, Callable[[StageResults, Table], Any]] = {
-    "measurements": draw_swap, "minimisation": draw_quench, "thermo": draw_md, "loading": draw_shear}
+    "measurements": draw_swap, "minimisation": draw_quench, "thermo": draw_md, "loading": draw_loading}

@@ -16,7 +16,7 @@ from hpcglass.errors import InputError
 
 Floats = NDArray[np.float64]
 SECTORS = 12            # angular sectors; in 3D three bands of equal area, of four sectors each
-NODES = 6               # radii at which the theory is averaged over a bin
+NODES = 6               # radii from which a smooth function is averaged over the particles of a bin
 LEAST = 40              # particles in a bin; bins with fewer are joined to the next one
 HARMONICS = 8           # highest angular harmonic
 
@@ -33,7 +33,7 @@ class Profile:
     error : (bins,) standard error of d_r, from the scatter between angular sectors
     count : (bins,) particles
     influence : (bins, SECTORS) part of each sector in the error: influence @ influence.T estimates the covariance of d_r
-    nodes : (bins, NODES) radii that represent the particles of a bin
+    nodes, weights : (bins, NODES) radii, and weights that make of a function there its mean over the particles of the bin
     radial, tangential : (bins, 9, 2) coefficients of cos mθ and sin mθ, m = 0 to 8, of d_r and d_θ, by least squares; NaN in
         3D and where a bin has fewer than 4m + 2 particles
     """
@@ -45,12 +45,17 @@ class Profile:
     count: Floats
     influence: Floats
     nodes: Floats
+    weights: Floats
     radial: Floats
     tangential: Floats
 
     @property
     def error(self) -> Floats:
         return np.sqrt((self.influence**2).sum(axis=1))
+
+    def average(self, values: Floats) -> Floats:
+        """Mean over the particles of each bin, (..., bins), of a function given at the nodes, (..., bins, NODES)."""
+        return np.asarray((values * self.weights).sum(axis=-1))
 
 
 def radial_profile(position: ArrayLike, displacement: ArrayLike, centre: ArrayLike, annulus: Annulus,
@@ -99,14 +104,15 @@ def radial_profile(position: ArrayLike, displacement: ArrayLike, centre: ArrayLi
     count = number.sum(axis=1)
     mean = total.sum(axis=1) / count
     influence = np.sqrt(SECTORS / (SECTORS - 1)) * (total - mean[:, None] * number) / count[:, None]
-    nodes = np.array([_nodes(r[place == bin]) for bin in range(cells[0])])
+    nodes, weights = (np.array(both) for both in zip(*(
+        _nodes(r[place == bin], edges[bin: bin + 2]) for bin in range(cells[0])), strict=True))
     radial, tangential = np.full((2, cells[0], HARMONICS + 1, 2), np.nan)
     if dimension == 2:
         angle, d_t = np.arctan2(x[:, 1], x[:, 0]), (x[:, 0] * u[:, 1] - x[:, 1] * u[:, 0]) / r
         for bin in range(cells[0]):
             radial[bin], tangential[bin] = _harmonics(angle[place == bin], np.stack([d_r, d_t])[:, place == bin])
     return Profile(annulus, edges, np.bincount(place, r) / count, mean, np.asarray(count, dtype=np.float64), influence, nodes,
-                   radial, tangential)
+                   weights, radial, tangential)
 
 
 def _joined(edges: Floats, r: Floats) -> Floats:
@@ -131,10 +137,17 @@ def _sector(x: Floats, r: Floats) -> NDArray[np.intp]:
     return 4 * band + np.minimum((4 * turn).astype(np.intp), 3)
 
 
-def _nodes(r: Floats) -> Floats:
-    """Mean radius less and plus the standard deviation, in groups of equal size: averages over them are right to third order."""
-    groups = np.array_split(np.sort(r), NODES // 2)
-    return np.array([group.mean() + side * group.std() for group in groups for side in (-1.0, 1.0)])
+def _nodes(r: Floats, edges: Floats) -> tuple[Floats, Floats]:
+    """Chebyshev's points of a bin in ln r, and the mean over the particles of their Lagrange polynomials.
+
+    Displacements are powers of r near the inner wall and waves farther out: smooth in ln r.
+    """
+    order, angle = np.arange(1, NODES), np.pi * (np.arange(NODES) + 0.5) / NODES
+    low, high = np.log(edges)
+    at = np.arccos(np.clip(2 * (np.log(r) - low) / (high - low) - 1, -1, 1))
+    mean = np.cos(order[:, None] * at).mean(axis=1)
+    weights = (1 + 2 * mean @ np.cos(order[:, None] * angle)) / NODES
+    return np.exp(low + (high - low) * (np.cos(angle) + 1) / 2), weights
 
 
 def _harmonics(angle: Floats, values: Floats) -> Floats:

@@ -7,11 +7,12 @@
 
 What makes the fit delicate, and what is done about it:
 
-- Bins move together: a local change of density shifts all that is outside of it, and a plastic event is a jump. The noise
-  is taken to remember the bin inside, as long as the residuals say, with jumps of Student's distribution, so that
-  a few large ones, as there are next to walls, do not outweigh all others. Its size, too, is that of the residuals: the
-  angular average is quieter than its sectors, since in a nearly incompressible medium the flux through a circle is
-  conserved and that through a sector is not. The sectors tell how the noise depends on the radius.
+- Bins move together. A particle that moves for itself is in one bin; a plastic event moves all that is outside of it. The
+  noise is therefore a part of each bin's own and a walk along the radius, in units of the elastic displacement, which
+  carries the flux of the inner wall through all circles. Steps of Student's distribution leave room for large events.
+  How much there is of either, and of all, is not known beforehand: the likelihood is averaged over it.
+- The scatter between angular sectors is no measure of this noise: in a nearly incompressible medium the flux through a
+  circle is conserved and that through a sector is not.
 - The misfit has a minimum between any two poles of the theory. The scan follows the poles; every minimum is reported.
 - With so many minima one of them fits noise. The decision is by the evidence, the likelihood averaged over all κ,
   of which the Bayesian information criterion is the limit of a single sharp minimum.
@@ -32,10 +33,10 @@ Floats = NDArray[np.float64]
 BRANCH = 16             # points of the scan between two poles
 FINE = np.linspace(-6.0, 6.0, 49)       # and around each minimum, in standard errors
 COMPETING = 40.0        # misfit above the best up to which a minimum gets them
-MEMORY = np.array([0.0, 0.3, 0.6, 0.8, 0.9, 0.97])      # correlations of neighbouring bins that are tried
+OWN = (0.03, 0.2, 0.7)  # shares of a bin's own noise in the variance that are tried, besides 1
+RIM = (0.03, 0.2)       # noise next to the outer wall, where d_el vanishes: that at r is d_el [1 + rim/(1 − (r/r_out)^D)]
 FREEDOM = 4.0           # of Student's distribution
-FITTED = 4.0            # numbers that the data are fitted with: κ, ρ, σ, and how close κ is to a pole
-STEPS = 6               # towards the size of the noise
+STEPS = 4               # towards the size of the noise
 GOLDEN = (np.sqrt(5) - 1) / 2
 MEDIAN = 0.4549         # of the square of a Gaussian of unit variance
 HUGE = 1e30             # stands for infinity at a pole
@@ -58,8 +59,7 @@ class Screening:
     misfit_elastic : at κ = 0
     delta : twice the logarithm of the evidence for screening over that for elasticity
     amplitude : median of measured over fitted displacement; less than 1 where the medium next to the wall moves less than it
-    noise : typical residual over the standard error from the sectors
-    independent : number of independent data among the bins, 1 + (bins − 1)(1 − ρ)/(1 + ρ)
+    noise : typical residual, as a part of the elastic displacement
     """
 
     kappa: float
@@ -71,7 +71,6 @@ class Screening:
     delta: float
     amplitude: float
     noise: float
-    independent: float
 
     @property
     def error(self) -> float:
@@ -85,42 +84,55 @@ class Screening:
 
 
 class Likelihood:
-    """Misfit of the theory, up to a constant, as a function of κ; what describes the noise is chosen anew at each κ.
+    """Misfit of the theory, up to a constant, as a function of κ; the likelihood is averaged over kinds of noise.
 
-    Deviations are in units of d_el times the relative standard error of a bin, smooth in ln r. With n of them, the noise
-    follows e_b = ρ e_(b−1) + σ √(1−ρ²) t_b, t_b from Student's distribution; ρ and σ are those of greatest likelihood.
+    With e_b the deviation in bin b in units of d_el [1 + rim/(1 − (r_b/r_out)^D)], a kind of noise has the covariance
+
+        σ² [own δ_bc + (1 − own) v(min(r_b, r_c))],
+
+    a bin's own noise and a walk whose variance v grows as the volume inside, r^D − r_in^D, or as ln(r/r_in): events are
+    everywhere, or near the core. In the order of the bins, the independent parts of e (by Cholesky factors) have Student's
+    distribution; its σ is that of greatest likelihood at each κ.
     """
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
-        expected = np.abs(elastic(profile.nodes, profile.annulus).mean(axis=-1))
-        x, relative = np.log(profile.r), np.log(np.maximum(profile.error / expected, FINEST))
-        self.unit = expected * np.exp(np.polyval(np.polyfit(x, relative, 2), x))
-        self.data = profile.d_r / self.unit
+        self.expected = np.abs(profile.average(elastic(profile.nodes, profile.annulus)))
+        d, r, annulus = profile.annulus.dimension, profile.r, profile.annulus
+        walks = [_walk(r**d - annulus.r_in**d), _walk(np.log(r / annulus.r_in))]
+        own = np.eye(len(r))
+        kinds = [own, *(share * own + (1 - share) * walk for walk in walks for share in OWN)]
+        factors = [np.linalg.cholesky(kind) for kind in kinds]
+        units = [self.expected * (1 + rim / (1 - (r / annulus.r_out) ** d)) for rim in RIM]
+        self.whiten = np.array([np.linalg.inv(factor) / unit for unit in units for factor in factors])
+        self.volume = np.array([2 * np.log(np.diag(factor) * unit).sum() for unit in units for factor in factors])
 
     def theory(self, kappa: ArrayLike) -> Floats:
-        """Screened displacement in the bins, (..., bins), one row per κ, without units."""
+        """Screened displacement in the bins, (..., bins), one row per κ."""
         k = np.asarray(kappa, dtype=np.float64)[..., None, None]
-        d_r = screened(self.profile.nodes, k, self.profile.annulus).mean(axis=-1)
-        return np.clip(d_r, -HUGE, HUGE) / self.unit
+        limit = HUGE * self.profile.annulus.d_0
+        return np.clip(self.profile.average(screened(self.profile.nodes, k, self.profile.annulus)), -abs(limit), abs(limit))
 
     def __call__(self, kappa: ArrayLike) -> Floats:
-        """Misfit, of the shape of `kappa`."""
-        return self.of_memory(self.data - self.theory(kappa)).min(axis=0)
+        """Misfit, of the shape of `kappa`, (n,)."""
+        return self.of_deviation(self.profile.d_r - self.theory(kappa))
 
-    def of_memory(self, deviation: Floats) -> Floats:
-        """Misfit of deviations (..., bins) for each ρ in MEMORY, (memories, ...)."""
-        rho = MEMORY.reshape(-1, *(1,) * deviation.ndim)
-        first = np.broadcast_to(deviation[..., :1], (len(MEMORY), *deviation.shape[:-1], 1))
-        later = (deviation[..., 1:] - rho * deviation[..., :-1]) / np.sqrt(1 - rho**2)
-        square = np.concatenate([first, later], axis=-1) ** 2 + FINEST**2
-        variance = np.median(square, axis=-1, keepdims=True)
+    def of_deviation(self, deviation: Floats) -> Floats:
+        """Misfit (n,) of deviations (n, bins)."""
+        square = (deviation @ self.whiten.transpose(0, 2, 1)) ** 2 + FINEST**2
+        variance = np.median(square, axis=-1, keepdims=True) / MEDIAN
         for _ in range(STEPS):      # expectation and maximisation
             variance = (FREEDOM + 1) * (square / (FREEDOM + square / variance)).mean(axis=-1, keepdims=True)
-        n = square.shape[-1]
-        few = 1 - FITTED / n
         tail = (FREEDOM + 1) * np.log1p(square / (FREEDOM * variance)).sum(axis=-1)
-        return few * (n * np.log(variance[..., 0]) + tail + (n - 1) * np.log(1 - rho[..., 0] ** 2))
+        each = square.shape[-1] * np.log(variance[..., 0]) + tail + self.volume[:, None]
+        least = each.min(axis=0)
+        return np.asarray(least - 2 * np.log(np.exp((least - each) / 2).mean(axis=0)))
+
+
+def _walk(variance: Floats) -> Floats:
+    """Covariance v(min(b, c)) of a walk, 1 on average on the diagonal."""
+    bins = np.arange(len(variance))
+    return np.asarray(variance[np.minimum(bins[:, None], bins)] / variance.mean())
 
 
 def fit_screening(profile: Profile, kappa_max: float | None = None) -> Screening:
@@ -142,7 +154,8 @@ def fit_screening(profile: Profile, kappa_max: float | None = None) -> Screening
 
     Notes
     -----
-    delta = 2 ln ∫ exp(−[misfit(κ) − misfit(0)]/2) dκ/κ_max: no κ between 0 and κ_max is preferred beforehand.
+    delta = 2 ln ∫ exp(−[misfit(κ) − misfit(0)]/2) d(ln κ) / ln(κ_max r_out), from 1/r_out to κ_max: no order of magnitude of κ is
+    preferred beforehand. Below 1/r_out both solutions are within 10 % of each other.
     """
     likelihood = Likelihood(profile)
     top = float(np.pi / (2 * np.diff(profile.edges).mean()) if kappa_max is None else kappa_max)
@@ -158,14 +171,19 @@ def fit_screening(profile: Profile, kappa_max: float | None = None) -> Screening
     minima[0] = best, value.min()
     minima[:, 1] -= value.min()
     value -= value.min()
-    weight = np.exp(-value / 2)
-    evidence = float(((weight[1:] + weight[:-1]) * np.diff(grid)).sum() / (2 * top))
+    evidence = _evidence(grid, value, min(1 / profile.annulus.r_out, top / np.e), top)
     theory = likelihood.theory(best)
-    residual = likelihood.data - theory
-    rho = MEMORY[likelihood.of_memory(residual).argmin()]
+    residual = (profile.d_r - theory) / likelihood.expected
     return Screening(best, *_interval(grid, value), minima, np.column_stack([grid, value]), float(value[0]),
-                     float(2 * np.log(evidence) + value[0]), float(np.median(likelihood.data / theory)),
-                     float(np.sqrt(np.median(residual**2) / MEDIAN)), float(1 + (len(residual) - 1) * (1 - rho) / (1 + rho)))
+                     float(2 * np.log(evidence) + value[0]), float(np.median(profile.d_r / theory)),
+                     float(np.sqrt(np.median(residual**2) / MEDIAN)))
+
+
+def _evidence(grid: Floats, value: Floats, low: float, high: float) -> float:
+    """Average over ln κ of exp(−misfit/2), by the trapezoidal rule."""
+    x = np.append(low, grid[grid > low])
+    weight = np.exp(-np.interp(x, grid, value) / 2)
+    return float(((weight[1:] + weight[:-1]) * np.diff(np.log(x))).sum() / (2 * np.log(high / low)))
 
 
 def scan_points(annulus: Annulus, kappa_max: float) -> Floats:
@@ -232,7 +250,7 @@ class Deviation:
 
 def measure_deviation(profile: Profile) -> Deviation:
     """M and |M| of a profile; w_b are the widths of the bins."""
-    expected = elastic(profile.nodes, profile.annulus).mean(axis=-1)
+    expected = profile.average(elastic(profile.nodes, profile.annulus))
     share = np.diff(profile.edges) / (profile.edges[-1] - profile.edges[0])
     relative = 1 - profile.d_r / expected
     sectors = (share / expected)[:, None] * profile.influence

@@ -12,8 +12,9 @@ from hpcglass.analysis.annulus import Annulus, deviation_of_kappa, elastic, scre
 from hpcglass.analysis.open_run import Table
 from hpcglass.analysis.plots import BLUE, GREEN, GREY, RED, STYLE
 from hpcglass.analysis.radial import Profile
-from hpcglass.analysis.screening import Deviation, Screening
+from hpcglass.analysis.screening import Screening
 from hpcglass.analysis.screening_files import Case
+from hpcglass.analysis.screening_tables import Found
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
 
 ARROWS = 2000           # at most so many
 INSET = 60.0            # largest misfit in the inset
+TABLE_1 = (0.051, 0.229, 0.054, 0.109, 0.082, 0.042)   # kappa of single samples: inverse power law,
+TABLE_2 = (0.058, 0.055, 0.042, 0.076, 0.105, 0.11)    # Lennard-Jones (A. Kumar et al., Tables I and II)
+SYMBOLS = {"T_m": "$T_m$", "r_in": r"$r_\mathrm{in}$", "r_out": r"$r_\mathrm{out}$"}
 
 
-def draw_all(found: Sequence[tuple[Case, Profile, Screening, Deviation]], table: Table, place: Path) -> list[Path]:
-    """Draw a profile of each field, its map in 2D, and the sweep if there are several; return the files, next to `place`."""
+def draw_all(found: Sequence[Found], table: Table, groups: Table, place: Path) -> list[Path]:
+    """Draw a profile of each field, its map in 2D, and figures of all if there are several; return the files, next to `place`."""
     import matplotlib
 
     written: list[Path] = []
@@ -40,7 +44,8 @@ def draw_all(found: Sequence[tuple[Case, Profile, Screening, Deviation]], table:
             if case.annulus.dimension == 2:
                 save(draw_map(case, profile), f"{name}-displacement")
         if len(found) > 1:
-            save(draw_sweep(table), f"{place.stem}-sweep")
+            save(draw_sweep(table, [case.path for case, *_ in found]), f"{place.stem}-sweep")
+            save(draw_groups(table, groups), f"{place.stem}-groups")
     return written
 
 
@@ -110,7 +115,7 @@ def draw_map(case: Case, profile: Profile) -> Figure:
                               scale=40, width=0.003, headwidth=4)
         figure.colorbar(arrows, ax=field, shrink=0.7, pad=0.02, label="$|d|$")
     _walls(field, case.annulus)
-    expected = np.abs(elastic(profile.nodes, case.annulus).mean(axis=1))
+    expected = np.abs(profile.average(elastic(profile.nodes, case.annulus)))
     for axes, values, name in ((radial, profile.radial, "d_r"), (tangential, profile.tangential, r"d_\theta")):
         amplitude = np.sqrt((values**2).sum(axis=2)) / expected[:, None]
         for m, color in ((0, "black"), (1, BLUE), (2, RED), (3, GREEN)):
@@ -132,12 +137,15 @@ def _walls(axes: Axes, annulus: Annulus) -> None:
     axes.set_axis_off()
 
 
-def draw_sweep(table: Table) -> Figure:
-    """κ and M against ΔE (Figs. 9 and 11), and M against κ with the theory of the first field's geometry (Fig. 10)."""
+def draw_sweep(table: Table, paths: Sequence[Path]) -> Figure:
+    """κ and M against ΔE (Figs. 9 and 11), and M against κ with the theory of the first field's geometry (Fig. 10).
+
+    Fields of one configuration, which is one file, are joined in the order of their ΔE.
+    """
     from matplotlib.figure import Figure
 
     known = bool(np.isfinite(table["energy_change"]).any())
-    figure = Figure(figsize=(2.6 * (1 + 2 * known), 2.5), layout="constrained")
+    figure = Figure(figsize=(2.6 * (1 + 2 * known), 2.6), layout="constrained")
     panels = figure.subplots(1, 1 + 2 * known, squeeze=False)[0]
     shown = table["screened"] == 1
     bars = np.stack([table["kappa"] - table["kappa_low"], table["kappa_high"] - table["kappa"]])
@@ -151,6 +159,11 @@ def draw_sweep(table: Table) -> Figure:
             panels[0].errorbar(energy, table["kappa"][some], bars[:, some], **options)
             panels[1].errorbar(energy, table["M"][some], table["M_error"][some], **options)
     if known:
+        for path in dict.fromkeys(paths):
+            rows = np.flatnonzero([other == path for other in paths])
+            rows = rows[np.argsort(table["energy_change"][rows])]
+            for axes, name in ((panels[0], "kappa"), (panels[1], "M")):
+                axes.plot(table["energy_change"][rows], table[name][rows], color=GREY, linewidth=0.5, alpha=0.6, zorder=0)
         panels[0].set(xlabel=r"$\Delta E$", ylabel=r"$\kappa$")
         panels[1].set(xlabel=r"$\Delta E$", ylabel="$M$")
     r_in, r_out, d_0, dimension = (float(table[name][0]) for name in ("r_in", "r_out", "d_0", "dimension"))
@@ -163,4 +176,42 @@ def draw_sweep(table: Table) -> Figure:
     panels[-1].plot(kappa, signed, color=BLUE, linewidth=0.8, label="theory", zorder=0)
     panels[-1].set(xlabel=r"$\kappa$", ylabel="$M$", ylim=(low - margin, high + margin))
     panels[-1].legend(fontsize=6)
+    return figure
+
+
+def draw_groups(table: Table, groups: Table) -> Figure:
+    """Share of screened fields against d_0, a colour for each set of inputs; and the distribution of κ of the screened ones.
+
+    The marks above the distribution are the samples of the paper, Tables I and II.
+    """
+    from matplotlib import colormaps
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.6, 2.6), layout="constrained")
+    shares, distribution = figure.subplots(1, 2)
+    names = [name for name in list(groups)[: list(groups).index("fields")] if name != "d_0"]
+    names = [name for name in names if len(np.unique(groups[name])) > 1]
+    keys = np.stack([groups[name] for name in names], axis=1) if names else np.empty((groups.rows, 0))
+    sets = np.unique(keys, axis=0) if names else np.empty((1, 0))
+    for k, values in enumerate(sets):
+        rows = np.flatnonzero((keys == values).all(axis=1))
+        y, low, high = (groups[name][rows] for name in ("screened_share", "screened_low", "screened_high"))
+        bars = np.maximum(np.stack([y - low, high - y]), 0.0)
+        text = ", ".join(f"{SYMBOLS.get(name, name)} = {value:.4g}" for name, value in zip(names, values, strict=True))
+        color = BLUE if len(sets) == 1 else colormaps["viridis"](0.9 * k / (len(sets) - 1))
+        shares.errorbar(groups["d_0"][rows], y, bars, fmt="o-", color=color, markersize=3, linewidth=0.7, label=text or None)
+    shares.set(xlabel="$d_0$", ylabel="share screened", ylim=(-0.03, 1.03))
+    if names and len(sets) <= 8:
+        shares.legend(fontsize=6)
+    kappa = table["kappa"][table["screened"] == 1]
+    top = 1.05 * max([*kappa, *TABLE_1, *TABLE_2])
+    edges = np.linspace(0, top, 25)
+    if len(kappa):
+        distribution.hist(kappa, edges, color=BLUE, alpha=0.7, label=f"{len(kappa)} screened of {table.rows}")
+    peak = max(1.0, float(np.histogram(kappa, edges)[0].max()))
+    for values, color, text, height in ((TABLE_1, RED, "paper, Table I", 1.08), (TABLE_2, GREEN, "paper, Table II", 1.16)):
+        distribution.plot(values, np.full(len(values), height * peak), "v", color=color, markersize=3.5, label=text)
+    distribution.set(xlabel=r"$\kappa$", ylabel="fields", xlim=(0, top), ylim=(0, 1.25 * peak))
+    distribution.yaxis.get_major_locator().set_params(integer=True)
+    distribution.legend(fontsize=6)
     return figure

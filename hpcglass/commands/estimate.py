@@ -6,6 +6,7 @@ Python is slow, and good to a factor of two or three. Its purpose is to tell min
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from dataclasses import dataclass
@@ -40,10 +41,13 @@ class Estimate:
 
 
 def estimate(config: Config, particles: int, density: float, ranks: int) -> Estimate:
-    """Needs of a run of `particles` at `density` on `ranks` ranks in total."""
-    model, d = config.glass(), config.system.dimension
+    """Needs of a run of `particles` at `density` on `ranks` ranks in total; without particles those of its lattices."""
     samples = config.ensemble.samples
     group = max(1, min(config.ensemble.ranks_per_sample, ranks)) if samples > 1 else ranks
+    model = config.glass()
+    if config.system is None or model is None:
+        return _without_particles(config, ranks, samples, group)
+    d = config.system.dimension
     here = particles / group
     halo = halo_particles(here, density, model, d)
     neighbours = pairs_per_particle(model, density, d)
@@ -59,6 +63,14 @@ def estimate(config: Config, particles: int, density: float, ranks: int) -> Esti
         particles, ranks, here, neighbours, memory,
         disk=samples * frame * (len(stages) + frames + 2), files=samples * (len(stages) + (frames > 0) * len(stages) + 5),
         evaluations=work, seconds=rounds * seconds)
+
+
+def _without_particles(config: Config, ranks: int, samples: int, group: int) -> Estimate:
+    """Each frame, and each checkpoint, takes no more than the stage's memory."""
+    stages = config.stages()
+    memory = [stage.memory(0, 2) for stage in stages]
+    disk = sum(size * (stage.frames() + 2) for size, stage in zip(memory, stages, strict=True))
+    return Estimate(0, ranks, 0.0, 0.0, RANK_BYTES + max(memory) / group, samples * disk, samples * (2 * len(stages) + 5), 0.0, 0.0)
 
 
 def pairs_per_particle(model: Model, density: float, dimension: int) -> float:
@@ -96,6 +108,7 @@ def halo_particles(owned: float, density: float, model: Model, dimension: int) -
     return density * ((edge + 2 * (model.largest_cutoff + SKIN)) ** dimension - edge**dimension)
 
 
+@functools.cache
 def _python_step(steps: int = 40_000) -> float:
     """Seconds of one multiplication and addition in a Python loop (best of three, a few ms)."""
     best = math.inf

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
-from pathlib import Path
 from typing import NoReturn
 
 from hpcglass import __version__, launcher
-from hpcglass.commands import export, import_, info, listing, merge, plot, screening, status, validate
-from hpcglass.commands.common import add_input
+from hpcglass.commands import calibrate, export, import_, info, listing, merge, plot, screening, status, sweep, validate
+from hpcglass.commands.common import add_run
 from hpcglass.config.suggest import did_you_mean
 from hpcglass.errors import EXIT_INPUT
 
@@ -35,12 +34,11 @@ def build() -> Parser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     run = commands.add_parser("run", help="run an input file, or go on with a run", epilog=EPILOG,
                               description="Run the stages of an input file. The same command again goes on where it stopped.")
-    add_input(run)
-    run.add_argument("--output", type=Path, metavar="DIR", help="where the results go (default: results/<name of the input>)")
+    add_run(run)
     run.add_argument("--fresh", action="store_true", help="start over; an old directory is moved aside")
-    run.add_argument("--no-plots", action="store_true", help="no figures at the end of each stage")
-    for name, module in (("validate", validate), ("info", info), ("list", listing), ("status", status), ("plot", plot),
-                         ("merge", merge), ("screening", screening), ("export", export), ("import", import_)):
+    calibrate.add_options(commands.add_parser("calibrate", help=calibrate.HELP, description=calibrate.__doc__, epilog=EPILOG))
+    for name, module in (("validate", validate), ("info", info), ("list", listing), ("status", status), ("sweep", sweep),
+                         ("plot", plot), ("merge", merge), ("screening", screening), ("export", export), ("import", import_)):
         command = commands.add_parser(name, help=module.HELP, description=module.__doc__)
         module.add_options(command)
         command.set_defaults(main=module.main, needs_world=name == "info")

@@ -16,7 +16,7 @@ STAGE_FILE = re.compile(r"\d\d+-[A-Za-z0-9_-]+\.h5")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="run directories")
+    parser.add_argument("directories", nargs="+", type=Path, metavar="DIR", help="run directories, or directories of runs")
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
@@ -27,7 +27,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def look(directory: Path) -> list[dict[str, Any]]:
-    """State of a run, then of its samples if it is an ensemble.
+    """State of a run, then of its samples if it is an ensemble; or of all runs in a directory, as those of a sweep.
 
     Raises
     ------
@@ -36,13 +36,20 @@ def look(directory: Path) -> list[dict[str, Any]]:
     """
     if not directory.is_dir():
         raise InputError(f"{directory}: {'is a file, not a run directory' if directory.exists() else 'no such directory'}")
-    if not (directory / "resolved.toml").is_file() and not (directory / "log.txt").is_file():
-        raise InputError(f"{directory}: no run was ever started here (there is no resolved.toml)")
+    if not _started(directory):
+        tasks = [path for path in sorted(directory.iterdir()) if path.is_dir() and _started(path)]
+        if not tasks:
+            raise InputError(f"{directory}: no run was ever started here (there is no resolved.toml)")
+        return [row for task in tasks for row in look(task)]
     top, samples = _state(directory), [_state(p) for p in sorted(directory.glob("sample-*")) if p.is_dir()]
     if samples:
         top["samples"] = len(samples)
         top["finished_samples"] = sum(sample["state"] == "finished" for sample in samples)
     return [top, *samples]
+
+
+def _started(directory: Path) -> bool:
+    return (directory / "resolved.toml").is_file() or (directory / "log.txt").is_file()
 
 
 def _state(directory: Path) -> dict[str, Any]:

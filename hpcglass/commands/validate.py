@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from pathlib import Path
 
-from hpcglass import launcher
+from hpcglass import launcher, sweep
 from hpcglass.commands.common import add_input
 from hpcglass.commands.estimate import Estimate, estimate
-from hpcglass.config import Config
+from hpcglass.config import Config, read_text
 from hpcglass.errors import InputError
 
 HELP = "check an input file, estimate memory, disk and time"
@@ -26,8 +27,8 @@ def main(options: argparse.Namespace) -> int:
         if options.ranks < 1:
             raise InputError(f"--ranks {options.ranks}: must be at least 1")
         config = Config.load(options.input, options.set)
-        _check_sweep(config, options)
-        needs = estimate(config, *_size(config), options.ranks)
+        configs = _points(config, options)
+        needs = _needs(configs, options.ranks)
     except InputError as error:
         if not options.json:
             raise
@@ -35,23 +36,39 @@ def main(options: argparse.Namespace) -> int:
             print(json.dumps({"valid": False, "problems": str(error).splitlines()}, indent=1))
         return error.exit_code
     if launcher.rank() == 0:
-        print(json.dumps({"valid": True, **dataclasses.asdict(needs)}, indent=1) if options.json else report(config, needs))
+        longest = max(range(len(needs)), key=lambda k: (needs[k].seconds, needs[k].memory_per_rank))
+        whole = {"tasks": len(needs), "sweep_disk": sum(n.disk for n in needs), "sweep_seconds": sum(n.seconds for n in needs)}
+        if options.json:
+            print(json.dumps({"valid": True, **dataclasses.asdict(needs[longest]), **(whole if config.sweep else {})}, indent=1))
+        else:
+            print(report(configs[longest], needs[longest]))
+            if config.sweep:
+                print(f"  sweep               {len(needs)} tasks; above is task {longest}, the longest. All in turn: "
+                      f"{size(whole['sweep_disk'])}, {duration(whole['sweep_seconds'])}")
     return 0
 
 
-def _check_sweep(config: Config, options: argparse.Namespace) -> None:
-    """Every value of the sweep must make a valid input, not only those of [parameters]."""
-    for name, values in config.sweep.items():
-        for value in values:
-            try:
-                Config.load(options.input, [*options.set, f"{name}={value}"])
-            except InputError as error:
-                raise InputError(f"sweep.{name}: with {name} = {value} the input is wrong:\n{error}") from None
+def _points(config: Config, options: argparse.Namespace) -> list[Config]:
+    """The inputs of all tasks of a sweep, checked; or just the input."""
+    every = sweep.tasks(config, Path(), options.set)
+    text = read_text(options.input) if every else ""
+    return [task.configure(text, options.input, options.set) for task in every] or [config]
+
+
+def _needs(configs: list[Config], ranks: int) -> list[Estimate]:
+    """Of each task. They all start from the same file, if from any."""
+    system = configs[0].system
+    if system is not None and system.file is not None:
+        start = _size(configs[0])
+        return [estimate(config, *start, ranks) for config in configs]
+    return [estimate(config, *_size(config), ranks) for config in configs]
 
 
 def _size(config: Config) -> tuple[int, float]:
-    """Particles and density, read from the file where the run starts from one."""
+    """Particles and density, read from the file where the run starts from one; no particles without [system]."""
     system = config.system
+    if system is None:
+        return 0, 0.0
     if system.file is not None:
         from hpcglass.io.convert import start_configuration
 
@@ -65,19 +82,15 @@ def report(config: Config, needs: Estimate) -> str:
     """The estimate in words."""
     stages = ", ".join(params.kind for params in config.stage)
     samples = f", {config.ensemble.samples} samples" if config.ensemble.samples > 1 else ""
-    lines = [
+    lines = [f"valid: {stages}{samples}"] if config.system is None else [
         f"valid: {stages} of {needs.particles} particles of {config.system.model} in {config.system.dimension}D{samples}",
-        f"  particles per rank  {needs.particles_per_rank:.0f} on {needs.ranks} rank{'s' * (needs.ranks > 1)}",
+        f"  particles per rank  {needs.particles_per_rank:.0f} on {needs.ranks} rank{'s' * (needs.ranks > 1)}"]
+    lines += [
         f"  memory per rank     {size(needs.memory_per_rank)}",
         f"  disk                {size(needs.disk)} in about {needs.files} files",
         f"  time                {duration(needs.seconds)} (good to a factor of 3)" if needs.seconds else
         "  time                not known for these stages"]
-    if config.sweep:
-        count = 1
-        for values in config.sweep.values():
-            count *= len(values)
-        lines.append(f"  sweep               {count} points; `run` takes the values of [parameters]")
-    if needs.particles_per_rank < 200 and needs.ranks > 1:
+    if 0 < needs.particles_per_rank < 200 and needs.ranks > 1:
         lines.append("  note                fewer than 200 particles per rank: fewer ranks will be faster")
     return "\n".join(lines)
 

@@ -27,10 +27,10 @@ class Config(BaseModel):
     title: str = Field("", description="what this run is about")
     seed: int = Field(0, ge=0, lt=2**63, description="all random numbers follow from it")
     parameters: dict[str, int | float] = Field({}, description='numbers that values may name as "$name"')
-    system: SystemParams = Field(description="the glass and how it starts")
+    system: SystemParams | None = Field(None, description="the glass and how it starts; stages on a lattice need none")
     model: ModelParams | None = Field(None, description="a model glass of one's own")
     stage: tuple[SerializeAsAny[StageParams], ...] = Field(description="what is done, in order")
-    sweep: dict[str, tuple[int | float, ...]] = Field({}, description="values of parameters, for a grid of runs")
+    sweep: tuple[dict[str, tuple[int | float, ...]], ...] = Field((), description="grids of parameters: one run per point")
     ensemble: EnsembleParams = Field(EnsembleParams.model_validate({}), description="independent samples")
 
     _references: dict[Path, str] = PrivateAttr(default_factory=dict)
@@ -81,8 +81,10 @@ class Config(BaseModel):
         classes = registry.stages()
         return [classes[params.kind](params) for params in self.stage]
 
-    def glass(self) -> Model:
-        """The model glass of the system, built-in or the input's own."""
+    def glass(self) -> Model | None:
+        """The model glass of the system, built-in or the input's own; None without a system."""
+        if self.system is None:
+            return None
         return self.model.build() if self.model is not None else registry.models()[self.system.model]
 
 

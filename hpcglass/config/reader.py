@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from hpcglass import registry
-from hpcglass.config import checks, overrides, toml
+from hpcglass.config import checks, overrides, sweep, toml
 from hpcglass.config.models import EnsembleParams, ModelParams, SystemParams
 from hpcglass.config.problems import Problems
 from hpcglass.config.suggest import did_you_mean, suggest
@@ -43,7 +43,7 @@ class Reader:
         own = self.typed(ModelParams, "model")
         ensemble = self.typed(EnsembleParams, "ensemble") or EnsembleParams.model_validate({})
         stages = self.stages()
-        sweep = self.sweep()
+        grids = sweep.read(self.data.get("sweep", []), self.data.get("parameters", {}), self.problems)
         if system is not None and not self.problems.under(("model",)):
             system = self.complete(system, own, stages)
         elif system is None and isinstance(given := self.data.get("system", {}), dict) and isinstance(given.get("model"), str):
@@ -51,7 +51,7 @@ class Reader:
         self.problems.raise_if_any()
         return {"title": self.data.get("title", ""), "seed": self.data.get("seed", 0),
                 "parameters": self.data.get("parameters", {}), "system": system, "model": own,
-                "stage": tuple(stages), "sweep": sweep, "ensemble": ensemble}
+                "stage": tuple(stages), "sweep": grids, "ensemble": ensemble}
 
     def typed(self, kind: Any, name: str) -> Any:
         what = f" in [{name}]"
@@ -65,12 +65,21 @@ class Reader:
             self.problems.add((key,), f"unknown key or table{hint}")
         meant = {suggest(key, known, present=self.data) for key in unknown}
         for name in {"system", "stage"} - self.data.keys() - meant:
-            self.problems.add((), f"[{name}] is missing" if name == "system" else "there is no [[stage]]: nothing to do")
+            if name == "stage":
+                self.problems.add((), "there is no [[stage]]: nothing to do")
+            elif self.needs_system():
+                self.problems.add((), "[system] is missing")
         if not isinstance(self.data.get("title", ""), str):
             self.problems.add(("title",), "must be text in quotes", self.data["title"])
         seed = self.data.get("seed", 0)
         if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
             self.problems.add(("seed",), "must be a whole number >= 0", seed)
+
+    def needs_system(self) -> bool:
+        """Whether any stage acts on particles; an unknown kind, or none at all, counts as one that does."""
+        classes, tables = registry.stages(), self.data.get("stage", [])
+        kinds = [t.get("kind") if isinstance(t, dict) else None for t in tables] if isinstance(tables, list) else []
+        return not kinds or any(not isinstance(kind, str) or kind not in classes or classes[kind].needs_system for kind in kinds)
 
     def stages(self) -> list[StageParams | None]:
         tables = self.data.get("stage", [])
@@ -85,7 +94,12 @@ class Reader:
     def stage(self, data: dict[str, Any], path: Path, classes: dict[str, type[Stage]]) -> StageParams | None:
         kind = data.get("kind")
         if isinstance(kind, str) and kind in classes:
-            return table(classes[kind].Params, data, path, self.problems, f" in a {kind} stage")
+            params = table(classes[kind].Params, data, path, self.problems, f" in a {kind} stage")
+            try:
+                return params and params.beside(self.path.parent)
+            except FileNotFoundError as error:
+                self.problems.add((*path, *error.args[0].split(".")), f"there is no file {error.args[1]}")
+                return params
         known = ", ".join(classes)
         typo = next((key for key in data if suggest(key, ["kind"]) and data[key] in list(classes)), None)
         if kind is None and typo:
@@ -96,20 +110,6 @@ class Reader:
             hint = did_you_mean(kind, classes) if isinstance(kind, str) else ""
             self.problems.add((*path, "kind"), f"there is no such stage{hint or f' (known: {known})'}", kind)
         return None
-
-    def sweep(self) -> dict[str, Any]:
-        values, names = self.data.get("sweep", {}), self.data.get("parameters", {})
-        if not isinstance(values, dict):
-            self.problems.add(("sweep",), "must be a table: [sweep] with lines name = [numbers]", values)
-            return {}
-        for name, items in values.items():
-            if name not in names:
-                hint = did_you_mean(name, names) or " (a sweep goes over names of [parameters])"
-                self.problems.add(("sweep", name), f"unknown parameter{hint}")
-            elif not isinstance(items, list) or not items or any(
-                    isinstance(x, bool) or not isinstance(x, int | float) for x in items):
-                self.problems.add(("sweep", name), "must be a list of numbers", items)
-        return values
 
     def complete(self, system: SystemParams, own: ModelParams | None, stages: list[StageParams | None]) -> SystemParams:
         """Fill in what follows from the model, then check that all fits together."""

@@ -129,3 +129,34 @@ def to_blocks(comm: MPI.Comm, ids: Array, rows: int, *arrays: Array) -> list[Arr
     ids_here, *moved = send_rows(comm, block_owner(ids, rows, comm.size), np.asarray(ids, dtype=np.int64), *arrays)
     order = np.argsort(ids_here, kind="stable")
     return [array[order] for array in moved]
+
+
+def gathered(comm: MPI.Comm, array: Array, rows: Array | None = None) -> Array:
+    """The rows of all ranks, in rank order, on every rank; `rows` are their numbers where they are known already."""
+    if comm.size == 1:
+        return array
+    received = np.asarray(counts(comm, len(array)) if rows is None else rows).astype(np.int32)
+    width = int(np.prod(array.shape[1:], dtype=np.int64))
+    result = np.empty((int(received.sum()), *array.shape[1:]), dtype=array.dtype)
+    comm.Allgatherv(np.ascontiguousarray(array), [result, _layout(received * width)])
+    return result
+
+
+def transposed(comm: MPI.Comm, slab: Array, rows: int) -> Array:
+    """Slabs of rows of a global (rows, columns) array -> slabs of rows of its transpose, (block of columns, rows).
+
+    Both are cut by `block`. One exchange of all with all; this is the communication of a distributed two-dimensional FFT.
+    """
+    if comm.size == 1:
+        return np.ascontiguousarray(slab.T)
+    here = len(slab)
+    high = [block(rows, comm.size, rank)[1] - block(rows, comm.size, rank)[0] for rank in range(comm.size)]
+    cuts = [block(slab.shape[1], comm.size, rank) for rank in range(comm.size)]
+    wide = cuts[comm.rank][1] - cuts[comm.rank][0]
+    send = np.ascontiguousarray(slab.T)                    # rows of the transpose: what goes to a rank is contiguous
+    receive = np.empty(wide * rows, dtype=slab.dtype)
+    sent = np.array([(last - first) * here for first, last in cuts], dtype=np.int32)
+    received = np.array([wide * count for count in high], dtype=np.int32)
+    comm.Alltoallv([send, _layout(sent)], [receive, _layout(received)])
+    parts = np.split(receive, np.cumsum(received)[:-1])
+    return np.hstack([part.reshape(wide, count) for part, count in zip(parts, high, strict=True)])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from mpi4py import MPI
 
+from hpcglass.core.comm import offset
 from hpcglass.errors import FileError
 from hpcglass.io import h5
 from hpcglass.io.agree import together
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from hpcglass.core.system import System
     from hpcglass.potentials.model import Model
 
-State = tuple[dict[str, Any], dict[str, Array]]      # scalars, rows per particle
+Scalars = dict[str, Any]
+Rows = dict[str, Array]
+State = tuple[Scalars, Rows]        # the rows are particles, unless said otherwise
 NAMES = ("checkpoint-a.h5", "checkpoint-b.h5")
 
 
@@ -38,6 +41,7 @@ class Checkpoint:
 
     stage, step, number : index of the stage, step in it, and count of checkpoints in this run directory
     system, stage_state : (scalars, rows per particle)
+    own_rows : the rows of `stage_state` are not particles
     resolved : the input it belongs to
     """
 
@@ -50,28 +54,36 @@ class Checkpoint:
     stage_state: State
     record: Record
     segments: dict[str, str] = field(default_factory=dict)
+    own_rows: bool = False
 
-    def restore(self, comm: MPI.Comm, model: Model) -> tuple[System, State]:
-        """The system, and the stage's state in its order of particles. Collective."""
+    def restore(self, comm: MPI.Comm, model: Model | None) -> tuple[System | None, tuple[Scalars, Rows, Array | None]]:
+        """The system, if there is one, and what `stages.base.Snapshot` is made of. Collective."""
         from hpcglass.core.system import System
 
         scalars, rows = self.system
-        system = System.from_state(comm, model, scalars, rows)
+        system = None if model is None else System.from_state(comm, model, scalars, rows)
+        if self.own_rows or system is None:
+            lengths = [len(values) for values in self.stage_state[1].values()]
+            return system, (*self.stage_state, offset(comm, max(lengths, default=0)) + np.arange(max(lengths, default=0)))
         fields = {name: system.reorder(rows["id"], values) for name, values in self.stage_state[1].items()}
-        return system, (self.stage_state[0], fields)
+        return system, (self.stage_state[0], fields, None)
 
 
-def write(path: Path, stage: int, step: int, number: int, system: System, stage_state: State, record: Record,
-          segments: dict[str, str], describe: Callable[[Contents], None]) -> str:
-    """Write a checkpoint; the rows of `stage_state` are in the system's present order. Collective."""
-    comm = system.comm
+def write(comm: MPI.Comm, path: Path, stage: int, step: int, number: int, system: System | None, stage_state: State,
+          record: Record, segments: dict[str, str], describe: Callable[[Contents], None], ids: Array | None = None) -> str:
+    """Write a checkpoint. Collective.
+
+    stage_state : its rows are in the system's present order, or the rows `ids` of something else
+    """
     contents = Contents()
     describe(contents)
-    contents.attribute("/checkpoint", stage=stage, step=step, number=number)
+    contents.attribute("/checkpoint", stage=stage, step=step, number=number, own_rows=ids is not None)
     contents.value("/checkpoint/segments", json.dumps(segments), "", "trajectory files written so far and their seals")
-    scalars, rows = system.state()
-    _put_state(contents, comm, "system", rows["id"], scalars, rows)
-    _put_state(contents, comm, "stage", rows["id"], *stage_state)
+    if system is not None:
+        scalars, rows = system.state()
+        _put_state(contents, comm, "system", rows["id"], scalars, rows)
+        ids = rows["id"] if ids is None else ids
+    _put_state(contents, comm, "stage", ids if ids is not None else np.arange(0), *stage_state)
     record.put(contents, comm)
     return h5.write(comm, path, contents)
 
@@ -110,7 +122,7 @@ def read(comm: MPI.Comm, path: Path) -> Checkpoint:
         found = Checkpoint(
             path, head["stage"], head["step"], head["number"], file.value("/provenance/resolved_input"),
             _get_state(file, "system"), _get_state(file, "stage"), Record.read(file),
-            json.loads(file.value("/checkpoint/segments")))
+            json.loads(file.value("/checkpoint/segments")), bool(head["own_rows"]))
     check_segments(comm, path.parent, found.segments)
     return found
 

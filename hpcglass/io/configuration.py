@@ -53,6 +53,11 @@ class Frame:
     def nbytes(self) -> int:
         return sum(rows.nbytes for rows in self.rows.values())
 
+    @staticmethod
+    def put(contents: Contents, comm: MPI.Comm, frames: list[Frame]) -> None:
+        """Add frames with the same kinds of rows to what a file shall hold. Collective."""
+        put(contents, comm, frames)
+
 
 def capture(system: System, step: int, time: float, exact: bool = True, **fields: Array) -> Frame:
     """Copy the present configuration into file order. Collective.

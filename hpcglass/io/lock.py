@@ -46,6 +46,12 @@ def release(directory: Path) -> None:
         (directory / NAME).unlink()
 
 
+def held(directory: Path) -> bool:
+    """Whether a run that may be alive holds the lock."""
+    path = directory / NAME
+    return path.exists() and _alive(_read(path))
+
+
 def _create(path: Path) -> bool:
     """Write the lock under a name of its own and link it in place, so that it is never seen half written."""
     mine = path.with_name(f"{NAME}.{platform.node()}.{os.getpid()}")

@@ -251,6 +251,18 @@ _BIBTEX = r"""
     year = {2021},
     doi = {10.1103/PhysRevLett.126.015501}
 }
+
+@article{tyukodi2023,
+    author = {Tyukodi, Botond and Barbot, Armand and Garc{\'i}a-Garc{\'i}a, Reinaldo and Lerbinger, Matthias and
+    Patinet, Sylvain and Vandembroucq, Damien},
+    title = {{Coarse-graining amorphous plasticity: impact of rejuvenation and disorder}},
+    journal = {C. R. Phys.},
+    volume = {24},
+    number = {S1},
+    pages = {113--131},
+    year = {2023},
+    doi = {10.5802/crphys.156}
+}
 """
 
 

@@ -46,6 +46,9 @@ class Stop:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+            around = getattr(handler, "__self__", None)     # of a Stop around this one, which shall know as well
+            if isinstance(around, Stop) and self._signal == number:
+                around._note(number, None)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._signal = number

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mpi4py import MPI
@@ -19,6 +20,7 @@ from hpcglass.io import configuration, h5
 from hpcglass.io.agree import together
 from hpcglass.io.configuration import Frame
 from hpcglass.io.contents import Contents
+from hpcglass.io.grids import GridFrame
 from hpcglass.io.order import Array
 from hpcglass.io.reader import Reader
 
@@ -42,9 +44,9 @@ class Trajectory:
         self.stem = stem
         self.describe = describe
         self.segments = dict(segments or {})
-        self._frames: list[Frame] = []
+        self._frames: list[Any] = []          # of one kind
 
-    def append(self, frame: Frame) -> None:
+    def append(self, frame: Frame | GridFrame) -> None:
         """Keep a frame; write a segment when there are enough. Collective."""
         if self._frames and self._frames[0].rows.keys() != frame.rows.keys():
             self.flush()
@@ -59,7 +61,7 @@ class Trajectory:
             return
         contents = Contents()
         self.describe(contents)
-        configuration.put(contents, self.comm, self._frames)
+        self._frames[0].put(contents, self.comm, self._frames)
         name = f"{self.stem}.traj-{len(self.segments):04d}.h5"
         self.segments[name] = h5.write(self.comm, self.directory / name, contents)
         self._frames = []

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hpcglass.core import comm as ranks
 from hpcglass.errors import InputError, PhysicsError
-from hpcglass.landscape.hessian import Hessian, PETSc
+from hpcglass.landscape.hessian import Hessian, PETSc, free_dropped
 from hpcglass.landscape.solve import factorise, first_bound, pin, project, zero_modes
 
 Floats = NDArray[np.float64]
@@ -50,6 +50,7 @@ class Inverse:
     def __init__(self, hessian: Hessian) -> None:
         if not package():
             raise InputError("factors of the Hessian need CHOLMOD (SuiteSparse) or MUMPS, which this PETSc was built without")
+        free_dropped(hessian.system.comm)
         self.hessian, self.solves = hessian, 0
         self._zero = zero_modes(hessian)
         particle = first_bound(hessian)

@@ -37,6 +37,12 @@ Floats = NDArray[np.float64]
 SHELL = 0.05        # beyond the cut-off, in units of lambda_ij: pairs that the pattern has room for
 
 
+def free_dropped(comm: Any) -> None:
+    """Free the PETSc objects that Python no longer holds: it drops them at different times on each rank. Collective."""
+    for one in (comm, PETSc.COMM_SELF):
+        PETSc.garbage_cleanup(one)
+
+
 class Hessian:
     """Second derivatives of the energy with respect to positions [energy/length^2].
 
@@ -60,6 +66,7 @@ class Hessian:
     def _build(self, room: NDArray[np.bool_], loose: NDArray[np.bool_]) -> None:
         """Pattern, values and matrix."""
         system = self.system
+        free_dropped(system.comm)
         n, d = system.n_owned, system.dimension
         self._room, self.loose = room, loose[:n].copy()
         self.n_loose = int(ranks.total(system.comm, int(self.loose.sum())))

@@ -10,7 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,17 +28,29 @@ class StageParams(BaseModel):
     label: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]+$",
                               description="name used in the file name instead of the kind")
 
+    def beside(self, folder: Path) -> Self:
+        """The same with the files it names found: paths are relative to the input's folder.
+
+        Raises
+        ------
+        FileNotFoundError
+            Its arguments are the dotted key of a file that is not there, and where it was looked for.
+        """
+        return self
+
 
 @dataclass
 class Snapshot:
     """State of a stage at a safe point, besides the system itself.
 
     scalars : numbers, strings and small arrays, equal on all ranks
-    fields  : arrays with one row per owned particle, in the system's present order
+    fields  : arrays with one row per owned particle, in the system's present order; or the rows `ids` of something else
+    ids     : which rows 0..n-1, each on one rank, `fields` has here, if they are not the system's particles
     """
 
     scalars: dict[str, Any] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict)
+    ids: Any = None
 
 
 class Table(Protocol):
@@ -49,6 +62,7 @@ class Table(Protocol):
 class Context(Protocol):
     """What the run loop gives to a stage. All methods are collective unless they say otherwise."""
 
+    comm: Any                    # the ranks that work on this sample
     seed: int                    # 64-bit key of this sample and stage: random streams are keyed by it
     restored: Snapshot | None    # set when this stage continues from a checkpoint
 
@@ -69,6 +83,9 @@ class Context(Protocol):
 
     def frame(self, step: int, time: float = 0.0, **fields: Any) -> None:
         """Append the present configuration to the trajectory; fields are rows per owned particle."""
+
+    def grid(self, step: int, time: float, lines: Any, **fields: Any) -> None:
+        """Append fields of a lattice to the trajectory: (n, L) arrays, the lines `lines` (n,) of the L x L sites."""
 
     def safe_point(self, step: int, total: int, snapshot: Callable[[], Snapshot], note: str = "") -> None:
         """Progress; a checkpoint if one is due; NaN guard. Raises Interrupted after a checkpoint when asked to stop."""
@@ -97,6 +114,7 @@ class Stage(ABC):
 
     name: ClassVar[str]
     Params: ClassVar[type[StageParams]]
+    needs_system: ClassVar[bool] = True     # False: works without particles, and leaves them alone if there are any
 
     def __init__(self, params: Any) -> None:
         self.params = params

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcglass.core.comm import largest
+from hpcglass.errors import PhysicsError
 from hpcglass.geometries.periodic import deformation
 from hpcglass.landscape.nonaffine import d2min, participation, position_of_largest
 from hpcglass.stages.base import Context
@@ -175,6 +176,20 @@ class Events:
         if self.reverse is not None:
             row |= self.reverse(before, last.strain, size)
         self.table.append(**row)
+
+    def ended(self, before: tuple[dict[str, Any], dict[str, Any]], size: float) -> bool:
+        """Whether the branch of the state `before` ends within a strain `size` from there, as far as can be told. Collective.
+
+        A fall may dissipate less than the trapezoid leaves open; the end of the branch is there or not.
+        """
+        from hpcglass.core.system import System
+        from hpcglass.moves.fold import locate
+
+        try:
+            fold = locate(System.from_state(self.system.comm, self.system.model, *before), self.gradient, size)
+        except PhysicsError:            # two softest modes alike
+            return False
+        return fold is not None and abs(fold.strain) <= abs(size)
 
     def _drops(self, history: list[State], state: State) -> dict[str, float]:
         """Stresses below the linear continuation of the branch."""

@@ -48,6 +48,10 @@ class ShearParams(StageParams):
     reverse_strain: float = Field(0.02, gt=0, description="unload by at most so much")
     frames_every: int = Field(0, ge=0, description="keep the configuration every so many steps; 0 = none")
     event_frames: bool = Field(True, description="keep the configurations before and after each event")
+    activity_every: float = Field(0.0, ge=0, description="look who was plastically active every so much strain; 0 = never")
+    activity_threshold: float = Field(0.01, gt=0, description="active is who has a larger D2min [length^2]")
+    activity_reference: Literal["previous", "start"] = Field("previous", description="D2min since the last look, or the start")
+    activity_bin: float = Field(5.0, gt=0, description="thickness of the slabs of the activity profile, in mean spacings")
 
     @model_validator(mode="after")
     def _one_way(self) -> ShearParams:
@@ -58,6 +62,9 @@ class ShearParams(StageParams):
             raise ValueError(f"turning_points {self.turning_points} must differ from one to the next, and the first one from 0")
         if not all(abs(point) <= self.max_strain for point in points):
             raise ValueError(f"turning_points {self.turning_points} go beyond max_strain = {self.max_strain:g}")
+        if 0 < self.activity_every < abs(self.strain_step) * (1 - 1e-9):
+            raise ValueError(f"activity_every = {self.activity_every:g} is less than a step; give at least strain_step = "
+                             f"{abs(self.strain_step):g}, or 0 for never")
         return self
 
     @property
@@ -77,6 +84,7 @@ class Shear(Stage):
         import numpy as np
 
         from hpcglass.geometries import periodic
+        from hpcglass.stages.activity import Activity
         from hpcglass.stages.events import Events, State, dissipation, missing
         from hpcglass.stages.reversal import Reversal
 
@@ -94,6 +102,7 @@ class Shear(Stage):
         mover = make(system, restored)
         reversal = Reversal(system, make, params.reverse_strain) if params.reverse else None
         events = Events(system, context, gradient, params.event_frames, params.locate, reversal, restored)
+        activity = Activity(system, context, gradient, params, restored)
         if restored:
             step, lost = int(restored["step"]), float(restored["lost"])
             history = [State.of_row(row) for row in np.asarray(restored["history"]).tolist()]
@@ -116,8 +125,11 @@ class Shear(Stage):
             report, mechanics = done
             state = State.of(strain, gradient, system.volume, mechanics)
             dissipated = dissipation(history, state)
-            # a step along a branch is none by definition
+            # a step along a branch is none by definition; a fall from its end is one, however little is lost
             found = (fell or not make.follow) and (dissipated > params.event_energy or mover.surprised)
+            if fell and make.follow and not found:
+                with context.timer("events"):
+                    found = events.ended(before, size)
             if found and not fell and walk.halve():
                 system.restore(*before)
                 continue
@@ -129,6 +141,7 @@ class Shear(Stage):
                 with context.timer("events"):
                     events.add(step, history, state, dissipated, before)
             system.fields.pop("before the step", None)
+            activity.step(walk, strain)
             history = [*history[-1:], state._replace(after_event=float(found or walk.leg != leg))]
             if (params.frames_every and not walk.between and walk.whole_steps % params.frames_every == 0
                     and events.last_frame != step):
@@ -137,11 +150,12 @@ class Shear(Stage):
             if not walk.done:
                 context.safe_point(step if not params.adaptive else walk.whole_steps, walk.total, lambda: Snapshot(
                     {"step": step, "lost": lost, "history": np.array([row.row for row in history]),  # noqa: B023
-                     **walk.scalars, **events.scalars, **mover.scalars}),
+                     **walk.scalars, **events.scalars, **activity.scalars, **mover.scalars}),
                     note=f"strain {strain:.4g}, stress {state.stress:.4g}, {events.count} events")
         self.finish(context, mover.counts, step, walk.strain, events.count)
         mover.finish()
         events.finish(periodic.deformation(gradient, walk.strain))
+        activity.finish()
         context.result("energy", mechanics.energy, "energy", "potential energy at the end")
         context.result("stress", mechanics.stress, "energy/length^d", "stress tensor at the end, tension positive")
 

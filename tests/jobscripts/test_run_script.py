@@ -29,13 +29,15 @@ def job(tmp_path):
         (tools / name).chmod(0o755)
 
     def run(code: int, stopped_at: str = "", script: str = "run.sbatch",
-            arguments: tuple[str, ...] = ("my input.toml", "out")) -> tuple[int, str, bool]:
+            arguments: tuple[str, ...] = ("my input.toml", "out"), **array: str) -> tuple[int, str, bool]:
         (tmp_path / "requeued").unlink(missing_ok=True)
         environment = {"PATH": f"{tools}:{os.environ['PATH']}", "CODE": str(code), "STOPPED_AT": stopped_at,
-                       "SLURM_SUBMIT_DIR": str(tmp_path), "SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "node", "SLURM_NTASKS": "2"}
+                       "SLURM_SUBMIT_DIR": str(tmp_path), "SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "node", "SLURM_NTASKS": "2",
+                       **array}
         done = subprocess.run(["bash", SCRIPTS / script, *arguments], env=environment, cwd="/", capture_output=True, text=True)
         requeued = tmp_path / "requeued"
-        return done.returncode, done.stdout + done.stderr, requeued.exists() and requeued.read_text() == "requeue 7\n"
+        name = "5_3" if array else "7"
+        return done.returncode, done.stdout + done.stderr, requeued.exists() and requeued.read_text() == f"requeue {name}\n"
 
     return run
 
@@ -69,7 +71,27 @@ def test_ensemble_script_sets_the_samples(job, tmp_path):
     assert arguments[-6:] == ["in.toml", "--output", "out", "--set", "ensemble.samples=64", "--no-plots"]
 
 
-@pytest.mark.parametrize("script", ["run.sbatch", "ensemble.sbatch"])
+def test_sweep_script_runs_its_element_and_requeues_it_alone(job, tmp_path):
+    element = {"SLURM_ARRAY_JOB_ID": "5", "SLURM_ARRAY_TASK_ID": "3"}
+    assert job(75, "10", "sweep.sbatch", ("in.toml", "out", "--stride", "4"), **element)[::2] == (75, True)
+    arguments = (tmp_path / "srun-arguments").read_text().splitlines()
+    assert arguments[-6:] == ["sweep", "in.toml", "--output", "out", "--stride", "4"]
+    assert job(75, "10", "sweep.sbatch", ("in.toml", "out"), **element)[::2] == (1, False)
+    code, output, requeued = job(0, script="sweep.sbatch")
+    assert code != 0 and "usage: sbatch --array" in output and not requeued
+
+
+def test_progress_of_any_run_below_the_output_counts(job, tmp_path):
+    job(75, "10")
+    (tmp_path / "out" / "T=1" / "sample-0000").mkdir(parents=True)
+    (tmp_path / "out" / "log.txt").rename(tmp_path / "out" / "T=1" / "sample-0000" / "log.txt")
+    assert job(75, "20")[::2] == (75, True)
+    (tmp_path / "out" / "log.txt").unlink()
+    assert job(75, "20")[::2] == (75, True)     # the same place in another run
+    assert job(75, "20")[::2] == (1, False)
+
+
+@pytest.mark.parametrize("script", ["run.sbatch", "ensemble.sbatch", "sweep.sbatch"])
 def test_missing_arguments_give_the_usage(job, script):
     code, output, requeued = job(0, script=script, arguments=("in.toml",))
     assert code != 0 and "usage: sbatch" in output and not requeued

@@ -194,12 +194,13 @@ def test_checkpoint_comes_back_with_the_same_bits(directory):
     record.fields["d2min"] = (by_id(comm, ids, ids * 0.5)[0], "length^2", "")
     state = ({"count": 3, "gain": 0.1, "on": True, "key": 2**64 - 1, "name": "fire", "trace": np.arange(3.0)},
              {"force": np.cos(ids)})
-    checkpoint.write(directory / "checkpoint-a.h5", 1, 40, 7, system, state, record, {}, lambda contents: contents.value(
+    checkpoint.write(comm, directory / "checkpoint-a.h5", 1, 40, 7, system, state, record, {}, lambda contents: contents.value(
         "/provenance/resolved_input", "seed = 1\n"))
     found = checkpoint.newest(comm, directory, 1, pytest.fail)
     assert found is not None and (found.step, found.number, found.resolved) == (40, 7, "seed = 1\n")
     assert checkpoint.newest(comm, directory, 0, pytest.fail) is None
-    again, (scalars, fields) = found.restore(comm, system.model)
+    again, (scalars, fields, rows) = found.restore(comm, system.model)
+    assert rows is None
     assert same_bits(again, system) and np.array_equal(again.fields["velocity"], system.fields["velocity"])
     assert total(comm, int((fields["force"] != np.cos(again.id[: again.n_owned])).sum())) == 0
     assert scalars.pop("trace").tolist() == state[0].pop("trace").tolist() and scalars == state[0]
@@ -213,7 +214,7 @@ def test_checkpoint_comes_back_with_the_same_bits(directory):
 def test_damaged_checkpoint_gives_way_to_the_other(directory):
     system = random_system(comm)
     for number in (1, 2):
-        checkpoint.write(directory / checkpoint.NAMES[number % 2], 0, 10 * number, number, system, ({}, {}), Record(), {},
+        checkpoint.write(comm, directory / checkpoint.NAMES[number % 2], 0, 10 * number, number, system, ({}, {}), Record(), {},
                          lambda contents: contents.value("/provenance/resolved_input", ""))
     assert checkpoint.newest(comm, directory, 0, pytest.fail).step == 20
     if comm.rank == 0:
@@ -273,7 +274,7 @@ def test_guard_names_the_particle():
 def test_checkpoints_hold_plain_values_only():
     system = random_system(comm)
     with pytest.raises(TypeError, match="state is a dict"):
-        checkpoint.write(Path("nowhere"), 0, 0, 0, system, ({"state": {"a": 1}}, {}), Record(), {}, lambda contents: None)
+        checkpoint.write(comm, Path("nowhere"), 0, 0, 0, system, ({"state": {"a": 1}}, {}), Record(), {}, lambda contents: None)
 
 
 def test_input_error_is_not_a_file_error():

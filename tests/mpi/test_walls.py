@@ -354,7 +354,7 @@ def test_state_and_files(world, tmp_path_factory):
         for frame, r_in in enumerate((0.66, 0.7)):
             t = System(world, s.model, *configuration.read(file, frame))
             assert t.walls.r_in == r_in and np.array_equal(whole(t, t.position), whole(s, s.position))
-    checkpoint.write(directory / "checkpoint-a.h5", 0, 1, 1, s, ({}, {}), Record(), {}, lambda contents: contents.value(
+    checkpoint.write(world, directory / "checkpoint-a.h5", 0, 1, 1, s, ({}, {}), Record(), {}, lambda contents: contents.value(
         "/provenance/resolved_input", ""))
     restored, _ = checkpoint.read(world, directory / "checkpoint-a.h5").restore(world, s.model)
     assert same(s, restored)
