@@ -109,7 +109,7 @@ def read_cases(path: str | Path, **given: Any) -> list[Case]:
 def _case(path: Path, number: int, found: dict[str, Any]) -> Case:
     if "position" not in found or "displacement" not in found:
         has = ", ".join(sorted(found)) or "nothing"
-        raise InputError(f"{path}: needs position and displacement, (N, 2) or (N, 3); has {has}")
+        raise InputError(f"{path}: needs position and displacement, (N, 2) or (N, 3), or to be of a stage `inflate`; has {has}")
     missing = [name for name in GEOMETRY if name not in found]
     if missing:
         options = " ".join(f"--{name.replace('_', '-') if name != 'd_0' else 'd0'}" for name in missing)

@@ -43,7 +43,7 @@ def summary(found: Sequence[Found], medium: tuple[float, float, float] | None = 
     medium : bulk modulus, shear modulus and pressure, for `energy_medium`
     """
     inputs = [case.inputs for case, *_ in found]
-    differing = {name: [one.get(name, np.nan) for one in inputs] for name in varying(inputs)}
+    differing = {name: [one[name] for one in inputs] for name in varying(inputs)}
     rows = []
     for case, profile, fit, deviation in found:
         geometry = case.annulus
@@ -61,9 +61,9 @@ def summary(found: Sequence[Found], medium: tuple[float, float, float] | None = 
 
 
 def varying(inputs: Sequence[dict[str, float]]) -> list[str]:
-    """Names of the inputs that are not the same in all runs, without those that are columns by themselves."""
-    names = dict.fromkeys(name for one in inputs for name in one)
-    return [name for name in names if len({one.get(name) for one in inputs}) > 1
+    """Names of the inputs that all runs have with different values, without those that are columns by themselves."""
+    return [name for name in (inputs[0] if inputs else ()) if all(name in one for one in inputs)
+            and len({one[name] for one in inputs}) > 1
             and not any(part in OWN_COLUMNS for part in name.split("."))]
 
 
@@ -77,7 +77,7 @@ def groups(table: Table) -> Table:
     """
     names = [name for name in table if name not in COLUMNS] + ["r_in", "r_out", "d_0"]
     keys = np.stack([[float(f"{value:.9g}") for value in table[name]] for name in names], axis=1)
-    found, which = np.unique(np.nan_to_num(keys, nan=np.inf), axis=0, return_inverse=True)
+    found, which = np.unique(keys, axis=0, return_inverse=True)
     rows = [[*key, *_group(table, which.ravel() == k)] for k, key in enumerate(found)]
     described = {**{name: (table.units[name], table.long_name[name]) for name in names},
                  "fields": ("", "number of fields"), "screened_share": ("", "share that is screened"),

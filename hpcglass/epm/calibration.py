@@ -9,10 +9,10 @@ variables the problem is nearly triangular and its scales are of order one.
 
 The model answers with the noise of its samples, so roots are not chased with secants through single evaluations. Plateau and
 peak are measured at the points of a star, a centre and two points on either side of it along each unknown, with the same samples
-at each point; a quadratic surface through them is solved for the target; the star follows its root until this is well inside, and
-samples are added until plateau and peak there are as accurate as wanted. The surface at its root is a fixed linear combination of
-what was measured at the points: each sample's own value of that combination gives its covariance C, noise of the slopes included,
-and with the derivatives B of the surface
+at each point; a quadratic surface through them is solved for the target (its tangent plane, if noise has bent it off the target);
+the star follows its root until this is well inside, and samples are added until plateau and peak there are as accurate as wanted.
+The surface at its root is a fixed linear combination of what was measured at the points: each sample's own value of that
+combination gives its covariance C, noise of the slopes included, and with the derivatives B of the surface
 
     cov(ln ε̄, f) = B⁻¹ (C + C_target) B⁻ᵀ.
 """
@@ -162,10 +162,11 @@ class Star:
     ----------
     centre : (n,) unknowns
     points : 1 + 2 n sets of curves of the same samples: at the centre, and along each unknown an arm back and an arm forth
+    curvature : 1; or 0 for the tangent plane at the centre
     """
 
-    def __init__(self, centre: Floats, points: list[Curves]) -> None:
-        self.centre, self.points = centre, points
+    def __init__(self, centre: Floats, points: list[Curves], curvature: int = 1) -> None:
+        self.centre, self.points, self.curvature = centre, points, curvature
         self._values = np.array([point.values for point in points])
 
     @staticmethod
@@ -174,7 +175,8 @@ class Star:
 
     def weights(self, d: Floats) -> Floats:
         """(points,) of the surface at centre + ARM d: Lagrange polynomials."""
-        sides = np.column_stack([d * (d - 1) / 2, d * (d + 1) / 2]).ravel()
+        square = self.curvature * d * d
+        sides = np.column_stack([square - d, square + d]).ravel() / 2
         return np.concatenate([[1 - sides.sum()], sides])
 
     def surface(self, d: Floats) -> Floats:
@@ -183,8 +185,9 @@ class Star:
 
     def slopes(self, d: Floats) -> Floats:
         """(2, n) derivatives of the surface by the unknowns."""
-        back, forth = (d - 0.5)[:, None], (d + 0.5)[:, None]
-        return np.asarray(((back * self._values[1::2] + forth * self._values[2::2] - 2 * d[:, None] * self._values[0]) / ARM).T)
+        bend = self.curvature * d[:, None]
+        sides = (bend - 0.5) * self._values[1::2] + (bend + 0.5) * self._values[2::2]
+        return np.asarray((sides - 2 * bend * self._values[0]).T / ARM)
 
     def covariance(self, d: Floats) -> Floats:
         """(2, 2) of the surface at d, from the scatter of the samples."""
@@ -234,12 +237,15 @@ class Calibration:
         for _ in range(ROUNDS):
             star = self.star(centre)
             d = star.solve(self.target)
+            if not self.meets(star, d):
+                star = Star(centre, star.points, curvature=0)
+                d = star.solve(self.target)
             follow = self.inside(centre + ARM * d)
             if np.abs(follow - centre).max() > INSIDE * ARM:
                 self.samples = min(2 * self.samples, self.most)
                 centre = follow
                 continue
-            wanted = self.wanted(star, d) if self.meets(star, d) else 2 * self.samples
+            wanted = self.wanted(star, d)
             if wanted <= self.samples or self.samples == self.most:
                 return self.finish(star, d, wanted <= self.samples)
             self.samples = wanted if wanted < self.most else self.most
@@ -284,7 +290,7 @@ class Calibration:
                            "the units of the target")
 
     def meets(self, star: Star, d: Floats) -> bool:
-        """Whether d is a root, or at an end of the range of f; not where noise has bent the surface away from the target."""
+        """Whether d is a root, or at an end of the range of f; it is neither where noise has bent the surface off the target."""
         n = self.unknowns.number
         at_end = n == 2 and not EDGE < star.centre[1] + ARM * d[1] < 1 - EDGE
         return at_end or bool(np.allclose(star.surface(d)[:n], self.target.values[:n], rtol=1e-6))

@@ -90,7 +90,7 @@ class Avalanches(NamedTuple):
     steps: NDArray[np.int64]
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, error_model="numpy", forceinline=True)
 def modulus_now(rules: Any, clock: Any, sites: Any) -> Any:
     """Mean modulus of all `sites` blocks: those that never slipped, and the renewed ones."""
     return rules.renewed + (rules.modulus - rules.renewed) * (clock.virgin / sites)
@@ -103,7 +103,7 @@ def stress_now(rules: Any, clock: Any) -> Any:
     return modulus_now(rules, clock, n) * (clock.strain - 2.0 * clock.slipped / n)
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, error_model="numpy", forceinline=True)
 def load_and_compliance(rules: Any, clock: Any) -> Any:
     """f = Σ/μ*, 1/μ*, and df/dγ = 1 + μ/K."""
     n = 0.25 * rules.rows.shape[1] ** 2
@@ -120,7 +120,7 @@ def draw(seed: Any, site: Any, event: Any, number: Any) -> Any:
         (np.float64((c << np.uint64(20)) | (d >> np.uint64(12))) + 0.5) * 2.0**-52
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", forceinline=True)
 def update_tile(rules: Any, sites: Any, log: Any, clock: Any, ty: Any, tx: Any) -> None:
     """Add the kernel of the slips logged since to a tile, in their order; a row of a whole tile stays in registers meanwhile."""
     v, rows = sites.internal, rules.rows
@@ -164,7 +164,7 @@ def update_all(rules: Any, sites: Any, log: Any, clock: Any) -> None:
             update_tile(rules, sites, log, clock, ty, tx)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", forceinline=True)
 def examine_tile(sites: Any, ty: Any, tx: Any, unit: Any) -> Any:
     """Smallest strengths of an up-to-date tile, forward and backward; sets its bounds. `unit` is 1/μ*."""
     slack = GUARD * sites.top[0] * unit
@@ -177,7 +177,7 @@ def examine_tile(sites: Any, ty: Any, tx: Any, unit: Any) -> Any:
     return low, back
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", forceinline=True)
 def _smallest(threshold: Any, v: Any, ty: Any, tx: Any, unit: Any, sign: Any) -> Any:
     """min(c/μ* ± v) in a tile, in eight minima that do not wait for each other."""
     left, right = tx * TILE, min((tx + 1) * TILE, v.shape[1])
@@ -202,7 +202,7 @@ def _smallest(threshold: Any, v: Any, ty: Any, tx: Any, unit: Any, sign: Any) ->
     return _lower(_lower(_lower(a, b), _lower(c, d)), _lower(_lower(e, f), _lower(g, h)))
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, error_model="numpy", forceinline=True)
 def _lower(value: Any, least: Any) -> Any:
     return value if value < least else least
 

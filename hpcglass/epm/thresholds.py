@@ -45,7 +45,7 @@ class Distribution:
         return _quantiles(self.table, np.atleast_1d(u).ravel()).reshape(u.shape)
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, error_model="numpy")
 def quantile(table: Any, u: Any) -> Any:
     """Q(u), 0 < u < 1."""
     if table.shape[1] == 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, PositiveFloat, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from hpcglass.stages.base import Context, Snapshot, Stage, StageParams
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SAFE_POINT_EVERY = 20       # force evaluations
 ADVICE = "take more `steps`, or inflate less"
-Sizes = tuple[PositiveFloat, ...]
+Sizes = tuple[float, ...]
 
 
 class InflateParams(StageParams):
@@ -38,6 +38,13 @@ class InflateParams(StageParams):
     @classmethod
     def _one_or_more(cls, value: Any) -> Any:
         return value if value is None else tuple(value) if isinstance(value, list | tuple) else (value,)
+
+    @field_validator("d_0", "fraction")
+    @classmethod
+    def _outward(cls, value: Sizes | None) -> Sizes | None:
+        if value is not None and not min(value) > 0:
+            raise ValueError("must be > 0")
+        return value
 
     @model_validator(mode="after")
     def _one_size(self) -> InflateParams:

@@ -18,7 +18,7 @@ from hpcglass.io.reader import verify
 
 HERE = Path(__file__).parent
 PROGRAM = HERE / "program.py"
-PATIENCE = 90.0      # a run that takes longer hangs
+PATIENCE = 180.0     # a run that takes longer hangs; with nothing compiled yet and other tests beside it, it may take 100
 CHANGING = ("/provenance/", "/timing/", "/stage/segments")     # differ between runs with the same results
 
 
@@ -105,6 +105,17 @@ def wait_for(path: Path, program: Program) -> None:
     """Until a file is there (or the program ended)."""
     end = time.monotonic() + PATIENCE
     while not path.exists() and program.process.poll() is None and time.monotonic() < end:
+        time.sleep(0.01)
+
+
+def wait_for_checkpoint_after(path: Path, program: Program) -> None:
+    """Until the stage that follows the one of this file has a checkpoint (or the program ended)."""
+    wait_for(path, program)
+    end = time.monotonic() + PATIENCE
+    while program.process.poll() is None and time.monotonic() < end:
+        found = [checkpoint.stat().st_mtime_ns for checkpoint in path.parent.glob("checkpoint-?.h5")]
+        if max(found, default=0) > path.stat().st_mtime_ns:
+            return
         time.sleep(0.01)
 
 

@@ -6,7 +6,7 @@ import random
 import time
 
 import pytest
-from harness import Program, results, wait_for
+from harness import Program, results, wait_for, wait_for_checkpoint_after
 
 INPUT = """
 seed = 3
@@ -92,9 +92,7 @@ def test_questions_to_a_glass_resume_to_the_bit(tmp_path):
     code, printed = Program(source, tmp_path / "whole", 1, checkpoint=1e9).wait()
     assert code == 0, printed
     program = Program(source, tmp_path / "run", 1, checkpoint=0.0)
-    wait_for(tmp_path / "run" / "01-quench.h5", program)
-    wait_for(tmp_path / "run" / "checkpoint-b.h5", program)
-    time.sleep(0.4)
+    wait_for_checkpoint_after(tmp_path / "run" / "01-quench.h5", program)
     program.kill()
     program = Program(source, tmp_path / "run", 1, checkpoint=0.0)
     wait_for(tmp_path / "run" / "02-expand.h5", program)

@@ -2,9 +2,9 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -62,15 +62,19 @@ sys.exit(f"loaded {{heavy}}" if heavy else 0)
 
 @pytest.mark.parametrize("command", LIGHT[:1] + LIGHT[2:3] + LIGHT[4:7], ids=" ".join)
 def test_light_commands_take_less_than_half_a_second(command, source):
+    """Of the processor, which other programs on the machine do not change much."""
     arguments = [str(source) if word == "INPUT" else word for word in command]
+
+    def spent() -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
     best = 9.0
-    for _ in range(5):      # the machine may be busy
-        began = time.perf_counter()
+    for _ in range(3):
+        began = spent()
         subprocess.run([sys.executable, "-m", "hpcglass", *arguments], capture_output=True, check=True, cwd=ROOT,
                        env=ENVIRONMENT)
-        best = min(best, time.perf_counter() - began)
-        if best < 0.5:
-            break
+        best = min(best, spent() - began)
     assert best < 0.5
 
 

@@ -99,6 +99,28 @@ def test_surface_of_a_star_is_exact_for_parabolas():
         numeric = [(star.surface(d + h * axis) - star.surface(d - h * axis)) / (2 * h * ARM) for axis in np.eye(2)]
         assert star.slopes(d) == pytest.approx(np.array(numeric).T, rel=1e-7)
     assert star.covariance(np.zeros(2)) == pytest.approx(np.zeros((2, 2)))
+    plane, d = Star(centre, star.points, curvature=0), np.array([0.3, -0.7])
+    assert plane.slopes(d) == pytest.approx(star.slopes(np.zeros(2)))
+    assert plane.surface(d) == pytest.approx(star.surface(np.zeros(2)) + ARM * star.slopes(np.zeros(2)) @ d)
+
+
+def test_noise_that_bends_the_surface_off_the_target():
+    """Parabolas that have their vertex before the target: the tangent plane takes over."""
+    centre = np.array([-2.5, 0.5])
+    shape = np.array([1.0, -0.4])[:, None] * np.ones(len(PROTOCOL.strain))
+
+    def curves(x):
+        bump = 1 + 0.2 * (x[0] - centre[0]) - 3.0 * (x[0] - centre[0]) ** 2
+        stress = np.where(PROTOCOL.strain < 0.3, bump + 0.05 + 0.3 * x[1], bump)
+        return Curves(PROTOCOL, stress * np.ones((2, 1)) + 1e-6 * shape)
+
+    star = Star(centre, [curves(x) for x in Star.places(centre)])
+    target = Target.numbers(1.01, 0.01, 1.22, 0.01)
+    made = search(Made(0.0), "c0_c1", target)
+    assert not made.meets(star, star.solve(target))
+    plane = Star(centre, star.points, curvature=0)
+    assert made.meets(plane, plane.solve(target))
+    assert plane.solve(target) * ARM == pytest.approx([0.05, 0.01 / 0.3], rel=1e-4)
 
 
 @pytest.mark.parametrize("start", [0.005, 0.06, 0.5])
