@@ -139,17 +139,16 @@ def test_plastic_strain_is_the_number_of_slips():
 
 
 def test_round_off_is_bounded_by_recomputing():
-    """Without Fourier transforms the error of the stress grows with the number of slips, with them it does not."""
+    """Sums of kernels alone lose a little with each slip; with transforms now and then the error is that of one transform, 1e-16 of γ_p."""
     error = {}
     for recompute in (None, 10**6):
         lattice = Lattice(MPI.COMM_SELF, Model(**{**PAPER_001, "size": 16}), recompute)
-        for strain in (2.0, 30.0):
+        for strain in (2.0, 60.0):
             lattice.load(strain)
-            exact = lattice._convolution(lattice._sites.slip)
-            error[recompute, strain] = np.abs(lattice._up_to_date() - exact).max()
-    assert lattice.slips > 50_000
-    assert error[10**6, 30.0] > 3 * error[10**6, 2.0] and error[10**6, 30.0] < 1e-11
-    assert max(error[None, 2.0], error[None, 30.0]) < 1e-13 and error[None, 30.0] < 0.3 * error[10**6, 30.0]
+            error[recompute, strain] = np.abs(lattice._up_to_date() - lattice._convolution(lattice._sites.slip)).max()
+    assert lattice.slips > 100_000
+    assert error[None, 2.0] < 2e-15 and error[None, 60.0] < 6e-14
+    assert 3 * error[None, 60.0] < error[10**6, 60.0] < 1e-11
 
 
 @pytest.mark.parametrize("name", ["004", "renewed modulus"])
