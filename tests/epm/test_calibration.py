@@ -121,6 +121,9 @@ def test_noise_that_bends_the_surface_off_the_target():
     plane = Star(centre, star.points, curvature=0)
     assert made.meets(plane, plane.solve(target))
     assert plane.solve(target) * ARM == pytest.approx([0.05, 0.01 / 0.3], rel=1e-4)
+    made.bracket, made.star = lambda start: centre, lambda middle: star
+    fit = made.run(0.1)
+    assert (np.log(fit.mean_slip), fit.share) == pytest.approx(tuple(centre + [0.05, 0.01 / 0.3]), rel=1e-4)
 
 
 @pytest.mark.parametrize("start", [0.005, 0.06, 0.5])

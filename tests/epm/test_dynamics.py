@@ -77,7 +77,7 @@ VARIANTS = {
     "001": {},
     "renewed modulus": dict(modulus=24.0, renewed_modulus=18.0, bulk_modulus=50.0, thresholds=named("normal", mean=3.0, cv=0.2, lower=0.0),
                             renewal=NORMAL),
-    "stiffer": dict(modulus=18.0, renewed_modulus=24.0),
+    "stiffer": dict(modulus=10.0, renewed_modulus=40.0, size=40),
     "004": dict(modulus=19.0, bulk_modulus=55.0, thresholds=named("gamma", mean=1.65, cv=0.3), renewal=named("gamma", mean=1.0, cv=0.44),
                 slip=Slip.exponential(0.0235, 0.0163), internal_stress=0.175),
     "weakest first": dict(order="weakest", size=9),

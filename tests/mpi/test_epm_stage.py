@@ -92,6 +92,24 @@ def test_any_number_of_ranks(keys):
             assert np.array_equal(values, whole[3][name][lines]), name
 
 
+def test_every_key_reaches_the_model():
+    """Each key in its own place; what is left out is the model's default."""
+    keys = {**FULL, "backward": CYCLES["backward"], "orientation": '"pure"', "dynamics": '"asynchronous"', "wave_vectors": '"lattice"'}
+    body = "\n".join(f"{key} = {value}" for key, value in keys.items())
+    params = Config.parse(f'[[stage]]\nkind = "epm"\nmax_strain = 0.3\nshear_modulus = 20\n{body}', "input.toml").stages()[0].params
+    model = params.model(comm, 7, params.slip.build())
+    assert (model.size, model.modulus, model.bulk_modulus, model.renewed_modulus, model.internal_stress) == (18, 20.0, 50.0, 15.0, 0.1)
+    assert (model.shear, model.order, model.wave_vectors, model.seed) == ("pure", "weakest", "lattice", 7)
+    assert (model.slip.c0, model.slip.c1, model.slip.random) == (0.03, 0.02, True)
+    for found, mean, cv in ((model.thresholds, 1.6, 0.3), (model.renewal, 1.0, 0.4), (model.backward, 1.5, 0.2)):
+        assert found.mean == pytest.approx(mean, rel=1e-3) and found.variance**0.5 == pytest.approx(mean * cv, rel=1e-3)
+    plain = Config.parse(INPUT, "input.toml").stages()[0].params
+    model = plain.model(comm, 7, plain.slip.build())
+    assert (model.renewal, model.backward, model.renewed_modulus, model.bulk_modulus) == (None, None, None, np.inf)
+    assert (model.shear, model.order, model.wave_vectors, model.slip.random) == ("simple", "synchronous", "continuum", False)
+    assert model.thresholds.quantile(1e-12) > 0      # a normal distribution is cut at zero
+
+
 def test_what_is_recorded():
     """Conservation laws, and sums of what is recorded in different ways."""
     done = load(comm, **FULL)
