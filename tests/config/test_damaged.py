@@ -49,19 +49,26 @@ ranks_per_sample = 1
 def stage_tables():
     """One [[stage]] per kind with all its keys."""
     given = {"temperature": "$T", "temperature_end": 0.4, "time": 10.0, "sweeps": 100, "max_strain": 0.1, "pressure": 0.1,
-             "gradient": [[0, 1, 0], [0, 0, 0], [0, 0, 0]], "count": 10}
-    left_out = {"label", "range", "fraction"}       # others exclude them
+             "gradient": [[0, 1, 0], [0, 0, 0], [0, 0, 0]], "count": 10, "size": 16, "shear_modulus": 20.0, "bulk_modulus": 50.0,
+             "renewed_modulus": 15.0, "fit": "c0_c1", "plateau_from": 0.05, "start": 0.03}
+    thresholds = {"distribution": "normal", "mean": 1.0, "cv": 0.3, "lower": 0.1, "upper": 2.0}
+    tables = {"initial": thresholds, "renewal": thresholds, "backward": thresholds, "slip": {"c0": 0.03, "c1": 0.02},
+              "target": {"plateau": 0.8, "plateau_error": 0.01, "peak": 1.0, "peak_error": 0.01}}
+    left_out = {"label", "range", "fraction", "strains"}       # others exclude them
     text = ""
     for number, (kind, stage) in enumerate(registry.stages().items()):
         if kind == "inflate":                       # needs walls
             continue
         text += f'[[stage]]\nkind = "{kind}"\nlabel = "s{number}"\n'
         for row in keys(stage.Params):
-            if row["key"] in left_out:
+            if row["key"] in left_out or row["key"] in tables:
                 continue
             value = given.get(row["key"], row.get("default"))
             assert value is not None, f"give a value for {kind}.{row['key']} here"
             text += f"{row['key']} = {json.dumps(value)}\n"
+        for name, table in tables.items():
+            if name in stage.Params.model_fields:
+                text += f"[stage.{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
     return text
 
 
