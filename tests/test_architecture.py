@@ -13,8 +13,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 TREES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 
 # each may import those before it
-LAYERS = ["errors", "launcher", "tails", "bands", "potentials", "geometries", "core", "epm", "landscape", "moves", "stages", "registry", "config",
-          "analysis", "io", "start", "context", "sample", "ensemble", "run", "sweep", "library", "commands", "__main__"]
+LAYERS = ["errors", "launcher", "tails", "bands", "potentials", "geometries", "core", "epm", "landscape", "moves",
+          "stages", "registry", "config", "analysis", "io", "start", "context", "sample", "ensemble", "run", "sweep",
+          "library", "commands", "__main__"]
 # and these, besides, not some of those before them
 NEVER = {"stages": {"io"}, "analysis": {"core", "landscape", "moves"}, "io": {"landscape", "moves", "stages", "analysis"}}
 MPI_CALLS = ("core/comm.py", "core/halo.py", "io/", "ensemble.py", "__main__.py")

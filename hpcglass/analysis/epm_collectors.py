@@ -1,6 +1,7 @@
 """What is kept of loaded lattices while an ensemble is merged: sizes and stress drops of avalanches.
 
-Means against strain, and the steady stress, come from the table `loading`, bands from `activity` and `band_profile`; definitions: docs/statistics.md.
+Means against strain, and the steady stress, come from the table `loading`,
+bands from `activity` and `band_profile`; definitions: docs/statistics.md.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class Avalanches:
                 here = table["window_start"] == start
                 numbers[here] = table["count"][here].sum()
             for start, end, x, count, density, all_of_them in zip(
-                    table["window_start"], table["window_end"], table[column], table["count"], table["density"], numbers, strict=True):
+                    table["window_start"], table["window_end"], table[column], table["count"], table["density"], numbers,
+                    strict=True):
                 key = (start, end, float(f"{x:.9g}"))
                 self.counts[name].setdefault(key, np.zeros(BLOCKS))[block] += count
                 self.widths[key] = count / (density * all_of_them)

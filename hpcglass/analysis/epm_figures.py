@@ -1,7 +1,7 @@
 """Figures of loaded elasto-plastic lattices: curves against strain, maps at some strains, sizes of avalanches.
 
-The same for one sample and for a merged ensemble, whose curves have their standard errors as bands. Profiles of a shear band and its
-width are drawn in `activity_figures`, as for particles.
+The same for one sample and for a merged ensemble, whose curves have their standard errors as bands. Profiles of a shear band and
+its width are drawn in `activity_figures`, as for particles.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ def draw_maps(stage: StageResults) -> Figure:
         values = stage.grids[name][shown]
         style = shading(name, values)
         for k, axes in enumerate(grid[row]):
-            frame = np.where(stage.grids["events"][shown[k]] > 0, values[k], np.nan) if name in ("events", "plastic_strain") else values[k]
+            frame = values[k]
+            if name in ("events", "plastic_strain"):
+                frame = np.where(stage.grids["events"][shown[k]] > 0, frame, np.nan)
             image = axes.imshow(frame, origin="lower", interpolation="nearest", rasterized=True, **style)
             axes.set(xticks=[], yticks=[])
             axes.spines[["top", "right"]].set_visible(True)

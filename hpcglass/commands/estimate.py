@@ -70,7 +70,9 @@ def _without_particles(config: Config, ranks: int, samples: int, group: int) -> 
     stages = config.stages()
     memory = [stage.memory(0, 2) for stage in stages]
     disk = sum(size * (stage.frames() + 2) for size, stage in zip(memory, stages, strict=True))
-    return Estimate(0, ranks, 0.0, 0.0, RANK_BYTES + max(memory) / group, samples * disk, samples * (2 * len(stages) + 5), 0.0, 0.0)
+    return Estimate(
+        0, ranks, 0.0, 0.0, RANK_BYTES + max(memory) / group,
+        disk=samples * disk, files=samples * (2 * len(stages) + 5), evaluations=0.0, seconds=0.0)
 
 
 def pairs_per_particle(model: Model, density: float, dimension: int) -> float:

@@ -8,8 +8,8 @@
     avalanches = lattice.load(0.1)
     print(lattice.stress, lattice.observables()["localization"])
 
-No particles, no files. One convention for both of the papers it follows: strain is γ = 2ε, a slip is the tensor component ε_0 (ε_pl),
-the plastic strain γ_p is twice its mean, and Σ = μ(γ − γ_p) at all times.
+No particles, no files. One convention for both of the papers it follows: strain is γ = 2ε, a slip is the tensor component ε_0
+(ε_pl), the plastic strain γ_p is twice its mean, and Σ = μ(γ − γ_p) at all times.
 """
 
 from hpcglass.epm.dynamics import Avalanches

@@ -313,7 +313,8 @@ class Calibration:
         total = (model + target.covariance + np.diag(target.round_off))[:n, :n]
         information = B[:n, free].T @ np.linalg.solve(total, B[:n, free])
         if np.linalg.cond(information) > 1e12:
-            raise PhysicsError(f"plateau and peak of {self.samples} samples do not tell c0 from c1: raise most_samples, or fit c0")
+            raise PhysicsError(f"plateau and peak of {self.samples} samples do not tell c0 from c1: "
+                               "raise most_samples, or fit c0")
         covariance = np.zeros((n, n))
         covariance[np.ix_(free, free)] = np.linalg.inv(information)
         residual = (star.surface(d) - target.values)[:n]

@@ -1,17 +1,18 @@
 """Loading, slips and avalanches: the compiled part of the lattice.
 
 A site slips when Σ + μ* v_i ≥ c_i. Divided by μ*: when the *load* f = Σ/μ* = (γ − γ_p)(1 + μ/K) reaches its *strength*
-s_i = c_i/μ* − v_i (backward: when −f reaches c⁻_i/μ* + v_i). Loading goes to the smallest strength; avalanches happen at constant γ.
+s_i = c_i/μ* − v_i (backward: when −f reaches c⁻_i/μ* + v_i). Loading goes to the smallest strength; avalanches are at constant γ.
 
-A slip changes v everywhere, yet few sites come near their strength because of it. So a slip is only written to a *log*, and each *tile* of the
-lattice, a few blocks wide, remembers up to where in the log it is up to date, and a lower bound of its smallest strength. A slip lowers the
-bound of a tile by at most 2ε_0 times the largest G in it, which is tabulated for relative positions of tile and slip. Only if a bound says that
-a site of the tile could be unstable (or be the next one) is the tile brought up to date, entry after entry, and looked at. This is
-exact: each v_i gets the same additions in the same order whenever and by whichever rank they are done, so that results do not depend on
-that to the last bit. When the log is full, v is computed afresh from all slips by FFT, which bounds round-off and clears what far tiles
-have not looked at. A slip then costs the tiles around it and the few with a near-critical site, instead of L² or a Fourier transform.
+A slip changes v everywhere, yet few sites come near their strength because of it. So a slip is only written to a *log*, and each
+*tile* of the lattice, a few blocks wide, remembers up to where in the log it is up to date, and a lower bound of its smallest
+strength. A slip lowers the bound of a tile by at most 2ε_0 times the largest G in it, which is tabulated for relative positions
+of tile and slip. Only if a bound says that a site of the tile could be unstable (or be the next one) is the tile brought up to
+date, entry after entry, and looked at. This is exact: each v_i gets the same additions in the same order whenever and by
+whichever rank they are done, so that results do not depend on that to the last bit. When the log is full, v is computed afresh
+from all slips by FFT, which bounds round-off and clears what far tiles have not looked at. A slip then costs the tiles around it
+and the few with a near-critical site, instead of L² or a Fourier transform.
 
-`propose` is what a rank does alone; `absorb` is done by all ranks alike with the slips of all of them; `alone` is the loop of one rank.
+`propose` is what a rank does alone; `absorb` is done by all ranks alike, with all their slips; `alone` is the loop of one rank.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ I, II, III, IV, V, VI, VII = (np.uint64(n) for n in range(1, TILE))      # noqa:
 # unsigned: an index that needs no test for being negative
 GUARD = 1e-10                      # of the largest threshold: more than round-off can do to a bound
 
-CLOCK = np.dtype([("strain", "f8"), ("slipped", "f8"), ("virgin", "i8"), ("logged", "i8"), ("slips", "i8"), ("steps", "i8"),
-                  ("avalanches", "i8"), ("active", "i8"), ("stress_before", "f8"), ("slips_before", "i8"), ("steps_before", "i8")])
+CLOCK = np.dtype([
+    ("strain", "f8"), ("slipped", "f8"), ("virgin", "i8"), ("logged", "i8"), ("slips", "i8"), ("steps", "i8"),
+    ("avalanches", "i8"), ("active", "i8"), ("stress_before", "f8"), ("slips_before", "i8"), ("steps_before", "i8")])
 
 
 class Rules(NamedTuple):
@@ -81,7 +83,7 @@ class Log(NamedTuple):
 
 
 class Avalanches(NamedTuple):
-    """One entry per avalanche: strain at which it happened, stress before, drop of the stress, number of slips and of synchronous steps."""
+    """One entry per avalanche: its strain, stress before, drop of the stress, number of slips and of synchronous steps."""
 
     strain: NDArray[np.float64]
     stress: NDArray[np.float64]
@@ -209,7 +211,7 @@ def _lower(value: Any, least: Any) -> Any:
 
 @njit(cache=True, error_model="numpy")
 def slip_site(rules: Any, sites: Any, y: Any, x: Any, forward: Any, found: Any, n: Any) -> Any:
-    """Slip a site: plastic strain, new thresholds; the entry (site, ε_0) goes to row n of `found` if there is room. Returns if it was the first."""
+    """Slip a site and draw new thresholds; (site, ε_0) goes to row n of `found` if there is room. Returns if it was the first."""
     site = (sites.first + y) * sites.internal.shape[1] + x
     event = sites.counts[y, x] + 1
     old = sites.forward[y, x] if forward else sites.backward[y, x]
@@ -261,7 +263,7 @@ def slip_unstable(rules: Any, sites: Any, log: Any, clock: Any, found: Any) -> A
 
 @njit(cache=True, error_model="numpy")
 def nearest(rules: Any, sites: Any, log: Any, clock: Any, direction: Any) -> Any:
-    """Smallest difference of strength and load among this rank's sites, and its site; (inf, -1) if nothing can slip in that direction."""
+    """Smallest difference of strength and load among this rank's sites, and its site; (inf, -1) if nothing can slip that way."""
     load, unit, _ = load_and_compliance(rules, clock)
     bound = sites.up if direction > 0 else sites.down
     threshold = sites.forward if direction > 0 else sites.backward
@@ -290,7 +292,7 @@ def nearest(rules: Any, sites: Any, log: Any, clock: Any, direction: Any) -> Any
 
 @njit(cache=True, error_model="numpy")
 def propose(rules: Any, sites: Any, log: Any, clock: Any, target: Any) -> Any:
-    """The site of this rank that would slip next, alone: (gap, site, direction). While loading only in the direction of the target."""
+    """The site of this rank that would slip next, alone: (gap, site, direction). While loading only towards the target."""
     if clock.active:
         gap, site = nearest(rules, sites, log, clock, 1)
         other, opposite = nearest(rules, sites, log, clock, -1)
@@ -314,8 +316,9 @@ def reaches(rules: Any, clock: Any, target: Any, gap: Any, direction: Any) -> An
 
 
 @njit(cache=True, error_model="numpy")
-def absorb(rules: Any, sites: Any, log: Any, clock: Any, target: Any, found: Any, n: Any, fresh: Any, events: Any, recorded: Any) -> Any:
-    """Take in one step of slips, those of all ranks; with none the avalanche is over, or the target reached. Returns what is to be done now."""
+def absorb(rules: Any, sites: Any, log: Any, clock: Any, target: Any, found: Any, n: Any, fresh: Any,
+           events: Any, recorded: Any) -> Any:
+    """Take in one step of all ranks' slips; with none the avalanche is over, or the target reached. Returns what to do now."""
     if n == 0 and clock.active:
         events.strain[recorded[0]] = clock.strain
         events.stress[recorded[0]] = clock.stress_before

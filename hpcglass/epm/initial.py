@@ -1,8 +1,9 @@
 """The state at γ = 0: internal stress in equilibrium, and thresholds above it.
 
-Internal stress is what independent Gaussian eigenstrains in all blocks leave behind, v = 2 G * ε: any such field is in equilibrium and sums to
-zero. ε is scaled by the known spectrum of G, so that the width is right on average over samples, and nothing has to be
-summed over ranks. Thresholds at or below the local stress are drawn again, with another number of the same site, until the state is stable.
+Internal stress is what independent Gaussian eigenstrains in all blocks leave behind, v = 2 G * ε: any such field is in
+equilibrium and sums to zero. ε is scaled by the known spectrum of G, so that the width is right on average over samples, and
+nothing has to be summed over ranks. Thresholds at or below the local stress are drawn again, with another number of the same
+site, until the state is stable.
 """
 
 from __future__ import annotations
@@ -53,8 +54,9 @@ def first_thresholds(comm: MPI.Comm, sites: dynamics.Sites, rules: dynamics.Rule
     bad = int(ranks.total(comm, len(unstable)))
     if bad:
         site = int(ranks.smallest(comm, ids[unstable[0]] if len(unstable) else np.iinfo(np.int64).max))
-        raise InputError(f"lattice: {bad} sites have no threshold above their internal stress, the first one at row {site // model.size}, "
-                         f"column {site % model.size}; use a smaller internal_stress or larger thresholds")
+        raise InputError(f"lattice: {bad} sites have no threshold above their internal stress, "
+                         f"the first one at row {site // model.size}, column {site % model.size}; "
+                         "use a smaller internal_stress or larger thresholds")
     sites.top[0] = max(np.max(np.abs(sites.forward)), np.max(np.abs(sites.backward), initial=0.0))
 
 

@@ -1,19 +1,21 @@
 """What a slip does to the stress of all other blocks: Eshelby's far field on a periodic square lattice.
 
-At imposed strain a slip field ε(r) (tensor component along the loading) changes the stress along the loading by, in Fourier space,
+At imposed strain a slip field ε(r) (tensor component along the loading)
+changes the stress along the loading by, in Fourier space,
 
     Δσ(q) = −2μ* ε(q) · 4 q_x² q_y² / q⁴        simple shear xy,
     Δσ(q) = −2μ* ε(q) · (q_x² − q_y²)² / q⁴     pure shear (axes turned by 45°),
     Δσ(0) = −2μ  ε(0),                          μ* = μ / (1 + μ/K).
 
-The mode q = 0 is the macroscopic stress Σ = μ(γ − γ_p), a number, kept exactly. The rest is written σ_i = Σ + μ* v_i with the *internal
-strain* v = 2 G * ε of zero mean, in which no modulus appears: `green` is G(q), `green_function` G(r). A wide inclusion of slip ε_0 lowers
-its own stress by μ* ε_0 on average over its shape (001: K = ∞, μ* = μ).
+The mode q = 0 is the macroscopic stress Σ = μ(γ − γ_p), a number, kept exactly. The rest is written σ_i = Σ + μ* v_i with the
+*internal strain* v = 2 G * ε of zero mean, in which no modulus appears: `green` is G(q), `green_function` G(r). A wide inclusion
+of slip ε_0 lowers its own stress by μ* ε_0 on average over its shape (001: K = ∞, μ* = μ).
 
 Wave vectors are those of the continuum, q = 2πn/L, or of the lattice, q → 2 sin(q/2) (differences instead of derivatives), whose
 kernel has no ringing along the axes.
 
-Sources: paper 001, Eq. (24); paper 004, Eqs. (1, 2); G. Picard, A. Ajdari, F. Lequeux, L. Bocquet, Eur. Phys. J. E 15, 371 (2004).
+Sources: paper 001, Eq. (24); paper 004, Eqs. (1, 2);
+G. Picard, A. Ajdari, F. Lequeux, L. Bocquet, Eur. Phys. J. E 15, 371 (2004).
 """
 
 from __future__ import annotations
@@ -67,7 +69,10 @@ def green(size: int, shear: str = "simple", wave_vectors: str = "continuum", fir
 
 
 def green_function(size: int, shear: str = "simple", wave_vectors: str = "continuum") -> Field:
-    """G(r), (L, L) float64: internal strain v_i for a slip 2ε_0 = 1 at block (0, 0). Even in x and in y to the last bit; Σ_i G_i = 0."""
+    """G(r), (L, L) float64: internal strain v_i for a slip 2ε_0 = 1 at block (0, 0).
+
+    Even in x and in y to the last bit; Σ_i G_i = 0.
+    """
     # scipy's convention of the half plane is (n_y, n_x): G is laid out the other way round
     response = scipy.fft.irfft2(np.ascontiguousarray(green(size, shear, wave_vectors).T), s=(size, size))
     mirror = np.minimum(np.arange(size), size - np.arange(size))
@@ -75,7 +80,10 @@ def green_function(size: int, shear: str = "simple", wave_vectors: str = "contin
 
 
 def kernel_rows(size: int, shear: str, wave_vectors: str) -> Field:
-    """(L//2 + 1, 2L): row |dy| of G(r) written twice, so that a row of blocks reads one contiguous piece whatever the slip's column."""
+    """(L//2 + 1, 2L): row |dy| of G(r) written twice.
+
+    A row of blocks then reads one contiguous piece, whatever the slip's column.
+    """
     half = green_function(size, shear, wave_vectors)[: size // 2 + 1]
     return np.ascontiguousarray(np.hstack([half, half]))
 
@@ -93,8 +101,8 @@ def tile_bounds(rows: Field, tile: int) -> Field:
     Returns
     -------
     (L, 2 tiles − 1) float64, tiles = ⌈L/tile⌉
-        Row d: the tile begins d rows below the slip. Column tiles − 1 + b: it lies b tiles to the right of the slip's, wherever in
-        its tile the slip is.
+        Row d: the tile begins d rows below the slip. Column tiles − 1 + b: it lies b tiles to the right of the slip's, wherever
+        in its tile the slip is.
     """
     size = rows.shape[1] // 2
     tiles = -(-size // tile)
@@ -109,8 +117,8 @@ def tile_bounds(rows: Field, tile: int) -> Field:
 class Convolution:
     """v = 2 G * ε for fields spread over ranks in slabs of rows; the same to the bit on any number of ranks.
 
-    Lines are transformed one by one with scipy.fft, along x where they are, along y after the slabs have been transposed: no rank does
-    anything else than one rank would.
+    Lines are transformed one by one with scipy.fft, along x where they are, along y after the slabs have been transposed: no rank
+    does anything else than one rank would.
     """
 
     def __init__(self, comm: MPI.Comm, size: int, shear: str, wave_vectors: str) -> None:
@@ -127,7 +135,8 @@ class Convolution:
 
     def spread(self) -> float:
         """Standard deviation of v for slips that are independent and of unit variance: sqrt(4 mean over q of G²) (Parseval)."""
-        full = green_function_square_sum(self._green, self.size, ranks.block(self.size // 2 + 1, self.comm.size, self.comm.rank)[0])
+        first = ranks.block(self.size // 2 + 1, self.comm.size, self.comm.rank)[0]
+        full = green_function_square_sum(self._green, self.size, first)
         return math.sqrt(float(np.sum(ranks.gathered(self.comm, full))) / self.size**2)
 
 

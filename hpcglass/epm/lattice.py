@@ -1,10 +1,11 @@
 """The elasto-plastic lattice as an object: fields spread over ranks in slabs of rows, loaded quasistatically.
 
-Rank p of P holds rows y of `block(L, P, p)`; site = y L + x. Everything that decides is either the same on all ranks or exchanged in the order of
-the sites, and random numbers belong to sites and their events: a run is the same to the bit on any number of ranks.
+Rank p of P holds rows y of `block(L, P, p)`; site = y L + x. Everything that decides is either the same on all
+ranks or exchanged in the order of the sites, and random numbers belong to sites and their events: a run is the
+same to the bit on any number of ranks.
 
-Memory: 28 bytes per site (8 more with backward thresholds or internal stress) divided by the ranks, 8 L² bytes for the kernel on each rank,
-and a few fields of L² / ranks during a Fourier transform: L = 4096 on four ranks takes less than half a gigabyte each.
+Memory: 28 bytes per site (8 more with backward thresholds or internal stress) divided by the ranks, 8 L² bytes for the kernel on
+each rank, and a few fields of L² / ranks during a Fourier transform: L = 4096 on four ranks takes less than half a gigabyte each.
 """
 
 from __future__ import annotations
@@ -118,14 +119,16 @@ class Lattice:
         status = dynamics.GO_ON
         while status in (dynamics.GO_ON, dynamics.REFRESH):
             if self.comm.size == 1:
-                status = dynamics.alone(self._rules, self._sites, self._log, self._clock, float(strain), self._found, events, recorded)
+                status = dynamics.alone(self._rules, self._sites, self._log, self._clock, float(strain), self._found,
+                                        events, recorded)
             else:
                 status = self._together(float(strain), events, recorded)
             if status == dynamics.REFRESH:
                 self._refresh()
         if status == dynamics.ENDLESS:
-            raise PhysicsError(f"lattice: an avalanche at strain {self.strain:.6g} does not end after {self._clock.slips - self._clock.slips_before} "
-                               "slips: thresholds are too low for slips of this size")
+            raise PhysicsError(f"lattice: an avalanche at strain {self.strain:.6g} does not end after "
+                               f"{self._clock.slips - self._clock.slips_before} slips: "
+                               "thresholds are too low for slips of this size")
         return Avalanches(*(column[: recorded[0]].copy() for column in events))     # type: ignore[arg-type]
 
     def _together(self, target: float, events: Avalanches, recorded: NDArray[np.int64]) -> int:
@@ -135,7 +138,8 @@ class Lattice:
         if clock.active and not rules.weakest:
             n, fresh = dynamics.slip_unstable(rules, sites, log, clock, found)
         else:
-            offers = ranks.gathered(self.comm, np.array([dynamics.propose(rules, sites, log, clock, target)]), np.ones(self.comm.size))
+            offer = np.array([dynamics.propose(rules, sites, log, clock, target)])
+            offers = ranks.gathered(self.comm, offer, np.ones(self.comm.size))
             gap, site, direction = offers[np.argmin(offers[:, 0])]     # the first one if several: the lowest site
             if dynamics.reaches(rules, clock, target, gap, direction):
                 y, x = divmod(int(site), self.size)
@@ -231,9 +235,9 @@ class Lattice:
         Returns
         -------
         dict
-            strain, stress, plastic_strain, modulus, slips, avalanches; mean_threshold; stress_std and strain_std over sites; localization,
-            LOC = L Σγ_i⁴/(Σγ_i²)² of the strain field (004, Eq. (13): 1/L if uniform, 1 for one line), and plastic_localization of the
-            plastic strain; age = ⟨c⟩/⟨c⟩_renewal − 1 (004, Eq. (6)).
+            strain, stress, plastic_strain, modulus, slips, avalanches; mean_threshold; stress_std and strain_std over sites;
+            localization, LOC = L Σγ_i⁴/(Σγ_i²)² of the strain field (004, Eq. (13): 1/L if uniform, 1 for one line), and
+            plastic_localization of the plastic strain; age = ⟨c⟩/⟨c⟩_renewal − 1 (004, Eq. (6)).
         """
         threshold = self._sum(self._sites.forward) / self.size**2
         stress, plastic = self.stress_field(), self.plastic_strain_field()
@@ -257,7 +261,8 @@ class Lattice:
     def state(self) -> tuple[dict[str, float | int], dict[str, NDArray[Any]]]:
         """All that is needed to go on to the bit: numbers, and rows of numbers in the order of `sites`."""
         sites = self._sites
-        rows: dict[str, NDArray[Any]] = {"internal": self._up_to_date(), "slip": sites.slip, "threshold": sites.forward, "events": sites.counts}
+        rows: dict[str, NDArray[Any]] = {
+            "internal": self._up_to_date(), "slip": sites.slip, "threshold": sites.forward, "events": sites.counts}
         if len(sites.backward):
             rows["backward"] = sites.backward
         if self._eigenstrain is not None:
@@ -268,7 +273,10 @@ class Lattice:
     @classmethod
     def from_state(cls, comm: MPI.Comm, model: Model, scalars: dict[str, float | int], ids: NDArray[np.int64],
                    rows: dict[str, NDArray[Any]]) -> Lattice:
-        """A lattice as it was when `state` was called; the rows may lie on the ranks in any way, `ids` says whose they are. Collective."""
+        """A lattice as it was when `state` was called. Collective.
+
+        The rows may lie on the ranks in any way, `ids` says whose they are.
+        """
         lattice = cls.__new__(cls)
         lattice._prepare(comm, model, int(scalars["recompute"]))
         for name in (dynamics.CLOCK.names or ()):
@@ -280,7 +288,8 @@ class Lattice:
         order = np.argsort(here, kind="stable")
         found = {name: field[order].reshape(-1, lattice.size) for name, field in zip(names, moved, strict=True)}
         sites = lattice._sites
-        for name, field in (("internal", sites.internal), ("slip", sites.slip), ("threshold", sites.forward), ("events", sites.counts)):
+        for name, field in (("internal", sites.internal), ("slip", sites.slip),
+                            ("threshold", sites.forward), ("events", sites.counts)):
             field[:] = found[name]
         if len(sites.backward):
             sites.backward[:] = found["backward"]
@@ -292,7 +301,10 @@ class Lattice:
 
 
 def entries(size: int) -> int:
-    """Length of the log, the number of slips between two Fourier transforms: about where more and where less of them cost more time."""
+    """Length of the log, the number of slips between two Fourier transforms.
+
+    About where more and where less of them cost more time.
+    """
     return max(256, size)
 
 
@@ -302,6 +314,7 @@ def rules_of(model: Model) -> dynamics.Rules:
     opposite = model.backward.table if isinstance(model.backward, Distribution) else NONE
     renewed = model.modulus if model.renewed_modulus is None else model.renewed_modulus
     fall = tile_bounds(-rows, dynamics.TILE) if model.backward is not None else NONE
-    return dynamics.Rules(rows, tile_bounds(rows, dynamics.TILE), fall, model.renewing.table, opposite, float(model.modulus), float(renewed),
-                          1.0 / model.bulk_modulus, float(model.slip.c0), float(model.slip.c1), model.slip.random,
+    return dynamics.Rules(rows, tile_bounds(rows, dynamics.TILE), fall, model.renewing.table, opposite,
+                          float(model.modulus), float(renewed), 1.0 / model.bulk_modulus,
+                          float(model.slip.c0), float(model.slip.c1), model.slip.random,
                           model.order == "weakest", random.key(model.seed))

@@ -18,7 +18,9 @@ ORDERS = ("synchronous", "weakest")
 
 @dataclass(frozen=True)
 class Slip:
-    """How much a site slips: ε_0 = m, or exponentially distributed with mean m; m = c0 + c1 σ_c², σ_c the threshold that was overcome.
+    """How much a site slips: ε_0 = m, or exponentially distributed with mean m.
+
+    m = c0 + c1 σ_c², σ_c the threshold that was overcome.
 
     Source: paper 001, Sec. V (fixed ε_pl); paper 004, Eqs. (11, 12).
     """
@@ -28,7 +30,8 @@ class Slip:
     random: bool = False
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.c0) and math.isfinite(self.c1) and self.c0 >= 0.0 and self.c1 >= 0.0 and self.c0 + self.c1 > 0.0):
+        if not (math.isfinite(self.c0) and math.isfinite(self.c1)
+                and self.c0 >= 0.0 and self.c1 >= 0.0 and self.c0 + self.c1 > 0.0):
             raise InputError(f"slip: c0 = {self.c0} and c1 = {self.c1} must be finite, not negative, and not both zero")
 
     @classmethod
@@ -60,8 +63,8 @@ class Model:
     bulk_modulus : float
         K [stress]; infinite unless given (001).
     renewed_modulus : float, optional
-        Modulus of a block that has slipped (001). The modulus of the lattice is the mean over blocks at each moment (the paper prints a
-        sum), and Σ = μ(γ − γ_p) with that modulus: a block that softens lowers the stress.
+        Modulus of a block that has slipped (001). The modulus of the lattice is the mean over blocks at each moment (the paper
+        prints a sum), and Σ = μ(γ − γ_p) with that modulus: a block that softens lowers the stress.
     internal_stress : float
         Width of the Gaussian stress at the start [stress]; in equilibrium, as it comes from eigenstrains (004: 0.175).
     backward : Distribution, optional

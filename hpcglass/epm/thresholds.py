@@ -1,10 +1,10 @@
 """Distributions of local yield stresses.
 
-A threshold is Q(u), the quantile function of its distribution at a uniform number u; u is keyed by (seed, site, number of events of the
-site), so that nothing has to be stored and any rank draws the same. Q is read from a table: cubic Hermite interpolation with exact
-slopes in the logit t = ln u/(1 − u), in which tails are smooth, on as many intervals as make the error smaller than 1e-10 of
-the standard deviation (halfway between nodes, where it is largest). One piece of compiled code then serves every distribution. An empirical
-sample is its own table: u picks one of the values.
+A threshold is Q(u), the quantile function of its distribution at a uniform number u; u is keyed by (seed, site, number of events
+of the site), so that nothing has to be stored and any rank draws the same. Q is read from a table: cubic Hermite interpolation
+with exact slopes in the logit t = ln u/(1 − u), in which tails are smooth, on as many intervals as make the error smaller than
+1e-10 of the standard deviation (halfway between nodes, where it is largest). One piece of compiled code then serves every
+distribution. An empirical sample is its own table: u picks one of the values.
 """
 
 from __future__ import annotations
@@ -107,11 +107,13 @@ def named(name: str, *, mean: float | None = None, cv: float | None = None, std:
     given = {key: value for key, value in dict(mean=mean, cv=cv, std=std, shape=shape, scale=scale).items() if value is not None}
     own = NAMES[name]
     if set(given) not in ({"mean", "cv"}, set(own)):
-        raise InputError(f'a {name} distribution needs either mean and cv, or {own[0]} and {own[1]}; got {", ".join(given) or "nothing"}')
+        raise InputError(f"a {name} distribution needs either mean and cv, or {own[0]} and {own[1]}; "
+                         f'got {", ".join(given) or "nothing"}')
     positive = set(given) - ({"mean"} if name == "normal" and "std" in given else set())
     wrong = [key for key, value in given.items() if not math.isfinite(value) or (key in positive and value <= 0.0)]
     if wrong:
-        raise InputError(f'{name} distribution: {wrong[0]} = {given[wrong[0]]} must be a finite{" positive" * (wrong[0] in positive)} number')
+        raise InputError(f"{name} distribution: {wrong[0]} = {given[wrong[0]]} "
+                         f'must be a finite{" positive" * (wrong[0] in positive)} number')
     base = _from_moments(name, given["mean"], given["cv"]) if "cv" in given else _from_own(name, given[own[0]], given[own[1]])
     low, high = base.support()
     low, high = max(low, -np.inf if lower is None else lower), min(high, np.inf if upper is None else upper)

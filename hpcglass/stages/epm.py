@@ -1,4 +1,7 @@
-"""Quasistatic loading of an elasto-plastic lattice: no particles, only blocks that yield and the stress they send to each other."""
+"""Quasistatic loading of an elasto-plastic lattice.
+
+No particles, only blocks that yield and the stress they send to each other.
+"""
 
 from __future__ import annotations
 

@@ -51,7 +51,10 @@ DROPS = log_edges(-16, 4)
 
 
 def whole_edges() -> NDArray[np.int64]:
-    """Whole numbers from which the bins of the numbers of slips begin: 10^(k/10) rounded up, so that a bin [a, b) has b - a of them."""
+    """Whole numbers from which the bins of the numbers of slips begin.
+
+    10^(k/10) rounded up, so that a bin [a, b) has b - a of them.
+    """
     return np.unique(np.ceil(log_edges(0, 14) * (1 - 1e-12)).astype(np.int64))
 
 

@@ -30,13 +30,15 @@ class ThresholdParams(Table):
     """Distribution of local yield stresses: a named one, by mean and cv or by its own two numbers; or the values in a file."""
 
     distribution: Literal["normal", "weibull", "gamma"] | None = Field(
-        None, description="named distribution: normal (mean, std), weibull or gamma (shape, scale), or any of them by mean and cv")
+        None, description="named distribution: normal (mean, std), weibull or gamma (shape, scale), "
+                          "or any of them by mean and cv")
     mean: float | None = Field(None, description="mean, before it is cut to [lower, upper] [stress]")
     cv: float | None = Field(None, gt=0, description="coefficient of variation, std/mean")
     std: float | None = Field(None, gt=0, description="standard deviation of a normal distribution [stress]")
     shape: float | None = Field(None, gt=0, description="shape of a Weibull or gamma distribution")
     scale: float | None = Field(None, gt=0, description="scale of a Weibull or gamma distribution [stress]")
-    lower: float | None = Field(None, description="nothing below this: a truncated distribution; default for `normal`: 0 [stress]")
+    lower: float | None = Field(
+        None, description="nothing below this: a truncated distribution; default for `normal`: 0 [stress]")
     upper: float | None = Field(None, description="nothing above this [stress]")
     file: str | None = Field(None, description="values from an HDF5 or a CSV file instead, relative to the input")
     column: str | None = Field(None, description="dataset of the HDF5 file, or name of the column of the CSV file")
@@ -86,7 +88,9 @@ class ThresholdParams(Table):
 
 
 class SlipParams(Table):
-    """How far a site slips, as a component of the strain tensor: always by `fixed`, or exponential with mean c0 + c1 sigma_c^2."""
+    """How far a site slips, as a component of the strain tensor:
+    always by `fixed`, or exponential with mean c0 + c1 sigma_c^2.
+    """
 
     fixed: float | None = Field(None, gt=0, description="epsilon_pl of each slip")
     c0: float | None = Field(None, ge=0, description="mean of the exponential distribution; the part that all thresholds share")
@@ -122,10 +126,12 @@ class LatticeParams(StageParams):
         None, description="thresholds of slips in the other direction, needed for cycles; default: none slip that way")
     renewed_modulus: float | None = Field(
         None, gt=0, description="shear modulus of sites that have slipped; default: mu stays as it is [stress]")
-    internal_stress: float = Field(0.0, ge=0, description="standard deviation of the stress at the start, in equilibrium [stress]")
+    internal_stress: float = Field(
+        0.0, ge=0, description="standard deviation of the stress at the start, in equilibrium [stress]")
     orientation: Literal["simple", "pure"] = Field(
         "simple", description="shear with the axes of the lattice: bands along them; or at 45 degrees to them")
-    wave_vectors: Literal["continuum", "lattice"] = Field("continuum", description="those of the kernel, or of the lattice Laplacian")
+    wave_vectors: Literal["continuum", "lattice"] = Field(
+        "continuum", description="those of the kernel, or of the lattice Laplacian")
     dynamics: Literal["synchronous", "asynchronous"] = Field(
         "synchronous", description="all unstable sites slip at once, or the weakest one, one after the other")
 

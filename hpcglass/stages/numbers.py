@@ -32,9 +32,10 @@ def read_numbers(comm: Any, path: Path, column: str) -> Floats:
     if comm.rank == 0:
         try:
             values = _hdf5(path, column) if path.suffix in (".h5", ".hdf5") else _csv(path, column)
-            if not values.size or not np.isfinite(values).all():
-                wrong = f"{values.size - np.isfinite(values).sum()} of {values.size} values are not finite numbers" if values.size \
-                    else "there is nothing in it"
+            if not values.size:
+                wrong = "there is nothing in it"
+            elif not np.isfinite(values).all():
+                wrong = f"{values.size - np.isfinite(values).sum()} of {values.size} values are not finite numbers"
         except (OSError, KeyError, ValueError, TypeError) as error:
             wrong = str(error.args[0] if isinstance(error, KeyError) else error).partition("\n")[0]
     message = broadcast(comm, np.frombuffer(wrong.encode(), dtype=np.uint8) if comm.rank == 0 else None)

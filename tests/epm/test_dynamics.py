@@ -22,14 +22,16 @@ def table(avalanches):
 def by_hand(thresholds, **changes):
     """μ = 1, K = ∞, slips of 2ε_0 = 1, thresholds 10 after a slip."""
     thresholds = np.array(thresholds, dtype=float)
-    arguments = {"size": len(thresholds), "modulus": 1.0, "thresholds": thresholds, "renewal": HARD, "slip": Slip.fixed(0.5), **changes}
+    arguments = {"size": len(thresholds), "modulus": 1.0, "thresholds": thresholds, "renewal": HARD,
+                 "slip": Slip.fixed(0.5), **changes}
     return Lattice(MPI.COMM_SELF, Model(**arguments))
 
 
 def test_two_by_two_by_hand():
     """The only wave vector with G ≠ 0 is (π, π): G(r) = −(−1)^(x + y)/4. Each slip lowers Σ by 2μ ε_0/4 = 1/4."""
     lattice = by_hand([[1, 2], [3, 4]])
-    # σ after slip 1: 3/4 + (−, +; +, −)/4, so the second block, at c = 2, follows when Σ = 7/4; then the field is even again, and so on
+    # σ after slip 1: 3/4 + (−, +; +, −)/4, so the second block, at c = 2, follows when Σ = 7/4;
+    # then the field is even again, and so on
     expected = [(1.0, 1.0, 0.25, 1, 1), (2.0, 1.75, 0.25, 1, 1), (3.5, 3.0, 0.25, 1, 1), (4.5, 3.75, 0.25, 1, 1)]
     assert table(lattice.load(1.0)) == expected[:1]
     np.testing.assert_allclose(lattice.stress_field(), [[0.5, 1.0], [1.0, 0.5]], atol=1e-15)
@@ -44,13 +46,15 @@ def test_four_by_four_by_hand(order, steps):
     thresholds = np.full((4, 4), 10.0)
     thresholds[0, :] = 1.0, 1.06, 10.0, 1.06
     lattice = by_hand(thresholds, order=order)
-    # at Σ = 1 block 0 slips: Σ = 15/16, and its neighbours have 15/16 + 2.28/16 = 1.08 > 1.06: they slip, together or one after the other
+    # at Σ = 1 block 0 slips: Σ = 15/16, and its neighbours have 15/16 + 2.28/16 = 1.08 > 1.06:
+    # they slip, together or one after the other
     np.testing.assert_allclose(table(lattice.load(1.5)), [(1.0, 1.0, 3 / 16, 3, steps)], atol=1e-14)
     row = np.array([-7.56, 2.28, 3.0, 2.28])
     v = (row + np.roll(row, 1) + np.roll(row, 3)) / 16
     np.testing.assert_allclose(lattice.stress_field()[0], 1.5 - 3 / 16 + v, atol=1e-14)
     row = np.array([2.28, -1.0, -0.28, -1.0])
-    np.testing.assert_allclose(lattice.stress_field()[1], 1.5 - 3 / 16 + (row + np.roll(row, 1) + np.roll(row, 3)) / 16, atol=1e-14)
+    v = (row + np.roll(row, 1) + np.roll(row, 3)) / 16
+    np.testing.assert_allclose(lattice.stress_field()[1], 1.5 - 3 / 16 + v, atol=1e-14)
 
 
 def test_backward_by_hand():
@@ -75,11 +79,11 @@ def test_renewed_modulus_by_hand():
 
 VARIANTS = {
     "001": {},
-    "renewed modulus": dict(modulus=24.0, renewed_modulus=18.0, bulk_modulus=50.0, thresholds=named("normal", mean=3.0, cv=0.2, lower=0.0),
-                            renewal=NORMAL),
+    "renewed modulus": dict(modulus=24.0, renewed_modulus=18.0, bulk_modulus=50.0,
+                            thresholds=named("normal", mean=3.0, cv=0.2, lower=0.0), renewal=NORMAL),
     "stiffer": dict(modulus=10.0, renewed_modulus=40.0, size=40),
-    "004": dict(modulus=19.0, bulk_modulus=55.0, thresholds=named("gamma", mean=1.65, cv=0.3), renewal=named("gamma", mean=1.0, cv=0.44),
-                slip=Slip.exponential(0.0235, 0.0163), internal_stress=0.175),
+    "004": dict(modulus=19.0, bulk_modulus=55.0, thresholds=named("gamma", mean=1.65, cv=0.3),
+                renewal=named("gamma", mean=1.0, cv=0.44), slip=Slip.exponential(0.0235, 0.0163), internal_stress=0.175),
     "weakest first": dict(order="weakest", size=9),
     "pure shear, lattice": dict(shear="pure", wave_vectors="lattice", size=16, thresholds=named("weibull", mean=2.0, cv=0.5)),
 }
@@ -87,7 +91,8 @@ VARIANTS = {
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_the_plain_way_gives_the_same(name):
-    """Every avalanche, slip and field, with an FFT of everything at each step in plain NumPy and in the lattice, and with the log."""
+    """Every avalanche, slip and field, with an FFT of everything at each step in plain NumPy and in the lattice,
+    and with the log."""
     model = Model(**{**PAPER_001, **VARIANTS[name]})
     lattices = [Lattice(MPI.COMM_SELF, model, recompute) for recompute in (None, 1, 37, 10**6)]
     plain = Plain(model, lattices[0].threshold_field(), keyed(model.seed))
@@ -113,7 +118,8 @@ def test_laws(name):
         events = lattice.load(strain)
         assert lattice.strain == strain
         if model.renewed_modulus is None:
-            assert lattice.stress - before == pytest.approx(model.modulus * (strain - PREVIOUS[strain]) - events.drop.sum(), abs=1e-10)
+            elastic = model.modulus * (strain - PREVIOUS[strain])
+            assert lattice.stress - before == pytest.approx(elastic - events.drop.sum(), abs=1e-10)
         stress, threshold = lattice.stress_field(), lattice.threshold_field()
         assert np.all(stress < threshold)                                                  # stable
         if name != "004":
@@ -139,7 +145,8 @@ def test_plastic_strain_is_the_number_of_slips():
 
 
 def test_round_off_is_bounded_by_recomputing():
-    """Sums of kernels alone lose a little with each slip; with transforms now and then the error is that of one transform, 1e-16 of γ_p."""
+    """Sums of kernels alone lose a little with each slip; with transforms now and then the error is that of one transform,
+    1e-16 of γ_p."""
     error = {}
     for recompute in (None, 10**6):
         lattice = Lattice(MPI.COMM_SELF, Model(**{**PAPER_001, "size": 16}), recompute)
@@ -163,7 +170,8 @@ def test_stop_and_go_on(name):
         while pieces.strain != strain:
             parts += table(pieces.load(strain, at_most=7))
             scalars, rows = pieces.state()
-            pieces = Lattice.from_state(MPI.COMM_SELF, model, scalars, pieces.sites[shuffle], {key: row[shuffle] for key, row in rows.items()})
+            shuffled = {key: row[shuffle] for key, row in rows.items()}
+            pieces = Lattice.from_state(MPI.COMM_SELF, model, scalars, pieces.sites[shuffle], shuffled)
     assert whole == parts and len(whole) > 100
     for key, row in straight.state()[1].items():
         np.testing.assert_array_equal(row, pieces.state()[1][key], err_msg=key)

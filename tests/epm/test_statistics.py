@@ -1,4 +1,7 @@
-"""What the papers say of loading curves, at small size. Seeds are fixed, so a test cannot fail by chance later; limits are in errors of the mean."""
+"""What the papers say of loading curves, at small size.
+
+Seeds are fixed, so a test cannot fail by chance later; limits are in errors of the mean.
+"""
 
 import numpy as np
 from mpi4py import MPI
@@ -34,7 +37,8 @@ def test_the_plateau_forgets_the_preparation():
 
 
 def test_correlated_slips_keep_the_plateau_and_rejuvenation_makes_the_peak():
-    """004, Sec. 6.1 (glass GQ): (c_0, c_1) = (0.042, 0) and (0.0235, 0.0163) have the same plateau; p_r ≠ p_i gives the peak at c_1 = 0."""
+    """004, Sec. 6.1 (glass GQ): (c_0, c_1) = (0.042, 0) and (0.0235, 0.0163) have the same plateau;
+    p_r ≠ p_i gives the peak at c_1 = 0."""
     hard, soft = named("gamma", mean=1.65, cv=0.308), named("gamma", mean=1.0, cv=0.436)       # second moments 2.98 and 1.19
     common = dict(size=16, modulus=19.0, bulk_modulus=55.0, internal_stress=0.175, thresholds=hard)
     strains = np.concatenate([np.arange(0.04, 0.4, 0.01), np.arange(4.0, 8.0, 0.2)])
@@ -53,8 +57,9 @@ def test_larger_lattices_slip_earlier():
     distribution = named("weibull", mean=2.0, cv=0.4)
     first = {}
     for size in (4, 16):
-        strains = [Lattice(MPI.COMM_SELF, Model(size=size, modulus=20.0, thresholds=distribution, slip=Slip.fixed(0.065), seed=seed))
-                   .load(1.0, at_most=1).strain[0] for seed in range(100)]
+        models = [Model(size=size, modulus=20.0, thresholds=distribution, slip=Slip.fixed(0.065), seed=seed)
+                  for seed in range(100)]
+        strains = [Lattice(MPI.COMM_SELF, model).load(1.0, at_most=1).strain[0] for model in models]
         # the smallest of N uniform numbers: mean of Q(u)/μ with density N (1 − u)^(N − 1)
         u = (np.arange(200_000) + 0.5) / 200_000
         expected = distribution.quantile(1.0 - u ** (1.0 / size**2)).mean() / 20.0

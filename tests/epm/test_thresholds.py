@@ -60,9 +60,11 @@ def test_draws_are_those_of_the_random_module():
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (dict(name="lognormal", mean=1, cv=1), "no distribution"), (dict(name="normal", mean=1), "either mean and cv"),
-    (dict(name="gamma", mean=1, std=1), "either mean and cv, or shape and scale"), (dict(name="normal", mean=1, cv=1, std=1), "got mean, cv, std"),
+    (dict(name="gamma", mean=1, std=1), "either mean and cv, or shape and scale"),
+    (dict(name="normal", mean=1, cv=1, std=1), "got mean, cv, std"),
     (dict(name="weibull", shape=-1, scale=1), "shape = -1"), (dict(name="normal", mean=math.nan, std=1), "mean = nan"),
-    (dict(name="normal", mean=-1, cv=1), "mean = -1"), (dict(name="gamma", shape=1, scale=1, lower=3, upper=2), "nothing is left"),
+    (dict(name="normal", mean=-1, cv=1), "mean = -1"),
+    (dict(name="gamma", shape=1, scale=1, lower=3, upper=2), "nothing is left"),
     (dict(name="normal", mean=0, std=1, lower=20), "nothing is left"), (dict(name="weibull", mean=1, cv=1e-6), "cv = 1e-06"),
 ])
 def test_bad_distributions(arguments, message):
@@ -80,9 +82,12 @@ GOOD = dict(size=4, modulus=1.0, thresholds=named("normal", mean=1.0, cv=0.1), s
 
 
 @pytest.mark.parametrize(("changes", "message"), [
-    (dict(size=1), "size = 1"), (dict(size=4.5), "size = 4.5"), (dict(modulus=0.0), "modulus = 0.0"), (dict(modulus=math.inf), "modulus = inf"),
-    (dict(bulk_modulus=-1.0), "bulk_modulus"), (dict(renewed_modulus=math.nan), "renewed_modulus"), (dict(internal_stress=-1.0), "internal_stress"),
-    (dict(shear="xy"), "simple, pure"), (dict(wave_vectors="q"), "continuum, lattice"), (dict(order="random"), "synchronous, weakest"),
+    (dict(size=1), "size = 1"), (dict(size=4.5), "size = 4.5"),
+    (dict(modulus=0.0), "modulus = 0.0"), (dict(modulus=math.inf), "modulus = inf"),
+    (dict(bulk_modulus=-1.0), "bulk_modulus"), (dict(renewed_modulus=math.nan), "renewed_modulus"),
+    (dict(internal_stress=-1.0), "internal_stress"),
+    (dict(shear="xy"), "simple, pure"), (dict(wave_vectors="q"), "continuum, lattice"),
+    (dict(order="random"), "synchronous, weakest"),
     (dict(thresholds=np.ones((4, 4))), "renewal"),
     (dict(thresholds=np.ones((3, 4)), renewal=GOOD["thresholds"]), "4 x 4"),
     (dict(thresholds=np.full((4, 4), np.nan), renewal=GOOD["thresholds"]), "finite"),
@@ -98,8 +103,9 @@ def test_bad_lattices():
         lattice.load(math.nan)
     with pytest.raises(InputError, match="recompute"):
         Lattice(MPI.COMM_SELF, Model(**GOOD), recompute=0)
+    thresholds = np.where(np.arange(16) == 6, -1.0, 1.0).reshape(4, 4)
     with pytest.raises(InputError, match="row 1, column 2"):
-        Lattice(MPI.COMM_SELF, Model(**{**GOOD, "thresholds": np.where(np.arange(16) == 6, -1.0, 1.0).reshape(4, 4), "renewal": GOOD["thresholds"]}))
+        Lattice(MPI.COMM_SELF, Model(**{**GOOD, "thresholds": thresholds, "renewal": GOOD["thresholds"]}))
     with pytest.raises(InputError, match="no threshold above"):
         Lattice(MPI.COMM_SELF, Model(**{**GOOD, "thresholds": sample([-1.0])}))
     with pytest.raises(InputError, match="c0"):
@@ -107,13 +113,15 @@ def test_bad_lattices():
 
 
 def test_initial_thresholds_follow_the_distribution_and_stay_above_the_internal_stress():
-    """Kolmogorov-Smirnov on 65536 thresholds of one seed, so no false alarm can come with time; p > 1e-3 was found as expected."""
+    """Kolmogorov-Smirnov on 65536 thresholds of one seed, so no false alarm can come with time;
+    p > 1e-3 was found as expected."""
     distribution = named("weibull", mean=1.0, cv=0.5)
-    model = Model(**{**GOOD, "size": 256, "thresholds": distribution})
+    common = {**GOOD, "size": 256, "thresholds": distribution}
+    model = Model(**common)
     field = Lattice(MPI.COMM_SELF, model).threshold_field().ravel()
     shape = scipy.stats.weibull_min(2.1013491, scale=1.1290635)
     assert scipy.stats.kstest(field, shape.cdf).pvalue > 1e-3
-    stressed = Lattice(MPI.COMM_SELF, Model(**{**GOOD, "size": 256, "thresholds": distribution, "internal_stress": 0.3, "bulk_modulus": 3.0}))
+    stressed = Lattice(MPI.COMM_SELF, Model(**common, internal_stress=0.3, bulk_modulus=3.0))
     stress = stressed.stress_field()
     # 65536 Gaussian numbers, correlated by the kernel: the width is known to about 0.5 %
     assert abs(stress.mean()) < 1e-13 and stress.std() == pytest.approx(0.3, rel=0.02)
@@ -131,4 +139,5 @@ def test_backward_thresholds_are_drawn_independently():
         lattice.load(strain)
         rows = lattice.state()[1]
         moved = rows["events"] > 0 if strain else np.ones(4096, dtype=bool)
-        assert moved.sum() > 3000 and abs(np.corrcoef(rows["threshold"][moved], rows["backward"][moved])[0, 1]) < 4 / np.sqrt(moved.sum())
+        correlation = np.corrcoef(rows["threshold"][moved], rows["backward"][moved])[0, 1]
+        assert moved.sum() > 3000 and abs(correlation) < 4 / np.sqrt(moved.sum())

@@ -14,8 +14,8 @@ SOFT = named("normal", mean=2.0, cv=0.3, lower=0.0)
 VARIANTS = {
     "001": dict(size=11, modulus=24.0, renewed_modulus=20.0, slip=Slip.fixed(0.065), renewal=SOFT,
                 thresholds=named("normal", mean=3.0, cv=0.2, lower=0.0)),
-    "004": dict(size=16, modulus=19.0, bulk_modulus=55.0, thresholds=named("gamma", mean=1.2, cv=0.4), slip=Slip.exponential(0.0235, 0.0163),
-                internal_stress=0.175),
+    "004": dict(size=16, modulus=19.0, bulk_modulus=55.0, thresholds=named("gamma", mean=1.2, cv=0.4),
+                slip=Slip.exponential(0.0235, 0.0163), internal_stress=0.175),
     "cycles": dict(size=21, modulus=20.0, thresholds=SOFT, slip=Slip.fixed(0.065), backward=SOFT, wave_vectors="lattice"),
     "weakest": dict(size=9, modulus=20.0, thresholds=SOFT, slip=Slip.fixed(0.065), order="weakest", shear="pure"),
 }

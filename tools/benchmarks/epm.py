@@ -5,7 +5,8 @@
     python tools/benchmarks/epm.py --flow 100                   # ours alone, L = 128 to γ = 100
     tools/launch 2 python tools/benchmarks/epm.py --ranks --size 2048 --strain 0.01     # two ranks against one
 
-μ = 20, ε_pl = 0.065 (paper 001), thresholds normal with mean 2 and cv 0.3. Times of the first two are processor time of this process.
+μ = 20, ε_pl = 0.065 (paper 001), thresholds normal with mean 2 and cv 0.3.
+Times of the first two are processor time of this process.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ def compare(size: int, strains: list[float]) -> list[list[object]]:
             lattice.load(high)
             result.append((time.process_time() - start, lattice.steps - steps, number(lattice) - slips))
         (a, n, k), (b, m, _) = result
-        rows.append([f"{low:g} to {high:g}", f"{k / n:.1f}", f"{1e6 * a / n:.1f}", f"{1e6 * b / m:.0f}", f"{(b / m) / (a / n):.1f}",
-                     f"{n * size**2 / a:.2g}", f"{m * size**2 / b:.2g}"])
+        rows.append([f"{low:g} to {high:g}", f"{k / n:.1f}", f"{1e6 * a / n:.1f}", f"{1e6 * b / m:.0f}",
+                     f"{(b / m) / (a / n):.1f}", f"{n * size**2 / a:.2g}", f"{m * size**2 / b:.2g}"])
     return rows
 
 

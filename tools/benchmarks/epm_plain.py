@@ -1,7 +1,8 @@
-"""The elasto-plastic lattice in the plain way: NumPy, and a Fourier transform at every step. Reference of tests and of the benchmark.
+"""The elasto-plastic lattice in the plain way: NumPy, and a Fourier transform at every step.
 
-No tiles, no log, no bounds: the stress of all blocks is carried along and all of them are looked at. The random numbers of an event come from
-`draws(sites, events) -> (uniform for the threshold, uniform for the slip)`.
+Reference of tests and of the benchmark. No tiles, no log, no bounds: the stress of all blocks is carried along and
+all of them are looked at. The random numbers of an event come from `draws(sites, events) -> (uniform for the
+threshold, uniform for the slip)`.
 """
 
 from __future__ import annotations
