@@ -23,6 +23,11 @@ SMALLER = {
                                    "--set shear.max_strain=0.02",
     "particles = 600": "particles = 100", "sweeps = 20000": "sweeps = 100", "max_strain = 0.12": "max_strain = 0.005",
     "samples = 4 ": "samples = 2 ", "max_strain = 0.05": "max_strain = 0.004",
+    "max_strain = 0.15": "max_strain = 0.06",
+    "--output results/annulus": "--output results/annulus --set system.r_out=9 --set swap.sweeps=40",
+    "inputs/epm.toml": "inputs/epm.toml --set L=16 --set strain=0.2 --set epm.fields_at=[0.1,0.2] --set epm.windows=[0.1]",
+    "inputs/calibrate.toml": "inputs/calibrate.toml --set calibrate.accuracy=0.1 --set calibrate.most_samples=32 "
+                             "--set calibrate.size=8",
     "max_evaluations=100_000": "max_evaluations=10_000",
 }
 
@@ -54,8 +59,9 @@ def test_the_tutorial_works(followed):
     assert reader.unused == set(), "no longer in the pages"
     assert "is finished; nothing to do" in pages["tutorial.md"]
     made = {path.name for path in reader.directory.iterdir()}
-    assert {"mine.toml", "backward.toml", "compare.png", "glass.xyz", "glass.data"} <= made
-    for run in ("quickstart", "T0.08", "T0.4", "backward"):
+    assert {"mine.toml", "backward.toml", "compare.png", "glass.xyz", "glass.data", "T0.08.h5", "T0.4.h5", "annulus.h5"} <= made
+    assert {"events.png", "lattice.png"} <= made and "6 tasks: 6 waiting" in pages["tutorial.md"]
+    for run in ("quickstart", "T0.08", "T0.4", "backward", "ask", "events", "annulus", "epm", "calibrate"):
         assert (reader.directory / "results" / run / "DONE").exists()
 
 
@@ -70,7 +76,9 @@ def test_the_file_format_page_names_every_dataset(followed):
     named = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`\n]+)`", page))))
     missing = set()
     results = followed[0].directory / "results"
-    for path in [*(results / "quickstart").glob("*.h5"), *(results / "md").glob("*.h5")]:
+    files = [path for run in ("quickstart", "md", "events", "epm") for path in (results / run).glob("*.h5")]
+    assert len(files) >= 8
+    for path in files:
         with h5py.File(path) as file:
             file.visititems(lambda name, _: missing.update(set(re.findall(r"\w+", name)) - named)
                             if not name.startswith("timing/") else None)
