@@ -52,10 +52,22 @@ def draw_curves(stage: StageResults, table: Table) -> Figure:
     for panel, (column, name) in zip(axes[1:], CURVES.items(), strict=True):
         curve(panel, table, column, BLUE)
         panel.set_ylabel(name)
+        if column == "localisation":
+            panel.set_ylim(0.0, highest_localisation(table, stage.results.get("sites", stage.results.get("particles"))))
     if "samples" in table:
         axes[0].legend([f"mean of {int(table['samples'].max())} samples, standard error"], loc="lower right")
     axes[-1].set_xlabel(r"strain $\gamma$")
     return figure
+
+
+def highest_localisation(table: Table, sites: Any) -> float:
+    """Top of an axis of LOC: a little above all states with as many slips as blocks in a line.
+
+    Before that a few blocks rule: one slip in an otherwise unstrained lattice has LOC = L.
+    """
+    settled = table["slips"] >= sites**0.5
+    settled[0] = True
+    return 1.1 * float(table["localisation"][settled].max())
 
 
 def curve(axes: Axes, table: Table, column: str, color: str) -> None:
@@ -69,7 +81,9 @@ def curve(axes: Axes, table: Table, column: str, color: str) -> None:
 
 def draw_maps(stage: StageResults) -> Figure:
     """Slips, plastic strain, stress and thresholds at some of the strains that were kept; white sites have never slipped."""
+    from matplotlib.colors import LogNorm
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     strain = stage.grid_strain
     shown = np.unique(np.linspace(0, len(strain) - 1, min(MAPS, len(strain))).round().astype(int))
@@ -87,7 +101,12 @@ def draw_maps(stage: StageResults) -> Figure:
             axes.spines[["top", "right"]].set_visible(True)
             if row == 0:
                 axes.set_title(rf"$\gamma = {strain[shown[k]]:.4g}$")
-        figure.colorbar(image, ax=grid[row].tolist(), shrink=0.85, pad=0.01).set_label(symbol)
+        bar = figure.colorbar(image, ax=grid[row].tolist(), shrink=0.85, pad=0.01)
+        bar.set_label(symbol)
+        if isinstance(style["norm"], LogNorm) and style["norm"].vmax < 1000 * style["norm"].vmin:
+            bar.ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            bar.ax.yaxis.set_major_formatter(lambda x, _: f"{x:g}")
+            bar.ax.yaxis.set_minor_formatter(NullFormatter())
     return figure
 
 
@@ -123,7 +142,8 @@ def draw_avalanches(stage: StageResults, merged: str) -> Figure:
         if name == "avalanche_slips" and table.rows > 4:
             guide = np.array([table[column].min(), table[column].max()])
             top = float(table["density"].max())
-            axes.plot(guide, 0.6 * top * (guide / guide[0]) ** -1.5, "--", color=GREY, linewidth=0.8, label="$S^{-3/2}$")
+            axes.plot(guide, 0.6 * top * (guide / guide[0]) ** -1.5, "--", color=GREY, linewidth=0.8,
+                      label="$S^{-3/2}$, mean field")
         axes.set(xscale="log", yscale="log", xlabel=xlabel, ylabel=ylabel)
         if axes.get_legend_handles_labels()[0]:
             axes.legend()

@@ -17,17 +17,34 @@ Floats = NDArray[np.float64]
 DISCS = 20_000        # more particles are drawn as points,
 POINTS = 200_000      # and more than these as an image,
 PIXELS = 1200         # of so many pixels along its longer side
+COLUMNS = 4           # most maps beside each other
 TITLES = {"d2min": r"$D^2_\mathrm{min}$, first to last", "event_d2min": r"$D^2_\mathrm{min}$, largest event"}
 
 
+def titles(stage: StageResults) -> dict[str, str]:
+    """What to write above the map of each field of D^2_min that the stage has; of `inflate`, how far the wall moved."""
+    if "inflation" in stage.tables:
+        sizes = stage.tables["inflation"]["d_0"]
+        fields = [f"d2min_{k}" for k in range(len(sizes))] if len(sizes) > 1 else ["d2min"]
+        known = {name: rf"$D^2_\mathrm{{min}}$, $d_0 = {d_0:.4g}$" for name, d_0 in zip(fields, sizes, strict=True)}
+    else:
+        known = TITLES
+    return {name: title for name, title in known.items() if name in stage.fields}
+
+
 def draw_maps(stage: StageResults) -> Figure:
-    """The final configuration coloured by D^2_min since the first, and of the largest event."""
+    """The final configuration coloured by D^2_min: since the first and of the largest event, or of each inflation."""
     from matplotlib.figure import Figure
 
-    names = [name for name in TITLES if name in stage.fields]
-    figure = Figure(figsize=(3.6 * len(names), 3.3), layout="constrained")
-    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-        draw_map(figure, axes, stage, stage.fields[name], TITLES[name])
+    named = titles(stage)
+    across = min(len(named), COLUMNS)
+    down = -(-len(named) // COLUMNS)
+    figure = Figure(figsize=(3.6 * across, 3.3 * down), layout="constrained")
+    panels = figure.subplots(down, across, squeeze=False).ravel()
+    for axes, (name, title) in zip(panels, named.items(), strict=False):
+        draw_map(figure, axes, stage, stage.fields[name], title)
+    for axes in panels[len(named):]:
+        axes.set_axis_off()
     return figure
 
 

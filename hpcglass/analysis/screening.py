@@ -37,6 +37,7 @@ OWN = (0.03, 0.2, 0.7)  # shares of a bin's own noise in the variance that are t
 RIM = (0.03, 0.2)       # noise next to the outer wall, where d_el vanishes: that at r is d_el [1 + rim/(1 − (r/r_out)^D)]
 FREEDOM = 4.0           # of Student's distribution
 STEPS = 4               # towards the size of the noise
+SHARES = np.linspace(0.0, 1.0, 161)     # of the bins: quantiles of d_r/d_el that are tried as amplitudes
 GOLDEN = (np.sqrt(5) - 1) / 2
 MEDIAN = 0.4549         # of the square of a Gaussian of unit variance
 HUGE = 1e30             # stands for infinity at a pole
@@ -60,6 +61,8 @@ class Screening:
     delta : twice the logarithm of the evidence for screening over that for elasticity
     amplitude : median of measured over fitted displacement; less than 1 where the medium next to the wall moves less than it
     noise : typical residual, as a part of the elastic displacement
+    elastic_amplitude : the number A with which A d_el fits best
+    misfit_scaled : misfit of A d_el; negative if it fits better than the best κ does with the actual d_0
     """
 
     kappa: float
@@ -71,6 +74,8 @@ class Screening:
     delta: float
     amplitude: float
     noise: float
+    elastic_amplitude: float
+    misfit_scaled: float
 
     @property
     def error(self) -> float:
@@ -81,6 +86,11 @@ class Screening:
     def screened(self) -> bool:
         """Whether there is evidence for screening."""
         return self.delta > EVIDENCE
+
+    @property
+    def scaled(self) -> bool:
+        """Whether elasticity with another amplitude fits better than κ does: the core is not as large as its wall."""
+        return self.misfit_scaled < -EVIDENCE
 
 
 class Likelihood:
@@ -168,6 +178,8 @@ def fit_screening(profile: Profile, kappa_max: float | None = None) -> Screening
     grid = np.unique(np.concatenate([grid, close, np.clip(fine, 0, top).ravel()]))
     value = likelihood(grid)
     best = float(grid[value.argmin()])
+    amplitude, scaled = _scaled(likelihood)
+    scaled -= float(value.min())
     minima[0] = best, value.min()
     minima[:, 1] -= value.min()
     value -= value.min()
@@ -176,7 +188,15 @@ def fit_screening(profile: Profile, kappa_max: float | None = None) -> Screening
     residual = (profile.d_r - theory) / likelihood.expected
     return Screening(best, *_interval(grid, value), minima, np.column_stack([grid, value]), float(value[0]),
                      float(2 * np.log(evidence) + value[0]), float(np.median(profile.d_r / theory)),
-                     float(np.sqrt(np.median(residual**2) / MEDIAN)))
+                     float(np.sqrt(np.median(residual**2) / MEDIAN)), amplitude, scaled)
+
+
+def _scaled(likelihood: Likelihood) -> tuple[float, float]:
+    """A for which A d_el fits best, among the quantiles of d_r/d_el, and its misfit."""
+    expected = likelihood.theory(0.0)
+    amplitude = np.quantile(likelihood.profile.d_r / expected, SHARES)
+    misfit = likelihood.of_deviation(likelihood.profile.d_r - amplitude[:, None] * expected)
+    return float(amplitude[misfit.argmin()]), float(misfit.min())
 
 
 def _evidence(grid: Floats, value: Floats, low: float, high: float) -> float:

@@ -65,7 +65,10 @@ def draw_profile(profile: Profile, fit: Screening) -> Figure:
     if fit.kappa > 0:
         name = rf"$\kappa = {_with_error(fit.kappa, fit.error)}$"
         axes.plot(r, weight * screened(r, fit.kappa, annulus), color=RED, label=name)
-    if abs(fit.amplitude - 1) > 0.1:
+    if fit.scaled:
+        axes.plot(r, fit.elastic_amplitude * weight * elastic(r, annulus), "--", color=GREY,
+                  label=rf"elastic $\times\, {fit.elastic_amplitude:.2f}$")
+    elif abs(fit.amplitude - 1) > 0.1:
         best = fit.amplitude * weight * screened(r, fit.kappa, annulus)
         axes.plot(r, best, ":", color=BLUE, linewidth=0.8, label=rf"the fit $\times\, {fit.amplitude:.2f}$")
     axes.axhline(0.0, color="black", linewidth=0.5)
@@ -122,7 +125,7 @@ def draw_map(case: Case, profile: Profile) -> Figure:
             axes.plot(profile.r, amplitude[:, m], color=color, linewidth=0.9, label=f"$m = {m}$")
         axes.plot(profile.r, np.sqrt((amplitude[:, 4:] ** 2).mean(axis=1)), color=GREY, linewidth=0.9, label="$m = 4...8$, rms")
         axes.set(xlabel="$r$", title=rf"$|{name}|_m \,/\, d^\mathrm{{el}}_r$", yscale="log")
-    radial.legend(fontsize=6, loc="best")
+    figure.legend(*radial.get_legend_handles_labels(), fontsize=6, loc="outside lower right", ncols=5)
     return figure
 
 
@@ -202,7 +205,7 @@ def draw_groups(table: Table, groups: Table) -> Figure:
         shares.errorbar(groups["d_0"][rows], y, bars, fmt="o-", color=color, markersize=3, linewidth=0.7, label=text or None)
     shares.set(xlabel="$d_0$", ylabel="share screened", ylim=(-0.03, 1.03))
     if names and len(sets) <= 8:
-        shares.legend(fontsize=6)
+        figure.legend(*shares.get_legend_handles_labels(), fontsize=6, loc="outside lower left", ncols=3)
     kappa = table["kappa"][table["screened"] == 1]
     top = 1.05 * max([*kappa, *TABLE_1, *TABLE_2])
     edges = np.linspace(0, top, 25)

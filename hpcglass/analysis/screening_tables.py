@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hpcglass.analysis.annulus import elastic_energy
 from hpcglass.analysis.open_run import Table
 from hpcglass.analysis.radial import Profile
-from hpcglass.analysis.screening import Deviation, Screening
+from hpcglass.analysis.screening import EVIDENCE, Deviation, Screening
 from hpcglass.analysis.screening_files import ENERGIES, Case
 
 Found = tuple[Case, Profile, Screening, Deviation]
@@ -25,13 +25,15 @@ COLUMNS = {
     "competing": ("", "other minima within three standard errors"), "misfit_elastic": ("", "misfit of the elastic solution"),
     "amplitude": ("", "measured over fitted displacement, median"),
     "noise": ("", "typical residual, as a part of the elastic displacement"),
+    "elastic_amplitude": ("", "A with which A times the elastic displacement fits best"),
+    "misfit_scaled": ("", "its misfit; negative: it fits better than the best kappa"),
     "M": ("", "deviation from elasticity"), "M_error": ("", "its error"), "abs_M": ("", "modulus of the deviation"),
     "abs_M_error": ("", "its error"), "energy_change": ("energy", "after less before"),
     "energy_elastic": ("energy", "what the glass gives back when the wall returns"),
     "energy_plastic": ("energy", "the rest of the change"), "work": ("energy", "of the inner wall"),
     "energy_medium": ("energy", "what a homogeneous elastic medium would take up")}
 AVERAGED = ("M", "energy_change", "energy_plastic")
-OWN_COLUMNS = ("d_0", "fraction", "r_in", "r_out")     # inputs that are columns of the table by themselves
+OWN_COLUMNS = ("d_0", "fraction", "r_in", "r_out", "particles")     # inputs that are columns of the table by themselves
 
 
 def summary(found: Sequence[Found], medium: tuple[float, float, float] | None = None) -> Table:
@@ -51,8 +53,8 @@ def summary(found: Sequence[Found], medium: tuple[float, float, float] | None = 
         taken_up = elastic_energy(geometry, *medium) if medium else np.nan
         rows.append([geometry.dimension, geometry.r_in, geometry.r_out, geometry.d_0, profile.count.sum(),
                      fit.screened, fit.delta, fit.kappa, fit.low, fit.high, others, fit.misfit_elastic, fit.amplitude, fit.noise,
-                     deviation.signed, deviation.signed_error, deviation.absolute, deviation.absolute_error,
-                     *(case.energies.get(name, np.nan) for name in ENERGIES), taken_up])
+                     fit.elastic_amplitude, fit.misfit_scaled, deviation.signed, deviation.signed_error, deviation.absolute,
+                     deviation.absolute_error, *(case.energies.get(name, np.nan) for name in ENERGIES), taken_up])
     columns = np.array(rows, dtype=np.float64).reshape(-1, len(COLUMNS)).T
     described = {**{name: ("", f"{name} of the input") for name in differing}, **COLUMNS}
     values = {name: np.array(column) for name, column in differing.items()} | dict(zip(COLUMNS, columns, strict=True))
@@ -140,7 +142,10 @@ def statistics(table: Table) -> dict[str, tuple[float, str]]:
     part, low, high = share(table.rows, int(table["screened"].sum()))
     found = {"fields": (float(table.rows), "number of fields"), "screened_share": (part, "share that is screened"),
              "screened_low": (low, "lower end of its interval of 68 %"),
-             "screened_high": (high, "upper end of its interval of 68 %")}
+             "screened_high": (high, "upper end of its interval of 68 %"),
+             "scaled_share": (float((table["misfit_scaled"] < -EVIDENCE).mean()),
+                              "share that another amplitude of the elastic field fits better than kappa does"),
+             "elastic_amplitude": (float(np.median(table["elastic_amplitude"])), "median of that amplitude, of all fields")}
     if part:
         quartiles = np.quantile(table["kappa"][table["screened"] == 1], [0.25, 0.5, 0.75])
         found |= {f"kappa_{name}": (float(value), f"{name.replace('_', ' ')} of kappa where screened")

@@ -142,6 +142,11 @@ def gathered(comm: MPI.Comm, array: Array, rows: Array | None = None) -> Array:
     return result
 
 
+def all_told(comm: MPI.Comm, message: Array, messages: Array) -> None:
+    """The message (n,) of each rank to `messages` (ranks, n) of all: as quick as MPI can be."""
+    comm.Allgather(message, messages)
+
+
 def transposed(comm: MPI.Comm, slab: Array, rows: int) -> Array:
     """Slabs of rows of a global (rows, columns) array -> slabs of rows of its transpose, (block of columns, rows).
 

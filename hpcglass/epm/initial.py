@@ -21,6 +21,7 @@ from hpcglass.epm import dynamics
 from hpcglass.epm.kernel import Convolution, effective_modulus
 from hpcglass.epm.model import Model
 from hpcglass.epm.thresholds import Distribution, quantile
+from hpcglass.epm.tiles import Sites
 from hpcglass.errors import InputError
 
 EIGENSTRAIN = 11       # stream of random numbers
@@ -35,7 +36,7 @@ def eigenstrain(convolution: Convolution, sites: NDArray[np.int64], model: Model
     return width * random.normal(model.seed, EIGENSTRAIN, 0, sites).reshape(-1, convolution.size)
 
 
-def first_thresholds(comm: MPI.Comm, sites: dynamics.Sites, rules: dynamics.Rules, model: Model, ids: NDArray[np.int64]) -> None:
+def first_thresholds(comm: MPI.Comm, sites: Sites, rules: dynamics.Rules, model: Model, ids: NDArray[np.int64]) -> None:
     """Fill in the thresholds of the initial state. Collective.
 
     Raises

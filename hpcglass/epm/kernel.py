@@ -79,13 +79,13 @@ def green_function(size: int, shear: str = "simple", wave_vectors: str = "contin
     return response[np.ix_(mirror, mirror)]
 
 
-def kernel_rows(size: int, shear: str, wave_vectors: str) -> Field:
-    """(L//2 + 1, 2L): row |dy| of G(r) written twice.
+def kernel_rows(size: int, shear: str, wave_vectors: str, tile: int) -> Field:
+    """(L//2 + 1, L + tile): row |dy| of G(r), and once more its beginning.
 
-    A row of blocks then reads one contiguous piece, whatever the slip's column.
+    A row of a tile then reads one contiguous piece, whatever the slip's column.
     """
     half = green_function(size, shear, wave_vectors)[: size // 2 + 1]
-    return np.ascontiguousarray(np.hstack([half, half]))
+    return np.ascontiguousarray(half[:, np.arange(size + tile) % size])
 
 
 def tile_bounds(rows: Field, tile: int) -> Field:
@@ -93,7 +93,7 @@ def tile_bounds(rows: Field, tile: int) -> Field:
 
     Parameters
     ----------
-    rows : (L//2 + 1, 2L) float64
+    rows : (L//2 + 1, L + tile) float64
         `kernel_rows`, or their negative.
     tile : int
         Edge of the tiles.
@@ -104,7 +104,7 @@ def tile_bounds(rows: Field, tile: int) -> Field:
         Row d: the tile begins d rows below the slip. Column tiles − 1 + b: it lies b tiles to the right of the slip's, wherever
         in its tile the slip is.
     """
-    size = rows.shape[1] // 2
+    size = rows.shape[1] - tile
     tiles = -(-size // tile)
     distance = np.minimum(np.arange(size), size - np.arange(size))
     across = np.empty((len(rows), 2 * tiles - 1))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hpcglass.core import comm as ranks
 from hpcglass.core import random
-from hpcglass.epm import dynamics
+from hpcglass.epm import dynamics, tiles
 from hpcglass.epm.dynamics import Avalanches
 from hpcglass.epm.initial import eigenstrain, first_thresholds
 from hpcglass.epm.kernel import Convolution, effective_modulus, kernel_rows, tile_bounds
@@ -76,15 +76,17 @@ class Lattice:
         self.sites = np.arange(self.first_row * self.size, last * self.size, dtype=np.int64)
         self._convolution = Convolution(comm, self.size, model.shear, model.wave_vectors)
         self._rules = rules_of(model)
-        tiles = (-(-self.rows // dynamics.TILE), -(-self.size // dynamics.TILE))
+        number = (-(-self.rows // tiles.TILE), -(-self.size // tiles.TILE))
         shape = (self.rows, self.size)
         back = shape if model.backward is not None else (0, self.size)
-        self._sites = dynamics.Sites(
+        self._sites = tiles.Sites(
             np.zeros(shape), np.zeros(shape), np.full(shape, np.inf), np.full(back, np.inf), np.zeros(shape, dtype=np.int32),
-            np.full(tiles, -np.inf), np.full(tiles, np.inf), np.zeros(tiles, dtype=np.int64), np.zeros(1), self.first_row)
+            tiles.bounds(*number, True), tiles.bounds(*number, model.backward is not None), np.zeros(number, dtype=np.int64),
+            np.zeros(1), self.first_row)
         room = entries(self.size) if recompute is None else recompute
-        self._log = dynamics.Log(np.zeros(room, dtype=np.int64), np.zeros(room, dtype=np.int64), np.zeros(room))
+        self._log = tiles.Log(np.zeros(room, dtype=np.int64), np.zeros(room, dtype=np.int64), np.zeros(room))
         self._found = np.zeros((room, 2))
+        self._message, self._messages = np.zeros(dynamics.MESSAGE), np.zeros((comm.size, dynamics.MESSAGE))
         self._clock = np.zeros(1, dtype=dynamics.CLOCK).view(np.recarray)[0]
         self._eigenstrain = None
 
@@ -132,23 +134,21 @@ class Lattice:
         return Avalanches(*(column[: recorded[0]].copy() for column in events))     # type: ignore[arg-type]
 
     def _together(self, target: float, events: Avalanches, recorded: NDArray[np.int64]) -> int:
-        """One step of `dynamics.alone` with the other ranks."""
-        rules, sites, log, clock, found = self._rules, self._sites, self._log, self._clock, self._found
-        n = fresh = 0
-        if clock.active and not rules.weakest:
-            n, fresh = dynamics.slip_unstable(rules, sites, log, clock, found)
-        else:
-            offer = np.array([dynamics.propose(rules, sites, log, clock, target)])
-            offers = ranks.gathered(self.comm, offer, np.ones(self.comm.size))
-            gap, site, direction = offers[np.argmin(offers[:, 0])]     # the first one if several: the lowest site
-            if dynamics.reaches(rules, clock, target, gap, direction):
-                y, x = divmod(int(site), self.size)
-                if 0 <= y - self.first_row < self.rows:
-                    n, fresh = 1, int(dynamics.slip_site(rules, sites, y - self.first_row, x, direction > 0, found, 0))
-        numbers = ranks.gathered(self.comm, np.array([[n, fresh]]), np.ones(self.comm.size))
-        total, first = (int(value) for value in numbers.sum(axis=0))
-        slips = ranks.gathered(self.comm, found[:n], numbers[:, 0]) if 0 < total <= len(found) - clock.logged else found
-        return dynamics.absorb(rules, sites, log, clock, target, slips, total, first, events, recorded)
+        """What `dynamics.alone` does, with the other ranks: one message of each to all in each step."""
+        state = (self._rules, self._sites, self._log, self._clock, target, self._found)
+        message, messages = self._message, self._messages
+        dynamics.offer(*state, message)
+        status = dynamics.GO_ON
+        while status == dynamics.GO_ON:
+            ranks.all_told(self.comm, message, messages)
+            status = int(dynamics.take(*state, message, messages, events, recorded))
+        if status != dynamics.MORE:
+            return status
+        n, first = (int(value) for value in messages[:, :2].sum(axis=0))
+        found = self._found
+        if n <= len(found) - self._clock.logged:
+            found = ranks.gathered(self.comm, found[: int(message[0])], messages[:, 0])
+        return int(dynamics.absorb(*state[:-1], found, n, first, events, recorded))
 
     def _refresh(self) -> None:
         """Internal strain and plastic strain afresh from all slips; the log is empty again."""
@@ -157,8 +157,11 @@ class Lattice:
         self._clock.slipped = self._sum(sites.slip)
         self._clock.logged = 0
         sites.done[:] = 0
-        sites.up[:] = -np.inf
-        sites.down[:] = -np.inf if len(sites.backward) else np.inf
+        self._forget()
+
+    def _forget(self) -> None:
+        for bounds in (self._sites.up, self._sites.down)[: 2 if len(self._sites.backward) else 1]:
+            bounds.low[:] = bounds.least[:] = -np.inf
 
     def _sum(self, field: Field) -> float:
         """Sum over all sites, row after row: the same to the bit on any number of ranks."""
@@ -202,7 +205,7 @@ class Lattice:
         return int(self._clock.steps)
 
     def _up_to_date(self) -> Field:
-        dynamics.update_all(self._rules, self._sites, self._log, self._clock)
+        tiles.update_all(self._rules, self._sites, self._log, self._clock)
         return self._sites.internal
 
     def stress_field(self) -> Field:
@@ -293,7 +296,6 @@ class Lattice:
             field[:] = found[name]
         if len(sites.backward):
             sites.backward[:] = found["backward"]
-            sites.down[:] = -np.inf
         lattice._eigenstrain = found.get("eigenstrain")
         sites.done[:] = lattice._clock.logged
         sites.top[0] = max(np.max(np.abs(sites.forward)), np.max(np.abs(sites.backward), initial=0.0))
@@ -310,11 +312,11 @@ def entries(size: int) -> int:
 
 def rules_of(model: Model) -> dynamics.Rules:
     """The model as the compiled code wants it."""
-    rows = kernel_rows(int(model.size), model.shear, model.wave_vectors)
+    rows = kernel_rows(int(model.size), model.shear, model.wave_vectors, tiles.TILE)
     opposite = model.backward.table if isinstance(model.backward, Distribution) else NONE
     renewed = model.modulus if model.renewed_modulus is None else model.renewed_modulus
-    fall = tile_bounds(-rows, dynamics.TILE) if model.backward is not None else NONE
-    return dynamics.Rules(rows, tile_bounds(rows, dynamics.TILE), fall, model.renewing.table, opposite,
-                          float(model.modulus), float(renewed), 1.0 / model.bulk_modulus,
+    fall = tile_bounds(-rows, tiles.TILE) if model.backward is not None else NONE
+    return dynamics.Rules(rows, tile_bounds(rows, tiles.TILE), fall, model.renewing.table, opposite,
+                          int(model.size), float(model.modulus), float(renewed), 1.0 / model.bulk_modulus,
                           float(model.slip.c0), float(model.slip.c1), model.slip.random,
                           model.order == "weakest", random.key(model.seed))

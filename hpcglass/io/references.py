@@ -136,6 +136,27 @@ _BIBTEX = r"""
     year = {2006}
 }
 
+@article{nocedal1980,
+    author = {Nocedal, Jorge},
+    title = {{Updating quasi-Newton matrices with limited storage}},
+    journal = {Math. Comp.},
+    volume = {35},
+    pages = {773},
+    year = {1980},
+    doi = {10.1090/S0025-5718-1980-0572855-7}
+}
+
+@incollection{keller1977,
+    author = {Keller, Herbert B.},
+    title = {{Numerical solution of bifurcation and nonlinear eigenvalue problems}},
+    booktitle = {{Applications of Bifurcation Theory}},
+    editor = {Rabinowitz, Paul H.},
+    publisher = {Academic Press},
+    address = {New York},
+    pages = {359},
+    year = {1977}
+}
+
 @article{maloney2006,
     author = {Maloney, Craig E. and Lema{\^i}tre, Ana{\"e}l},
     title = {{Amorphous systems in athermal, quasistatic shear}},

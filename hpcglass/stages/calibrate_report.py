@@ -102,6 +102,8 @@ def words(params: CalibrateParams, fit: Fit) -> str:
         difference, misfit = fit.curve_misfit()
         lines.append(f"whole curve: rms difference {difference:.2g} of the plateau, mean (difference/error)^2 {misfit:.2g}")
     lines.append(f"{fit.evaluations} samples, {fit.samples} at each of the last trials and in the prediction")
+    if params.fit == "c0_c1" and not fit.target.values[1] > fit.target.values[0] + np.sqrt(np.diag(fit.target.covariance)).max():
+        lines.append('the target does not overshoot its plateau by more than its error: c1 means little, fit "c0"')
     if fit.misfit > 1.0:
         lines.append(f"the target cannot be reached: chi^2 = {fit.misfit:.3g} with the nearest slips")
     if not fit.reached:

@@ -232,17 +232,24 @@ class Minimiser:
 
         def watch(count: int, largest: float, numbers: dict[str, Any]) -> None:
             if count % SAFE_POINT_EVERY == 0:
-                kept = {**now.scalars(), **{f"minimise:{name}": value for name, value in numbers.items()}}
-                self.context.safe_point(now.evaluations + count, 0, lambda: Snapshot(kept),
-                                        f"r_in {system.walls.r_in:.5g}, max|F| {largest:.2e}" if system.walls else "")
+                self._safe_point(count, numbers, f", max|F| {largest:.2e}")
 
         with self.context.timer("minimise"):
             params, resumed, self.resumed = self.params, self.resumed, None
             running = {name[9:]: value for name, value in (resumed or {}).items() if name.startswith("minimise:")}
+            if not running:
+                self._safe_point(0, {})         # a short minimisation has no other one
             report, mechanics = to_minimum(system, params.algorithm, params.force_tolerance, params.max_evaluations, watch,
                                            running or None)
         now.evaluations += report.evaluations
         return report, mechanics
+
+    def _safe_point(self, count: int, numbers: dict[str, Any], note: str = "") -> None:
+        """After so many evaluations of the present minimisation, with its numbers. Collective."""
+        assert self.system.walls is not None
+        kept = {**self.now.scalars(), **{f"minimise:{name}": value for name, value in numbers.items()}}
+        self.context.safe_point(self.now.evaluations + count, 0, lambda: Snapshot(kept),
+                                f"r_in {self.system.walls.r_in:.5g}{note}")
 
 
 class Tables:

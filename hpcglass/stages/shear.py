@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
@@ -86,7 +87,7 @@ class Shear(Stage):
         from hpcglass.geometries import periodic
         from hpcglass.stages.activity import Activity
         from hpcglass.stages.events import Events, State, dissipation, missing
-        from hpcglass.stages.reversal import Reversal
+        from hpcglass.stages.shear_unload import Unloading
 
         params: ShearParams = self.params
         restored = context.restored.scalars if context.restored else None
@@ -97,11 +98,13 @@ class Shear(Stage):
         make = self.mover(system, context, gradient)
         report = None
         if not restored:
+            how = "along branches" if make.follow else f"by descents ({make.algorithm})"
+            context.log(f"shear: {self.plan(walk.total)}, {how}")
             with context.timer("minimise"):
                 report = make.relax(system)
+        unloading = Unloading(system, make, params.reverse_strain, context.restored) if params.reverse else None
         mover = make(system, restored)
-        reversal = Reversal(system, make, params.reverse_strain) if params.reverse else None
-        events = Events(system, context, gradient, params.event_frames, params.locate, reversal, restored)
+        events = Events(system, context, gradient, params.event_frames, params.locate, unloading, restored)
         activity = Activity(system, context, gradient, params, restored)
         if restored:
             step, lost = int(restored["step"]), float(restored["lost"])
@@ -111,7 +114,15 @@ class Shear(Stage):
             assert report is not None
             history = [table.row(0.0, system.volume, mover.mechanics, 0.0, 0.0, report)]
 
+        kept: dict[str, Any] = {}       # what goes on from before the step
+
+        def safe_point(note: str, snapshot: Callable[[dict[str, Any]], Snapshot] = Snapshot) -> None:
+            context.safe_point(walk.whole_steps if params.adaptive else step, walk.total, lambda: snapshot(kept), note)
+
         while not walk.done:
+            kept = {"step": step, "lost": lost, "history": np.array([row.row for row in history]),
+                    **walk.scalars, **events.scalars, **activity.scalars, **mover.scalars}
+            safe_point(f"strain {history[-1].strain:.4g}, stress {history[-1].stress:.4g}, {number_of_events(events.count)}")
             before, size, strain, leg = system.state(), walk.step, walk.ahead, walk.leg
             system.fields["before the step"] = system.unwrapped()
             with context.timer("minimise"):
@@ -133,6 +144,9 @@ class Shear(Stage):
             if found and not fell and walk.halve():
                 system.restore(*before)
                 continue
+            if found and unloading:
+                with context.timer("unload"):
+                    unloading.unload(before, history[-1].strain, size, safe_point)
             step += 1
             walk.advance()
             lost += missing(history[-1], state) / system.volume
@@ -147,11 +161,6 @@ class Shear(Stage):
                     and events.last_frame != step):
                 context.frame(step, strain)
                 events.last_frame = step
-            if not walk.done:
-                context.safe_point(step if not params.adaptive else walk.whole_steps, walk.total, lambda: Snapshot(
-                    {"step": step, "lost": lost, "history": np.array([row.row for row in history]),  # noqa: B023
-                     **walk.scalars, **events.scalars, **activity.scalars, **mover.scalars}),
-                    note=f"strain {strain:.4g}, stress {state.stress:.4g}, {events.count} events")
         self.finish(context, mover.counts, step, walk.strain, events.count)
         mover.finish()
         events.finish(periodic.deformation(gradient, walk.strain))
@@ -166,9 +175,11 @@ class Shear(Stage):
         params: ShearParams = self.params
         pays = branch_pays(system.n_total, system.dimension, params.strain_step)
         algorithm = params.method if params.method in ("fire", "cg") else params.algorithm
+        follow = params.method == "branch" or (params.method == "auto" and pays)
         context.cite("maloney2006", "falk1998", "bitzek2006" if algorithm == "fire" else "polak1969")
-        return Movers(params.method == "branch" or (params.method == "auto" and pays), gradient, algorithm,
-                      params.force_tolerance, params.max_evaluations)
+        if follow or params.locate:         # along branches the ends of small events are looked for, too
+            context.cite("nocedal1980", "keller1977")
+        return Movers(follow, gradient, algorithm, params.force_tolerance, params.max_evaluations)
 
     def gradient(self, dimension: int) -> Any:
         """(d, d) velocity gradient A."""
@@ -180,12 +191,23 @@ class Shear(Stage):
             return np.eye(dimension)
         return (periodic.simple_shear if self.params.mode == "simple" else periodic.pure_shear)(dimension, self.params.plane)
 
+    def plan(self, steps: int) -> str:
+        """The protocol in words."""
+        params: ShearParams = self.params
+        what = params.mode if params.mode == "dilation" else f"{params.mode} shear {params.plane}"
+        way = f"{steps} step{'s' * (steps != 1)} of {params.strain_step:g}{' or less' * params.adaptive}"
+        if params.cycles:
+            way += f", {params.cycles} cycle{'s' * (params.cycles != 1)} of amplitude {params.max_strain:g}"
+        if params.turning_points:
+            way += f", from 0 to {', '.join(f'{point:g}' for point in params.turning_points)}"
+        return f"{what}, {way}"
+
     def finish(self, context: Context, counts: dict[str, int], steps: int, strain: float, events: int) -> None:
         """The work that was done."""
         for name, long_name in COUNTS.items():
             context.result(f"count_{name}", counts[name], "", long_name)
         context.reached(steps, strain)
-        context.log(f"shear: {steps} steps to strain {strain:g}, {events} events")
+        context.log(f"shear: {steps} step{'s' * (steps != 1)} to strain {strain:g}, {number_of_events(events)}")
         if counts["factorisations"]:
             context.log("shear: " + ", ".join(f"{counts[name]} {name}" for name in COUNTS))
 
@@ -195,6 +217,10 @@ class Shear(Stage):
     def frames(self) -> int:
         every = self.params.frames_every
         return self.params.steps // every if every else 0
+
+
+def number_of_events(count: int) -> str:
+    return f"{count} event{'s' * (count != 1)}"
 
 
 @dataclass

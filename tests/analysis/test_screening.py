@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.sparse import coo_matrix
-from scipy.sparse.linalg import spsolve
-from scipy.spatial import Delaunay
+from scipy.sparse.linalg import cg, spsolve
+from scipy.spatial import Delaunay, cKDTree
 from scipy.stats import binom
 
 from hpcglass.analysis.annulus import Annulus, cross, deviation_of_kappa, elastic, elastic_energy, poles, screened
@@ -269,6 +269,54 @@ def test_near_elastic_medium():
     fit, deviation = fit_screening(profile), measure_deviation(profile)
     assert not fit.screened and fit.kappa * annulus.r_out < 1
     assert abs(deviation.signed) < 0.05 and deviation.absolute < 0.05
+
+
+def test_near_elastic_medium_3d():
+    """An fcc crystal of springs between walls: the average over the sphere is the elastic one, within 0.3 %.
+
+    Springs k to the nearest neighbours and k/4 to the next ones make it isotropic, C_11 - C_12 = 2 C_44. Anisotropy would show to
+    second order only, as a cubic medium answers a radial field with harmonics l = 4; with k for k/4 it is 2 to 18 %.
+    """
+    annulus = Annulus(3.0, 12.0, 0.3, 3)
+    site = np.indices((45, 45, 45)).reshape(3, -1).T - 22
+    x = site[site.sum(axis=1) % 2 == 0] / np.sqrt(2) - (0.1, 0.2, 0.3)      # no particle in the centre
+    x = x[abs(np.linalg.norm(x, axis=1) - 7.5) < 6.0]                       # the walls are layers of thickness 1.5
+    r = np.linalg.norm(x, axis=1)
+    pairs = cKDTree(x).query_pairs(1.5, output_type="ndarray")
+    n = x[pairs[:, 1]] - x[pairs[:, 0]]
+    length = np.linalg.norm(n, axis=1)
+    n /= length[:, None]
+    rows, columns = np.repeat(np.arange(len(pairs)), 6), (3 * pairs[:, :, None] + np.arange(3)).ravel()
+    S = coo_matrix((np.hstack([-n, n]).ravel(), (rows, columns)), shape=(len(pairs), 3 * len(x))).tocsr()
+    H = (S.T.multiply(np.where(length < 1.2, 1.0, 0.25)) @ S).tocsr()
+    wall = np.repeat((r < annulus.r_in) | (r > annulus.r_out), 3)
+    u = field(x, 0.0, annulus).ravel()
+    u[~wall], left = cg(H[~wall][:, ~wall], -H[~wall][:, wall] @ u[wall], rtol=1e-8)
+    assert left == 0
+    profile = radial_profile(x, u.reshape(-1, 3), (0.0, 0.0, 0.0), annulus, 20)
+    r_in, r_out, r = annulus.r_in, annulus.r_out, profile.nodes
+    expected = profile.average(0.3 * (r**3 - r_out**3) / (r_in**3 - r_out**3) * r_in**2 / r**2)
+    assert profile.d_r / expected == pytest.approx(1.0, abs=0.003)
+    fit, deviation = fit_screening(profile), measure_deviation(profile)
+    assert not fit.screened and fit.kappa * annulus.r_out < 0.1
+    assert abs(deviation.signed) < 0.001 and deviation.absolute < 0.002
+
+
+@pytest.mark.parametrize("amplitude,kappa", [(2.0, 0.0), (1.0, 0.0), (1.0, 0.06)], ids=["larger core", "elastic", "screened"])
+def test_a_larger_core_is_told_from_screening(amplitude, kappa):
+    """Twice the elastic field, as of a core twice as large, asks for an amplitude, a screened one for kappa.
+
+    Over 60 seeds misfit_scaled was -63 to -5.5 (larger core), -1.9 to 4.9 (elastic), 153 to 216 (screened), A right within 0.06.
+    """
+    rng, annulus = np.random.default_rng(9), Annulus(0.65, 60.0, 0.1)
+    x = points(rng, annulus, 4000)
+    u = amplitude * field(x, kappa, annulus) + events(rng, x, annulus, 0.3)
+    fit = fit_screening(radial_profile(x, u, (0.0, 0.0), annulus))
+    assert fit.scaled == (amplitude > 1)
+    if kappa:
+        assert fit.misfit_scaled > 50 and fit.screened
+    else:
+        assert fit.elastic_amplitude == pytest.approx(amplitude, abs=0.1)
 
 
 def test_measured_deviation_is_that_of_theory():

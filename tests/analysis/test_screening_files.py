@@ -10,6 +10,7 @@ from test_screening import FLAT, events, field, points
 
 from hpcglass.__main__ import main
 from hpcglass.analysis.annulus import elastic_energy
+from hpcglass.analysis.maps import draw_maps
 from hpcglass.analysis.open_run import read_stage
 from hpcglass.analysis.radial import radial_profile
 from hpcglass.analysis.screening import fit_screening, measure_deviation
@@ -171,3 +172,13 @@ def test_statistics_of_a_sweep(sample):
     assert found["screened_share"] == 0.8 and found["screened_low"] < 0.8 < found["screened_high"]
     assert found["kappa_median"] == pytest.approx(0.06, abs=5e-3)
     assert np.isnan(table["energy_plastic"]).all() and groups(table).rows == 1
+
+
+@pytest.mark.parametrize("sizes", [[0.1], [0.05, 0.1, 0.2, 0.3, 0.4]], ids=["one", "several"])
+def test_maps_say_how_far_the_wall_moved(sample, tmp_path, sizes):
+    x, u = sample
+    stage = read_stage(stage_file(tmp_path / "02-inflate.h5", x, [u] * len(sizes), sizes, np.zeros(len(sizes))))
+    stage.position, stage.box = x, 164.0 * np.eye(2)
+    stage.fields |= {f"d2min_{k}" if len(sizes) > 1 else "d2min": (u**2).sum(axis=1) for k in range(len(sizes))}
+    titles = [axes.get_title() for axes in draw_maps(stage).axes]
+    assert [title for title in titles if title] == [rf"$D^2_\mathrm{{min}}$, $d_0 = {size:g}$" for size in sizes]

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from hpcglass.__main__ import main
-from hpcglass.analysis.open_run import read_stage
+from hpcglass.analysis import epm_figures, epm_together
+from hpcglass.analysis.open_run import Table, read_stage
 from hpcglass.analysis.plots import plot_stage_file
+from hpcglass.errors import InputError
 
 INPUT = """
 seed = 3
@@ -37,6 +39,13 @@ def ensemble(tmp_path_factory):
     (directory / "input.toml").write_text(INPUT)
     assert main(["run", str(directory / "input.toml"), "--output", str(directory / "out"), "--no-plots"]) == 0
     return directory
+
+
+def counted(part, start):
+    """Avalanches of a sample in a window, by the middle of their bin."""
+    table = part.tables["avalanche_slips"]
+    here = table["window_start"] == start
+    return dict(zip(table["slips"][here].round(6), table["count"][here], strict=True))
 
 
 def test_validate_needs_no_particles(ensemble, capsys):
@@ -74,9 +83,62 @@ def test_merged_lattices(ensemble):
         here = table["window_start"] == start
         width = [whole[x] for x in table["slips"][here].round(6)]
         assert (table["density"][here] * width).sum() == pytest.approx(1.0)
+        counts = np.array([[counted(part, start).get(x, 0.0) for part in parts] for x in table["slips"][here].round(6)])
+        left_out = (counts.sum(axis=1)[:, None] - counts) / (counts.sum() - counts.sum(axis=0)) / np.array(width)[:, None]
+        spread = ((left_out - left_out.mean(axis=1)[:, None]) ** 2).sum(axis=1)
+        assert table["density_error"][here] == pytest.approx(np.sqrt(2 / 3 * spread)) and table["density_error"].max() > 0
     stress = np.mean([part.tables["loading"]["shear_stress"] for part in parts], axis=0)
     assert merged.tables["mean_loading"]["shear_stress"] == pytest.approx(stress, abs=1e-12)
     assert "steady_stress_density" in merged.tables and merged.results["steady_from"] == 0.5
     drawn = {path.name for path in [*plot_stage_file(target), *plot_stage_file(parts[0].path, ensemble)]}
     assert {"merged-lattice.png", "merged-avalanches.png", "merged-steady.png", "00-epm.png", "00-epm-map.png", "00-epm-band.png",
             "00-epm-avalanches.png"} <= drawn
+
+
+SWEEP = """
+seed = 3
+[parameters]
+c1 = 0.0
+mean = 1.0
+[sweep]
+c1 = [0.0, 0.02]
+mean = [1.0, 1.5]
+[ensemble]
+samples = 2
+[[stage]]
+kind = "epm"
+size = 12
+shear_modulus = 19.0
+initial = { distribution = "weibull", mean = 1.5, cv = 0.3 }
+renewal = { distribution = "weibull", mean = "$mean", cv = 0.3 }
+slip = { c0 = 0.03, c1 = "$c1" }
+max_strain = 0.6
+record_every = 0.01
+fields_at = [0.3, 0.6]
+"""
+
+
+def test_lattices_drawn_together(tmp_path):
+    """Four variants: each with its name, the means of its own samples, and all figures."""
+    (tmp_path / "input.toml").write_text(SWEEP)
+    assert main(["run", str(tmp_path / "input.toml"), "--output", str(tmp_path / "out"), "--no-plots"]) == 0
+    variants = epm_together.read(tmp_path / "out", "epm")
+    assert [one.label for one in variants] == [f"{variant}, ${c1}$" for c1 in ("c_1 = 0", "c_1 > 0")
+                                               for variant in ("disordered", "rejuvenation")]
+    for one in variants:
+        task = next(path for path in (tmp_path / "out").glob("c1=*") if path in one.sample.path.parents)
+        mean = 1.0 if one.rejuvenates else 1.5
+        assert f"mean={mean:g}" in task.name.replace(".0", "") and ("c1=0.02" in task.name) == one.correlated
+        samples = [read_stage(path).tables["loading"]["shear_stress"] for path in task.glob("sample-*/00-epm.h5")]
+        assert len(samples) == 2 and one.tables["mean_loading"]["shear_stress"] == pytest.approx(np.mean(samples, axis=0))
+    drawn = epm_together.draw(tmp_path / "out", output=tmp_path, kind="pdf")
+    assert {"together-curves.pdf", "together-steady.pdf", "together-maps.pdf"} <= {path.name for path in drawn}
+    assert all(path.stat().st_size > 5000 for path in drawn)
+    with pytest.raises(InputError, match="no sweep with a loaded lattice"):
+        epm_together.read(tmp_path, "epm")
+
+
+def test_the_first_slips_do_not_rule_the_axis_of_localisation():
+    """One slip in an unstrained lattice has LOC = L; the axis shows what comes after as many slips as a line has blocks."""
+    table = Table({"slips": np.array([0.0, 1.0, 12.0, 30.0]), "localisation": np.array([0.1, 9.0, 0.6, 0.3])}, {}, {})
+    assert epm_figures.highest_localisation(table, 144) == pytest.approx(0.66)

@@ -196,6 +196,14 @@ def test_observables():
     assert lattice.observables()["plastic_localization"] == pytest.approx(1.0)                             # one line
 
 
+def test_age_is_relative_to_renewed_thresholds():
+    """004, Eqs. (6) to (8): ages 0.14 and 0.65; the mean of 1024 thresholds is known to 1 %, four of its errors are allowed."""
+    soft = named("weibull", mean=1.0, cv=0.436)
+    for mean, cv in ((1.14, 0.421), (1.65, 0.308)):
+        model = Model(**{**PAPER_001, "size": 32, "thresholds": named("weibull", mean=mean, cv=cv), "renewal": soft})
+        assert Lattice(MPI.COMM_SELF, model).observables()["age"] == pytest.approx(mean - 1.0, abs=4 * mean * cv / 32)
+
+
 def test_an_avalanche_without_end_is_told():
     # after a slip the threshold lies below whatever the stress can become
     model = Model(size=4, modulus=1.0, thresholds=np.ones((4, 4)), renewal=sample([-1e9]), slip=Slip.fixed(1e-3))

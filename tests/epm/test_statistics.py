@@ -4,8 +4,10 @@ Seeds are fixed, so a test cannot fail by chance later; limits are in errors of 
 """
 
 import numpy as np
+import pytest
 from mpi4py import MPI
 
+from hpcglass import bands
 from hpcglass.epm import Lattice, Model, Slip, named
 
 
@@ -66,3 +68,23 @@ def test_larger_lattices_slip_earlier():
         assert abs(np.mean(strains) - expected) < 4.0 * np.std(strains, ddof=1) / 10.0            # once in 10^4 seeds
         first[size] = np.mean(strains)
     assert first[16] < 0.7 * first[4]
+
+
+@pytest.mark.slow
+def test_bands_widen_diffusively():
+    """001, Fig. 7d, L = 128: w grows as γ^0.5 from γ = 1 to 10. Three samples scatter by 0.05 or so; 0.12 is four of their
+    errors, 0 (a pinned band) and 0.25 (the exponent of particles) are outside."""
+    size, strains, slopes = 128, np.geomspace(1.0, 10.0, 9), []
+    for seed in (1, 2, 3):
+        model = Model(size=size, modulus=100.2, renewed_modulus=93.6, thresholds=named("weibull", mean=13.5, cv=0.28),
+                      renewal=named("weibull", mean=6.9, cv=0.5), slip=Slip.fixed(0.065), seed=seed)
+        lattice, widths = Lattice(MPI.COMM_SELF, model), []
+        for strain in strains.tolist():
+            while lattice.strain != strain:
+                lattice.load(strain)
+            events = lattice.event_field()
+            found = bands.band([events.mean(axis=1), events.mean(axis=0)], [size, size])
+            assert found.orientation > 0
+            widths.append(found.width)
+        slopes.append(np.polyfit(np.log(strains), np.log(widths), 1)[0])
+    assert abs(np.mean(slopes) - 0.5) < 0.12

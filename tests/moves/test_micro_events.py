@@ -17,6 +17,13 @@ def events(step, locate):
     return recorder.tables["events"], recorder.results["count_falls"]
 
 
+def test_a_minimum_far_from_the_foretold_one_is_none_of_the_branch():
+    """In a step of 2e-3 the correction finds its way past the first instability, and the energy seems to balance."""
+    fine, coarse = (events(step, True)[0] for step in (1e-4, 2e-3))
+    assert [row["step"] for row in coarse] == [8, 9, 12]
+    assert [row["gamma_c"] for row in coarse] == pytest.approx([row["gamma_c"] for row in fine], abs=1e-11)
+
+
 @pytest.mark.parametrize("locate", [True, False])
 def test_a_small_event_in_a_large_step(locate):
     """Its energy, 7e-4, is less than the curvature of the stress over a step of 1e-3 may explain; a false fall is none."""

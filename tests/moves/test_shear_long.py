@@ -198,6 +198,27 @@ def test_to_a_strain_of_twenty():
     assert (20.0 * 8.0 - s.box[0, 1]) / 8.0 == pytest.approx(20.0, abs=1e-10)
 
 
+def test_no_pair_is_lost_where_the_cell_shrinks():
+    """Particles approach each other by the affine map alone; the list knows it. At all steps the energy is that of all images."""
+    s = liquid(MPI.COMM_SELF, "ipl12", 64, 2, seed=3)
+    recorder = Recounted(s)
+    Shear(ShearParams(mode="dilation", strain_step=-0.02, max_strain=0.4, method="fire", force_tolerance=1e-8,
+                      event_frames=False)).run(s, recorder)
+    assert len(recorder.tables["loading"]) == 21
+
+
+def test_a_list_expires_by_an_affine_map_alone():
+    """Compressed at once until pairs outside the list touch."""
+    s = glass(MPI.COMM_SELF, "ipl12-2d")
+    s.deform(deformation(np.eye(2), -0.01))
+    assert not s.update()
+    s.deform(deformation(np.eye(2), -0.24))
+    assert s.update()
+    fresh = System(MPI.COMM_SELF, s.model, s.box, {"id": s.id[: s.n_owned], "position": s.unwrapped(),
+                                                 "diameter": s.diameter[: s.n_owned], "species": s.species[: s.n_owned]})
+    assert evaluate(s).energy == pytest.approx(evaluate(fresh).energy, rel=1e-12)
+
+
 @pytest.mark.parametrize("params", [
     dict(strain_step=1e-4, max_strain=3e-3, adaptive=True, smallest_step=1e-6),
     dict(strain_step=5e-4, max_strain=3.5e-3, turning_points=[3.5e-3, 1e-3], locate=True)])

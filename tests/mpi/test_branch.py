@@ -13,7 +13,7 @@ from hpcglass.landscape.factors import Inverse
 from hpcglass.landscape.hessian import Hessian
 from hpcglass.moves import branch as branch_file
 from hpcglass.moves.branch import Branch, branch_pays
-from hpcglass.moves.newton import correct
+from hpcglass.moves.newton import Correction, correct
 from hpcglass.moves.relax import to_minimum
 
 TWO_D = ["ipl12-2d", "ipl10-2d", "lj-binary-2d", "lj-poly-2d"]
@@ -94,6 +94,25 @@ def test_a_fall_ends_in_the_minimum_of_plain_quasistatics(world):
     assert np.abs(whole(s, s.unwrapped()) - whole(t, t.unwrapped())).max() < 1e-7
     assert branch.surprised and branch.inverse.stable
     assert branch.advance(2e-4) is not None
+
+
+def test_energy_that_is_lost_ends_a_branch(world, monkeypatch):
+    """Whatever a correction says of itself: where less energy arrives than the work done, the branch has ended."""
+    s, branch = begin(world, "lj-poly-2d")
+    for _ in range(13):
+        assert branch.advance(2e-4) is not None
+    before = whole(s, s.unwrapped())
+
+    def contented(system, inverse, tolerance):
+        """Down to a minimum, here or beyond the instability, as if nothing had been corrected."""
+        report, _ = to_minimum(system, "fire", 1e-11, MANY)
+        return Correction(True, False, report.max_force, report.evaluations, 1)
+
+    monkeypatch.setattr(branch_file, "correct", contented)
+    assert branch.advance(2e-5) is not None             # to 2.62e-3, on the branch
+    assert branch.advance(-2e-5) is not None
+    assert branch.advance(2e-4) is None                 # it ends at 2.644e-3
+    assert np.abs(whole(s, s.unwrapped()) - before).max() < 1e-7 and branch.counts["falls"] == 0
 
 
 def test_lists_that_are_rebuilt_on_the_way(world):

@@ -123,6 +123,13 @@ def test_resumed_on_another_number_of_ranks(world, whole):
     assert_same(fit(ALONE, Run(ALONE, stopped)), whole)
 
 
+@pytest.mark.parametrize(("peak", "told"), [(0.72, True), (0.9, False)])
+def test_a_target_without_an_overshoot_says_little_about_c1(world, peak, told):
+    target = f"{{ plateau = 0.7, plateau_error = 0.03, peak = {peak}, peak_error = 0.01 }}"
+    done = fit(world, target=target, accuracy=1.0, most_samples=16)
+    assert ("c1 means little" in done.message) == told
+
+
 def write(path, strain, stress, name="loading"):
     """A stage file as far as it is read here."""
     path.parent.mkdir(parents=True, exist_ok=True)

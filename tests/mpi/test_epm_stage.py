@@ -127,12 +127,17 @@ def test_what_is_recorded():
     table = done.tables["avalanche_slips"]
     for start in (0.0, 0.1):
         assert sum(row["density"] * row["whole"] for row in table if row["window_start"] == start) == pytest.approx(1.0)
+        drops = [row for row in done.tables["avalanche_drops"] if row["window_start"] == start]     # bins 10^(k/10)
+        widths = [row["drop"] * (10**0.05 - 10**-0.05) for row in drops]
+        assert sum(row["density"] * width for row, width in zip(drops, widths, strict=True)) == pytest.approx(1.0)
     before = column("avalanches")[np.searchsorted(column("strain"), 0.1 - 1e-9)]
     assert sum(row["count"] for row in table if row["window_start"] == 0.0) == before
     low = sum(row["first"] * row["count"] for row in table)
     high = sum((row["first"] + row["whole"] - 1) * row["count"] for row in table)
     assert low <= done.results["slips_total"] <= high
     assert done.column("avalanches", "strain")[0] == done.results["first_avalanche"] > 0
+    whole = load(comm, **{**FULL, "record_every": 0.3})                 # all avalanches between two records
+    assert whole.results["first_avalanche"] == done.results["first_avalanche"] == whole.column("avalanches", "strain")[0]
     assert done.results["peak_stress"] == column("shear_stress").max() and done.results["sites"] == 18**2
     _, strain, _, fields = done.grids[-1]
     slips = total(comm, int(fields["events"].sum()))
@@ -211,6 +216,22 @@ def test_band_lies_where_it_is(directory):
         slipped = fields["events"] > 0
         assert np.array_equal(slipped, (soft if number == 1 else soft.T)[lines] < 1)
         assert done.tables["loading"][-1]["plastic_localisation"] == pytest.approx(1.0, abs=0.3)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_bands_along_diagonals(directory, number):
+    """Pure shear, a soft diagonal: 1 is that of equal y - x, 2 that of equal x + y; lengths are those across them."""
+    y, x = np.indices((18, 18))
+    soft = np.where(((y - x) if number == 1 else (x + y)) % 18 == 7, 0.3, 50.0)
+    if comm.rank == 0:
+        with h5py.File(directory / "map.h5", "w") as file:
+            file["map"] = soft
+    comm.Barrier()
+    done = load(comm, orientation='"pure"', initial=f'{{ file = "{directory}/map.h5", column = "map", as_map = true }}',
+                renewal='{ distribution = "normal", mean = 0.3, std = 0.01 }', max_strain=0.2)
+    last = done.tables["activity"][-1]
+    assert (last["band"], last["ever_active"]) == (number, pytest.approx(1 / 18))
+    assert last["position"] == pytest.approx(7.5 / 2**0.5) and last["width"] == pytest.approx(1 / 2**0.5)
 
 
 def test_thresholds_from_files(directory):

@@ -220,6 +220,10 @@ def test_resume_to_the_bit(world, algorithm):
         kept = first.kept.scalars
         assert all(np.asarray(value).dtype.kind in "biufc" for value in kept.values())
         stopped_in.add((kept["number"], kept["step"] > 2))
+        if stop_at < straight.points:       # and once more at the next safe point
+            t, first = System.from_state(world, s.model, *t.state()), Run(first, stop_at=1)
+            with pytest.raises(Interrupted):
+                run(t, first, **keys)
         again = System.from_state(world, s.model, *t.state())
         second = run(again, Run(first), **keys)
         assert second.tables == straight.tables and second.lines == straight.lines
@@ -228,6 +232,26 @@ def test_resume_to_the_bit(world, algorithm):
             assert all(np.array_equal(found[name], value) for name, value in wanted.items())
         assert np.array_equal(whole(again, again.position), whole(s, s.position)) and again.walls == s.walls
     assert {number for number, _ in stopped_in} == {-1, 0, 1} and (0, True) in stopped_in | {(1, True)}
+
+
+def test_stops_between_short_minimisations(world):
+    """Twenty steps of the wall, few evaluations each: one can stop, and go on, between any two."""
+    keys = {"d_0": 1e-3, "steps": 10, "force_tolerance": 1e-3}
+    s = minimum(world, CASES[0])
+    straight, state = Run(), s.state()
+    run(s, straight, **keys)
+    evaluations = straight.column("wall", "evaluations")
+    assert evaluations.max() < 20 and straight.points == len(evaluations) == 21
+    for stop_at in (1, 2, 8, 21):
+        t, first = System.from_state(world, s.model, *state), Run(stop_at=stop_at)
+        with pytest.raises(Interrupted):
+            run(t, first, **keys)
+        assert len(first.tables["wall"]) == stop_at - 1
+        again = System.from_state(world, s.model, *t.state())
+        second = run(again, Run(first), **keys)
+        assert second.tables == straight.tables and second.fields.keys() == straight.fields.keys()
+        assert all(np.array_equal(second.fields[name], value) for name, value in straight.fields.items())
+        assert np.array_equal(whole(again, again.position), whole(s, s.position)) and again.walls == s.walls
 
 
 def test_too_far(world):

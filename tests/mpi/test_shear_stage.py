@@ -25,7 +25,7 @@ class Kept(Recorder):
         super().__init__()
         self.system, self.stop, self.restored = system, stop, restored
         self.tables = {name: list(rows) for name, rows in (tables or {}).items()}
-        self.frames, self.points = [], 0
+        self.frames, self.points, self.notes, self.unloaded = [], 0, [], []
 
     def field(self, name, values, units="", long_name=""):
         self.fields[name] = whole(self.system, values)
@@ -35,7 +35,12 @@ class Kept(Recorder):
 
     def safe_point(self, step, total, snapshot, note=""):
         self.points += 1
+        self.notes.append(note)
         assert 0 <= step <= total
+        if "unloaded" in note:
+            kept = snapshot()
+            rows = {name: whole(self.system, values) for name, values in kept.fields.items()}
+            self.unloaded.append({name: np.asarray(value).tolist() for name, value in (kept.scalars | rows).items()})
         if self.points == self.stop:
             self.saved = snapshot()
             self.state = self.system.state()
@@ -198,6 +203,42 @@ def test_reversal_of_events(world):
     back, there = (run(glass(world, "ipl12-2d"), strain_step=2e-4, max_strain=0.015, method="fire", turning_points=points,
                        force_tolerance=1e-12) for points in ([0.015, 0.0138], [0.0138]))
     assert back.results["energy"] == pytest.approx(there.results["energy"], abs=1e-9)
+
+
+@pytest.mark.parametrize("method", ["branch", "fire"])
+def test_unloading_goes_on_to_the_bit(world, method):
+    """Stopped twice in the middle of unloading after an event, which is in the last step."""
+    params = dict(strain_step=4e-4, max_strain=2.8e-3, method=method, reverse=True, reverse_strain=1.2e-3, force_tolerance=1e-8)
+    straight_on = glass(world, "lj-poly-2d")
+    through = run(straight_on, **params)
+    within = [number for number, note in enumerate(through.notes, 1) if "unloaded" in note]
+    assert len(through.tables["events"]) == 1 and within == [8, 9, 10]
+    first = run(glass(world, "lj-poly-2d"), stop=within[0], **params)
+    assert not first.tables["events"] and not first.frames        # recorded when the unloading is done
+    again = System.from_state(world, straight_on.model, *first.state)
+    second = run(again, stop=2, restored=first.saved, tables=first.tables, **params)
+    assert second.unloaded == through.unloaded[1:2] and "unload twin displacement" in second.unloaded[0]
+    again = System.from_state(world, straight_on.model, *second.state)
+    ended = run(again, restored=second.saved, tables=second.tables, **params)
+    assert ended.unloaded == through.unloaded[2:]
+    for name in ("loading", "events"):
+        assert repr(ended.tables[name]) == repr(through.tables[name])
+    assert repr(ended.results) == repr(through.results) and repr(ended.frames) == repr(through.frames)
+    assert (whole(again, again.unwrapped()) == whole(straight_on, straight_on.unwrapped())).all()
+    assert all((ended.fields[name] == through.fields[name]).all() for name in through.fields)
+
+
+@pytest.mark.parametrize("params,says,cited", [
+    (dict(method="branch", strain_step=-1e-4, max_strain=2e-4, mode="dilation"), "dilation, 2 steps of -0.0001, along branches",
+     {"nocedal1980", "keller1977"}),
+    (dict(method="cg", strain_step=1e-4, max_strain=1e-4, cycles=1, plane="yx"),
+     "simple shear yx, 4 steps of 0.0001, 1 cycle of amplitude 0.0001, by descents (cg)", {"polak1969"}),
+    (dict(method="fire", strain_step=1e-3, max_strain=1e-3, mode="pure", turning_points=[1e-3, 0.0], adaptive=True, locate=True),
+     "pure shear xy, 2 steps of 0.001 or less, from 0 to 0.001, 0, by descents (fire)", {"bitzek2006", "keller1977"})])
+def test_says_what_it_does(alone, params, says, cited):
+    done = run(glass(alone, "ipl10-2d"), force_tolerance=1e-6, **params)
+    assert done.lines[0] == f"shear: {says}" and "steps to strain" in done.lines[1] and done.lines[1].endswith(", 0 events")
+    assert cited <= done.cited and ("nocedal1980" in done.cited) == ("keller1977" in cited)
 
 
 @pytest.mark.parametrize("wrong", [{"turning_points": [0.05], "cycles": 1}, {"turning_points": [0.05, 0.05]},

@@ -1,0 +1,262 @@
+"""Which sites are near their strength: a log of slips, and a lower bound of the strengths in each tile.
+
+A slip changes v everywhere, yet few sites come near their strength because of it. So a slip is only written to a *log*, and
+each *tile* of the lattice, a few blocks wide, remembers up to where in the log it is up to date, and a lower bound of its
+smallest strength. A slip lowers the bound of a tile by at most 2ε_0 times the largest G in it, which is tabulated for relative
+positions of tile and slip. Only if a bound says that a site of the tile could be unstable (or be the next one) is it looked at:
+first its weakest site alone is brought up to date, and only if that does not settle it the whole tile, entry after entry. Rows
+of tiles have a bound of their own, so that most are not even asked. This is exact: each v_i gets the same additions in the same
+order whenever and by whichever rank they are done, so that results do not depend on that to the last bit. When the log is full,
+v is computed afresh from all slips by FFT, which bounds round-off and clears what far tiles have not looked at. A slip then
+costs the tiles around it and the few with a near-critical site, instead of L² or a Fourier transform.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+TILE = 8                           # edge of a tile; a constant, so that the compiler knows it
+I, II, III, IV, V, VI, VII = (np.uint64(n) for n in range(1, TILE))      # noqa: E741
+# unsigned: an index that needs no test for being negative
+GUARD = 1e-10                      # of the largest threshold: more than round-off can do to a bound
+
+
+class Bounds(NamedTuple):
+    """What is known of the strengths of slips in one direction, (tile rows, tiles in a row) but for `least`."""
+
+    low: NDArray[np.float64]           # lower bound in a tile, -inf if nothing is known; +inf if there are no such slips
+    least: NDArray[np.float64]         # (tile rows,) lower bound in a row of tiles
+    margin: NDArray[np.float64]        # by how much the strengths of all but the weakest site are above `low` at least
+    weakest: NDArray[np.int64]         # y L + x within this rank
+    internal: NDArray[np.float64]      # v of the weakest site, as it was at log entry `seen`
+    seen: NDArray[np.int64]
+
+
+class Sites(NamedTuple):
+    """What a rank holds: fields (rows, L), and what is known of each tile. `backward` is empty if there are no backward slips."""
+
+    internal: NDArray[np.float64]      # v, as it was at log entry `done` of the tile
+    slip: NDArray[np.float64]          # Σ ε_0
+    forward: NDArray[np.float64]
+    backward: NDArray[np.float64]
+    counts: NDArray[np.int32]
+    up: Bounds
+    down: Bounds
+    done: NDArray[np.int64]
+    top: NDArray[np.float64]           # (1,) largest |threshold| so far
+    first: int                         # first row of this rank
+
+
+class Log(NamedTuple):
+    """Slips that not all tiles have seen: row, L − column (where a row of the kernel begins that is centred on it), and 2ε_0."""
+
+    row: NDArray[np.int64]
+    shift: NDArray[np.int64]
+    amplitude: NDArray[np.float64]
+
+
+def bounds(rows: int, tiles: int, exist: bool) -> Bounds:
+    """Nothing is known, or that there is nothing."""
+    shape = (rows, tiles)
+    low = -np.inf if exist else np.inf
+    return Bounds(np.full(shape, low), np.full(rows, low), np.zeros(shape), np.zeros(shape, dtype=np.int64), np.zeros(shape),
+                  np.zeros(shape, dtype=np.int64))
+
+
+@njit(cache=True, error_model="numpy", forceinline=True)
+def update_tile(rules: Any, sites: Any, log: Any, clock: Any, ty: Any, tx: Any) -> None:
+    """Add the kernel of the slips logged since to a tile, in their order; a row of a whole tile stays in registers meanwhile."""
+    v, rows = sites.internal, rules.rows
+    size = v.shape[1]
+    first, last = sites.done[ty, tx], clock.logged
+    left, right = tx * TILE, min((tx + 1) * TILE, size)
+    for y in range(ty * TILE, min((ty + 1) * TILE, v.shape[0])):
+        if right - left < TILE:
+            for j in range(first, last):
+                distance = abs(sites.first + y - log.row[j])
+                distance = min(distance, size - distance)
+                for x in range(left, right):
+                    v[y, x] += log.amplitude[j] * rows[distance, _column(log.shift[j] + x, size)]
+            continue
+        row, x = np.uint64(y), np.uint64(left)  # type: ignore[assignment]
+        a, b, c, d = v[row, x], v[row, x + I], v[row, x + II], v[row, x + III]
+        e, f, g, h = v[row, x + IV], v[row, x + V], v[row, x + VI], v[row, x + VII]
+        for j in range(first, last):
+            distance = abs(sites.first + y - log.row[j])
+            near = np.uint64(min(distance, size - distance))
+            k = np.uint64(_column(log.shift[j] + left, size))
+            amplitude = log.amplitude[j]
+            a += amplitude * rows[near, k]
+            b += amplitude * rows[near, k + I]
+            c += amplitude * rows[near, k + II]
+            d += amplitude * rows[near, k + III]
+            e += amplitude * rows[near, k + IV]
+            f += amplitude * rows[near, k + V]
+            g += amplitude * rows[near, k + VI]
+            h += amplitude * rows[near, k + VII]
+        v[row, x], v[row, x + I], v[row, x + II], v[row, x + III] = a, b, c, d
+        v[row, x + IV], v[row, x + V], v[row, x + VI], v[row, x + VII] = e, f, g, h
+    sites.done[ty, tx] = last
+
+
+@njit(cache=True, error_model="numpy")
+def update_all(rules: Any, sites: Any, log: Any, clock: Any) -> None:
+    """Bring all tiles up to date."""
+    for ty in range(sites.done.shape[0]):
+        for tx in range(sites.done.shape[1]):
+            update_tile(rules, sites, log, clock, ty, tx)
+
+
+@njit(cache=True, error_model="numpy")
+def refine(rules: Any, sites: Any, log: Any, clock: Any, bounds: Any, forward: Any, unit: Any, ty: Any, tx: Any) -> Any:
+    """Strength of the weakest site of a tile, brought up to date alone; and whether it is still the weakest one for certain."""
+    size = sites.internal.shape[1]
+    site = bounds.weakest[ty, tx]
+    y = site // size
+    x = site - y * size
+    v = bounds.internal[ty, tx]
+    for j in range(bounds.seen[ty, tx], clock.logged):
+        distance = abs(sites.first + y - log.row[j])
+        v += log.amplitude[j] * rules.rows[min(distance, size - distance), _column(log.shift[j] + x, size)]
+    bounds.internal[ty, tx], bounds.seen[ty, tx] = v, clock.logged
+    strength = sites.forward[y, x] * unit - v if forward else sites.backward[y, x] * unit + v
+    others = bounds.low[ty, tx] + bounds.margin[ty, tx]
+    low = min(strength - GUARD * sites.top[0] * unit, others)
+    bounds.low[ty, tx], bounds.margin[ty, tx] = low, others - low
+    return strength, strength < others
+
+
+@njit(cache=True, error_model="numpy", forceinline=True)
+def examine(sites: Any, clock: Any, bounds: Any, forward: Any, unit: Any, ty: Any, tx: Any) -> Any:
+    """Smallest strength in a tile that is up to date; sets its bounds. `unit` is 1/μ*."""
+    threshold, sign = (sites.forward, -1.0) if forward else (sites.backward, 1.0)
+    v = sites.internal
+    left, right = tx * TILE, min((tx + 1) * TILE, v.shape[1])
+    begin, end = ty * TILE, min((ty + 1) * TILE, v.shape[0])
+    others = np.inf
+    if right - left == TILE:       # the column of the weakest site, from eight minima that do not wait for each other
+        others, left = _weakest_column(threshold, v, begin, end, left, unit, sign)
+        right = left + 1
+    least, site = np.inf, left
+    for y in range(begin, end):
+        for x in range(left, right):
+            strength = threshold[y, x] * unit + sign * v[y, x]
+            if strength < least:
+                others = _lower(least, others)
+                least, site = strength, y * v.shape[1] + x
+            else:
+                others = _lower(strength, others)
+    bounds.low[ty, tx] = least - GUARD * sites.top[0] * unit
+    bounds.margin[ty, tx] = others - least
+    bounds.weakest[ty, tx], bounds.seen[ty, tx] = site, clock.logged
+    bounds.internal[ty, tx] = v[site // v.shape[1], site % v.shape[1]]
+    return least
+
+
+@njit(cache=True, error_model="numpy", forceinline=True)
+def _weakest_column(threshold: Any, v: Any, begin: Any, end: Any, left: Any, unit: Any, sign: Any) -> Any:
+    """Column of a tile with the smallest c/μ* ± v, the first of several, and the smallest of all other columns."""
+    a = b = c = d = e = f = g = h = np.inf
+    x = np.uint64(left)
+    for y in range(np.uint64(begin), np.uint64(end)):
+        a = _lower(threshold[y, x] * unit + sign * v[y, x], a)
+        b = _lower(threshold[y, x + I] * unit + sign * v[y, x + I], b)
+        c = _lower(threshold[y, x + II] * unit + sign * v[y, x + II], c)
+        d = _lower(threshold[y, x + III] * unit + sign * v[y, x + III], d)
+        e = _lower(threshold[y, x + IV] * unit + sign * v[y, x + IV], e)
+        f = _lower(threshold[y, x + V] * unit + sign * v[y, x + V], f)
+        g = _lower(threshold[y, x + VI] * unit + sign * v[y, x + VI], g)
+        h = _lower(threshold[y, x + VII] * unit + sign * v[y, x + VII], h)
+    least = others = np.inf
+    column = 0
+    for k, low in enumerate((a, b, c, d, e, f, g, h)):
+        if low < least:
+            least, others, column = low, least, k
+        else:
+            others = _lower(low, others)
+    return others, left + column
+
+
+@njit(cache=True, error_model="numpy", forceinline=True)
+def _lower(value: Any, least: Any) -> Any:
+    return value if value < least else least
+
+
+@njit(cache=True, error_model="numpy", forceinline=True)
+def _column(x: Any, size: Any) -> Any:
+    return x - size if x >= size else x
+
+
+@njit(cache=True, error_model="numpy")
+def weakest_site(rules: Any, sites: Any, log: Any, clock: Any, forward: Any, unit: Any) -> Any:
+    """Smallest strength among this rank's sites, and its site, the lowest of several; (inf, -1) if nothing can slip that way."""
+    best, site = np.inf, -1
+    if not forward and sites.backward.shape[0] == 0:
+        return best, site
+    bounds = sites.up if forward else sites.down
+    row = np.argmin(bounds.least)
+    column = np.argmin(bounds.low[row])
+    for step in range(-1, bounds.least.size):
+        ty = row if step < 0 else step
+        if bounds.least[ty] > best:
+            continue
+        for tx in range(column if step < 0 else 0, column + 1 if step < 0 else bounds.low.shape[1]):
+            if bounds.low[ty, tx] > best:
+                continue
+            certain, strength = False, np.inf
+            if bounds.low[ty, tx] > -np.inf:
+                strength, certain = refine(rules, sites, log, clock, bounds, forward, unit, ty, tx)
+            if not certain and bounds.low[ty, tx] <= best:
+                update_tile(rules, sites, log, clock, ty, tx)
+                strength = examine(sites, clock, bounds, forward, unit, ty, tx)
+            number = sites.first * sites.internal.shape[1] + bounds.weakest[ty, tx]
+            if strength < best or (strength == best and number < site):
+                best, site = strength, number
+    return best, site
+
+
+@njit(cache=True, error_model="numpy")
+def lower_bounds(rules: Any, sites: Any, row: Any, column: Any, amplitude: Any) -> None:
+    """A slip lowers the strengths in each tile by at most this."""
+    size = sites.internal.shape[1]
+    tiles = sites.done.shape[1]
+    begin = tiles - 1 - column // TILE
+    rise = rules.rise if amplitude > 0.0 else rules.fall
+    fall = rules.fall if amplitude > 0.0 else rules.rise
+    amplitude = abs(amplitude)
+    for ty in range(sites.done.shape[0]):
+        distance = sites.first + ty * TILE - row
+        distance += size if distance < 0 else 0
+        sites.up.least[ty] = _lower_row(sites.up.low[ty], rise[distance, begin: begin + tiles], amplitude)
+        if sites.backward.shape[0]:
+            sites.down.least[ty] = _lower_row(sites.down.low[ty], fall[distance, begin: begin + tiles], amplitude)
+
+
+@njit(cache=True, error_model="numpy", fastmath={"nnan", "nsz"})      # minima of numbers that are never NaN: in vector registers
+def _lower_row(bound: Any, change: Any, amplitude: Any) -> Any:
+    least = np.inf
+    for x in range(np.uint64(bound.size)):
+        bound[x] -= amplitude * change[x]
+        least = bound[x] if bound[x] < least else least
+    return least
+
+
+@njit(cache=True, error_model="numpy")
+def lower_all(sites: Any, change: Any) -> None:
+    """All bounds at once."""
+    for bounds in (sites.up, sites.down):
+        bounds.low[:] -= change
+        bounds.least[:] -= change
+
+
+@njit(cache=True, error_model="numpy")
+def forget(sites: Any, y: Any, x: Any) -> None:
+    """Nothing is known any more of the tile of a site."""
+    ty, tx = y // TILE, x // TILE
+    sites.up.low[ty, tx] = sites.up.least[ty] = -np.inf
+    if sites.backward.shape[0]:
+        sites.down.low[ty, tx] = sites.down.least[ty] = -np.inf

@@ -1,0 +1,100 @@
+"""Unloading after an event, step by step, so that it can be stopped at any of them and gone on with.
+
+It takes as long as a loading of that length: one or two minutes at N = 10^4, hours in the largest glasses. Meanwhile the glass
+itself is put back to the state before its step: a checkpoint is that of the last step, and besides it the two copies, where they
+are. After a restart the step is made again, to the bit, and the unloading goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from hpcglass.core.system import System
+from hpcglass.stages.base import Snapshot
+from hpcglass.stages.reversal import SAME, Reversal, State, distance, move
+
+SafePoint = Callable[[str, Callable[[dict[str, Any]], Snapshot]], None]
+
+COPIES = ("unload glass", "unload twin")        # from after the event, and from before it
+SHARED = ("id", "diameter", "species")          # rows that the copies have in common with the glass
+
+
+class Unloading(Reversal):
+    """A reversal with safe points: `unload` does the work, and a call tells what came out.
+
+    system, mover, reach : see `Reversal`; `mover` takes scalars of an interrupted run too
+    restored : of an interrupted run, None at the start of one; the system is then as it was in that checkpoint
+    """
+
+    mover: Callable[..., Any]
+
+    def __init__(self, system: System, mover: Callable[..., Any], reach: float, restored: Snapshot | None) -> None:
+        super().__init__(system, mover, reach)
+        self.outcome: dict[str, float] = {}
+        self.done = 0                   # steps of both copies
+        self.movers: list[Any] = []     # of the copies; none when nothing is being unloaded
+        if restored and "unload done" in restored.scalars:
+            self.done = int(restored.scalars["unload done"])
+            self.movers = [self._resume(name, restored) for name in COPIES]
+
+    def __call__(self, before: State, strain: float, step: float) -> dict[str, float]:
+        """What `unload` found."""
+        return self.outcome
+
+    def unload(self, before: State, strain: float, step: float, safe_point: SafePoint) -> None:
+        """Take the strain back from an event between the state `before` and the present, to which the glass returns. Collective.
+
+        Parameters
+        ----------
+        before : state of the system before the event
+        strain : there
+        step : strain from there to the present state, signed
+        safe_point : called after each step with a note, and what makes a snapshot of the numbers kept from before the event
+        """
+        after = self.system.state()
+        if not self.movers:
+            self.done = 0
+            self.movers = [self.mover(self._copy(state)) for state in (after, before)]
+            move(self.movers[0], -step)
+        self.system.restore(*before)
+        glass, twin = (mover.system for mover in self.movers)
+        steps = max(1, round(self.reach / abs(step)))
+        while (apart := distance(glass, twin) > SAME) and self.done < steps:
+            for mover in self.movers:
+                move(mover, -step)
+            self.done += 1
+            safe_point(f"strain {strain:.4g} unloaded to {strain - self.done * step:.4g}", self._snapshot)
+        self.outcome = {"reversible": float(not apart), "recovering_strain": np.nan if apart else strain - self.done * step}
+        for mover in self.movers:
+            mover.finish()
+        self.movers = []
+        self.system.restore(*after)
+
+    def _copy(self, state: State) -> System:
+        """A glass of its own, without the fields of the loading."""
+        numbers, rows = state
+        return System.from_state(self.system.comm, self.system.model, numbers,
+                                 {name: values for name, values in rows.items() if not name.startswith("field:")})
+
+    def _snapshot(self, kept: dict[str, Any]) -> Snapshot:
+        """Both copies besides the numbers of the loading, rows in the order of the glass."""
+        scalars = {**kept, "unload done": self.done}
+        fields: dict[str, Any] = {}
+        for name, mover in zip(COPIES, self.movers, strict=True):
+            numbers, rows = mover.system.state()
+            scalars |= {f"{name} {key}": value for key, value in (numbers | mover.scalars).items()}
+            fields |= {f"{name} {key}": self.system.reorder(rows["id"], values)
+                       for key, values in rows.items() if key not in SHARED}
+        return Snapshot(scalars, fields)
+
+    def _resume(self, name: str, restored: Snapshot) -> Any:
+        """The mover of one copy, as it was."""
+        own = len(name) + 1
+        numbers, rows = ({key[own:]: value for key, value in entries.items() if key.startswith(name)}
+                         for entries in (restored.scalars, restored.fields))
+        everybody = self.system.state()[1]
+        copy = System.from_state(self.system.comm, self.system.model, numbers, rows | {key: everybody[key] for key in SHARED})
+        return self.mover(copy, numbers)
