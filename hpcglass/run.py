@@ -98,7 +98,7 @@ def _run(config: Config, input_text: str, output: Path, comm: MPI.Comm, plots: b
                  + (f": {config.title}" if config.title else ""))
         if note:
             log.line(note)
-        if comm.rank == 0 and is_cold():
+        if comm.rank == 0 and is_cold("forces._forces" if config.system else "dynamics.absorb"):
             log.line("first run on this machine: kernels are compiled as they are needed, about half a minute in all")
         if config.ensemble.samples > 1:
             return run_ensemble(config, input_text, output, comm, plots, log)

@@ -97,7 +97,8 @@ def draw_band(profile: Table, activity: Table) -> Figure:
         color = colormaps["viridis"](0.92 * k / max(len(chosen) - 1, 1))
         left.plot(profile["x"][rows], profile["activity"][rows], ".-", markersize=2.5, color=color,
                   label=rf"$\gamma = {gamma:.3g}$")
-    left.set(xlabel=_with(profile, "x", "distance from the band $x$"), ylabel="events per particle $P(x)$", ylim=(0, None))
+    left.set(xlabel=_with(profile, "x", "distance from the band $x$"), ylabel=f"{profile.long_name['activity']} $P(x)$",
+             ylim=(0, None))
     left.legend(fontsize=7, handlelength=1.2)
     _widths(right, activity)
     return figure

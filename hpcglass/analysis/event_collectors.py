@@ -232,7 +232,7 @@ class BandProfile:
 
     def __init__(self, first: Sample) -> None:
         self.sums: dict[tuple[float, float], list[float]] = {}          # (strain, x) -> [samples, sum, sum of squares]
-        self.units = first.tables["band_profile"].units
+        self.units, self.names = first.tables["band_profile"].units, first.tables["band_profile"].long_name
 
     def add(self, sample: Sample, block: int) -> None:
         activity, table = sample.tables["activity"], sample.tables["band_profile"]
@@ -252,7 +252,7 @@ class BandProfile:
         return {"mean_band_profile": make_table({
             "strain": (strain, "", "strain"), "x": (x, self.units["x"], "distance from the band"),
             "samples": (n, "", "samples with a band along the shear"),
-            "activity": (total / n, "", "plastic events per particle"),
+            "activity": (total / n, "", self.names["activity"]),
             "activity_error": (np.where(n > 1, error, np.nan), "", "its error")})}, {}
 
 

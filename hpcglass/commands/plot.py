@@ -1,4 +1,4 @@
-"""Draw the figures of a stage file, or of every stage of a run."""
+"""Draw the figures of a stage file, or of every stage of a run, and of the lattices of a sweep together."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hpcglass.errors import FileError, InputError
 
-HELP = "figures of a stage file, a run, or a merged ensemble"
+HELP = "figures of a stage file, a run, a sweep, or a merged ensemble"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +27,7 @@ def main(options: argparse.Namespace) -> int:
         except OSError as error:
             raise FileError(f"{options.output}: cannot be made: {error.strerror}") from None
     figures = [figure for file in stage_files(options.path) for figure in plot_stage_file(file, options.output, options.format)]
+    figures += together(options.path, options.output, options.format)
     print("\n".join(map(str, figures)) if figures else "there is nothing to draw")
     return 0
 
@@ -41,3 +42,15 @@ def stage_files(path: Path) -> list[Path]:
     if not found:
         raise InputError(f"{path}: there is no stage file (like 00-swap.h5) in this directory")
     return found
+
+
+def together(path: Path, output: Path | None, kind: str) -> list[Path]:
+    """Figures of all lattices of a sweep; none if it is something else."""
+    if not any(path.glob("*/resolved.toml")):
+        return []
+    from hpcglass.analysis.epm_together import draw
+
+    try:
+        return draw(path, output=output, kind=kind)
+    except InputError:
+        return []

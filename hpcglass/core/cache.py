@@ -32,10 +32,10 @@ def use_own_cache() -> None:
     _forgive(caching.IndexDataCacheFile, "load", lambda: None)
 
 
-def is_cold() -> bool:
-    """Whether no force kernel has been stored yet."""
+def is_cold(kernel: str) -> bool:
+    """Whether a kernel, "module.function", has not been stored yet."""
     place = Path(numba.config.CACHE_DIR or PACKAGE)
-    return next(place.rglob("forces._forces-*.nbi"), None) is None
+    return next(place.rglob(f"{kernel}-*.nbi"), None) is None
 
 
 def _key() -> str:

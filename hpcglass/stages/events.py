@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from hpcglass.core.system import System
     from hpcglass.landscape.forces import Mechanics
     from hpcglass.moves.fold import Fold
-    from hpcglass.stages.reversal import Reversal
 
 Floats = NDArray[np.float64]
 AXES = "xyz"
@@ -97,12 +96,12 @@ class Events:
     gradient : (d, d) velocity gradient A
     keep_frames : the configurations before and after each event
     locate : the instability of each, as `moves.fold.locate` finds it
-    reverse : unloads a copy after each, or None
+    reverse : whether each is tested by unloading; `add` is told what came out
     scalars : of an interrupted run
     """
 
     def __init__(self, system: System, context: Context, gradient: Floats, keep_frames: bool, locate: bool = False,
-                 reverse: Reversal | None = None, scalars: dict[str, Any] | None = None) -> None:
+                 reverse: bool = False, scalars: dict[str, Any] | None = None) -> None:
         self.system, self.context, self.gradient = system, context, gradient
         self.keep_frames, self.locate, self.reverse = keep_frames, locate, reverse
         self.count = int(scalars["events"]) if scalars else 0
@@ -130,7 +129,7 @@ class Events:
                 "critical_participation": ("", "participation ratio of the critical mode"),
                 "trigger_id": ("", "particle that moves most in the critical mode"),
                 **{f"trigger_{axis}": ("length", "its position") for axis in axes}}
-        if self.reverse is not None:
+        if self.reverse:
             columns |= {"reversible": ("", "1 if unloading recovers the state before, else 0"),
                         "recovering_strain": ("", "strain at which it is recovered; NaN if not")}
         return columns
@@ -141,8 +140,10 @@ class Events:
         return {"events": self.count, "largest event": self.largest, "last frame": self.last_frame}
 
     def add(self, step: int, history: list[State], state: State, dissipated: float,
-            before: tuple[dict[str, Any], dict[str, Any]]) -> None:
+            before: tuple[dict[str, Any], dict[str, Any]], unloaded: dict[str, float]) -> None:
         """Record that the step to `state` was an event; `before` is the system's state before it. Collective.
+
+        `unloaded` has what the test by unloading found, the columns of `reversal.Unloading`.
 
         The unwrapped positions before the step are in `system.fields["before the step"]`.
         """
@@ -173,9 +174,7 @@ class Events:
         if self.keep_frames:
             self.context.frame(step, state.strain, **self._rows(modes))
             self.last_frame = step
-        if self.reverse is not None:
-            row |= self.reverse(before, last.strain, size)
-        self.table.append(**row)
+        self.table.append(**row, **unloaded)
 
     def ended(self, before: tuple[dict[str, Any], dict[str, Any]], size: float) -> bool:
         """Whether the branch of the state `before` ends within a strain `size` from there, as far as can be told. Collective.

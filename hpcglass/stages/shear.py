@@ -87,7 +87,7 @@ class Shear(Stage):
         from hpcglass.geometries import periodic
         from hpcglass.stages.activity import Activity
         from hpcglass.stages.events import Events, State, dissipation, missing
-        from hpcglass.stages.shear_unload import Unloading
+        from hpcglass.stages.reversal import Unloading
 
         params: ShearParams = self.params
         restored = context.restored.scalars if context.restored else None
@@ -104,7 +104,7 @@ class Shear(Stage):
                 report = make.relax(system)
         unloading = Unloading(system, make, params.reverse_strain, context.restored) if params.reverse else None
         mover = make(system, restored)
-        events = Events(system, context, gradient, params.event_frames, params.locate, unloading, restored)
+        events = Events(system, context, gradient, params.event_frames, params.locate, params.reverse, restored)
         activity = Activity(system, context, gradient, params, restored)
         if restored:
             step, lost = int(restored["step"]), float(restored["lost"])
@@ -144,16 +144,17 @@ class Shear(Stage):
             if found and not fell and walk.halve():
                 system.restore(*before)
                 continue
+            unloaded = {}
             if found and unloading:
                 with context.timer("unload"):
-                    unloading.unload(before, history[-1].strain, size, safe_point)
+                    unloaded = unloading(before, history[-1].strain, size, safe_point)
             step += 1
             walk.advance()
             lost += missing(history[-1], state) / system.volume
             table.row(strain, system.volume, mechanics, dissipated, lost, report)
             if found:
                 with context.timer("events"):
-                    events.add(step, history, state, dissipated, before)
+                    events.add(step, history, state, dissipated, before, unloaded)
             system.fields.pop("before the step", None)
             activity.step(walk, strain)
             history = [*history[-1:], state._replace(after_event=float(found or walk.leg != leg))]
