@@ -307,7 +307,7 @@ def entries(size: int) -> int:
 
     About where more and where less of them cost more time.
     """
-    return max(256, size)
+    return max(256, 3 * size // 8)
 
 
 def rules_of(model: Model) -> dynamics.Rules:
