@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from hpcglass.core.random import philox
 from hpcglass.epm.thresholds import quantile
-from hpcglass.epm.tiles import TILE, examine, forget, lower_all, lower_bounds, update_tile, weakest_site
+from hpcglass.epm.tiles import TILE, forget, kernel, look, lower_all, lower_bounds, update_tile, weakest_site
 
 EVENTS = np.uint64(10 << 24)       # stream of random numbers (third counter word) of thresholds and slips
 MASK = np.uint64(0xFFFFFFFF)
@@ -64,20 +64,20 @@ class Avalanches(NamedTuple):
     steps: NDArray[np.int64]
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@kernel(forceinline=True)
 def modulus_now(rules: Any, clock: Any, sites: Any) -> Any:
     """Mean modulus of all `sites` blocks: those that never slipped, and the renewed ones."""
     return rules.renewed + (rules.modulus - rules.renewed) * (clock.virgin / sites)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel()
 def stress_now(rules: Any, clock: Any) -> Any:
     """Σ = μ(γ − γ_p)."""
     n = rules.size**2
     return modulus_now(rules, clock, n) * (clock.strain - 2.0 * clock.slipped / n)
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@kernel(forceinline=True)
 def load_and_compliance(rules: Any, clock: Any) -> Any:
     """f = Σ/μ*, 1/μ*, and df/dγ = 1 + μ/K."""
     n = rules.size**2
@@ -86,7 +86,7 @@ def load_and_compliance(rules: Any, clock: Any) -> Any:
     return (clock.strain - 2.0 * clock.slipped / n) * ratio, ratio / modulus, ratio
 
 
-@njit(cache=True, error_model="numpy")
+@kernel()
 def draw(seed: Any, site: Any, event: Any, number: Any) -> Any:
     """Two uniform numbers in (0, 1) that belong to the event-th slip of a site (0: the initial state)."""
     a, b, c, d = philox(np.uint64(number), np.uint64(site), np.uint64(event), EVENTS, seed & MASK, seed >> HALF)
@@ -94,7 +94,7 @@ def draw(seed: Any, site: Any, event: Any, number: Any) -> Any:
         (np.float64((c << np.uint64(20)) | (d >> np.uint64(12))) + 0.5) * 2.0**-52
 
 
-@njit(cache=True, error_model="numpy")
+@kernel()
 def next_slip(rules: Any, sites: Any, y: Any, x: Any, forward: Any) -> Any:
     """ε_0 of the next slip of a site, and the number that its new threshold comes from."""
     site = (sites.first + y) * sites.internal.shape[1] + x
@@ -106,7 +106,7 @@ def next_slip(rules: Any, sites: Any, y: Any, x: Any, forward: Any) -> Any:
     return (amount if forward else -amount), uniform
 
 
-@njit(cache=True, error_model="numpy")
+@kernel()
 def slip_site(rules: Any, sites: Any, y: Any, x: Any, forward: Any, found: Any, n: Any) -> Any:
     """Slip a site and draw new thresholds; (site, ε_0) goes to row n of `found` if there is room. Returns if it was the first."""
     site = (sites.first + y) * sites.internal.shape[1] + x
@@ -127,22 +127,37 @@ def slip_site(rules: Any, sites: Any, y: Any, x: Any, forward: Any, found: Any, 
     return event == 1
 
 
-@njit(cache=True, error_model="numpy")
+@kernel()
+def _sort(found: Any, n: Any) -> None:
+    """The first n slips by ascending site (D. L. Shell, Commun. ACM 2, 30 (1959)): they are nearly in order, by tiles."""
+    gap = n // 2
+    while gap > 0:
+        for i in range(gap, n):
+            site, amount = found[i, 0], found[i, 1]
+            k = i
+            while k >= gap and found[k - gap, 0] > site:
+                found[k, 0], found[k, 1] = found[k - gap, 0], found[k - gap, 1]
+                k -= gap
+            found[k, 0], found[k, 1] = site, amount
+        gap //= 2
+
+
+@kernel()
 def slip_unstable(rules: Any, sites: Any, log: Any, clock: Any, found: Any) -> Any:
     """Slip every unstable site of this rank, by ascending number. Returns how many, and how many for the first time."""
     load, unit, _ = load_and_compliance(rules, clock)
     n = fresh = 0
-    up, down = sites.up, sites.down
+    up, down, above, below = sites.up.low, sites.down.low, sites.up.least, sites.down.least
     for ty in range(sites.done.shape[0]):
-        if up.least[ty] > load and down.least[ty] > -load:
+        if above[ty] > load and below[ty] > -load:
             continue
         for tx in range(sites.done.shape[1]):
-            if up.low[ty, tx] > load and down.low[ty, tx] > -load:
+            if up[ty, tx] > load and down[ty, tx] > -load:
                 continue
             update_tile(rules, sites, log, clock, ty, tx)
-            stable = examine(sites, clock, up, True, unit, ty, tx) > load
+            stable = look(sites, sites.up, sites.forward, -1.0, unit, ty, tx) > load
             if sites.backward.shape[0]:
-                stable &= examine(sites, clock, down, False, unit, ty, tx) > -load
+                stable &= look(sites, sites.down, sites.backward, 1.0, unit, ty, tx) > -load
             if stable:
                 continue
             for y in range(ty * TILE, min((ty + 1) * TILE, sites.internal.shape[0])):
@@ -152,26 +167,30 @@ def slip_unstable(rules: Any, sites: Any, log: Any, clock: Any, found: Any) -> A
                         fresh += slip_site(rules, sites, y, x, forward, found, n)
                         n += 1
     if 1 < n <= found.shape[0]:
-        found[:n] = found[np.argsort(found[:n, 0])]
+        _sort(found, n)
     return n, fresh
 
 
-@njit(cache=True, error_model="numpy")
+@kernel()
 def propose(rules: Any, sites: Any, log: Any, clock: Any, direction: Any) -> Any:
     """The site of this rank that slips next, alone: (gap of strength and load, site, direction); 0 is either direction."""
     load, unit, _ = load_and_compliance(rules, clock)
-    strength, site = weakest_site(rules, sites, log, clock, True, unit) if direction >= 0 else (np.inf, -1)
-    other, opposite = weakest_site(rules, sites, log, clock, False, unit) if direction <= 0 else (np.inf, -1)
+    strength = other = np.inf
+    site = opposite = -1
+    if direction >= 0:
+        strength, site = weakest_site(rules, sites, log, clock, sites.up, sites.forward, -1.0, unit)
+    if direction <= 0:
+        other, opposite = weakest_site(rules, sites, log, clock, sites.down, sites.backward, 1.0, unit)
     return (strength - load, site, 1) if strength - load <= other + load else (other + load, opposite, -1)
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@kernel(forceinline=True)
 def towards(clock: Any, target: Any) -> Any:
     """Direction of the slips to look for while the lattice is loaded, or of both when it is unstable."""
     return 0 if clock.active else 1 if target >= clock.strain else -1
 
 
-@njit(cache=True, error_model="numpy")
+@kernel()
 def reaches(rules: Any, clock: Any, target: Any, gap: Any, direction: Any) -> Any:
     """Whether a site with this gap slips before the target; if the lattice is stable it is loaded exactly to that point."""
     if clock.active:
@@ -184,7 +203,7 @@ def reaches(rules: Any, clock: Any, target: Any, gap: Any, direction: Any) -> An
     return True
 
 
-@njit(cache=True, error_model="numpy")
+@kernel()
 def absorb(rules: Any, sites: Any, log: Any, clock: Any, target: Any, found: Any, n: Any, fresh: Any,
            events: Any, recorded: Any) -> Any:
     """Take in one step of all ranks' slips; with none the avalanche is over, or the target reached. Returns what to do now."""
@@ -230,7 +249,7 @@ def absorb(rules: Any, sites: Any, log: Any, clock: Any, target: Any, found: Any
     return GO_ON
 
 
-@njit(cache=True, error_model="numpy")
+@kernel()
 def alone(rules: Any, sites: Any, log: Any, clock: Any, target: Any, found: Any, events: Any, recorded: Any) -> Any:
     """What one rank does without asking others, until something else is needed."""
     while True:
@@ -248,7 +267,7 @@ def alone(rules: Any, sites: Any, log: Any, clock: Any, target: Any, found: Any,
             return status
 
 
-@njit(cache=True, error_model="numpy")
+@kernel()
 def offer(rules: Any, sites: Any, log: Any, clock: Any, target: Any, found: Any, message: Any) -> None:
     """What a rank tells the others: its slips of this step; if there are none, the site that it would slip next, and how far."""
     n = fresh = 0

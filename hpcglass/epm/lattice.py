@@ -162,6 +162,7 @@ class Lattice:
     def _forget(self) -> None:
         for bounds in (self._sites.up, self._sites.down)[: 2 if len(self._sites.backward) else 1]:
             bounds.low[:] = bounds.least[:] = -np.inf
+            bounds.weakest[:] = -1
 
     def _sum(self, field: Field) -> float:
         """Sum over all sites, row after row: the same to the bit on any number of ranks."""

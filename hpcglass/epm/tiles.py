@@ -13,6 +13,7 @@ costs the tiles around it and the few with a near-critical site, instead of L² 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +23,12 @@ from numpy.typing import NDArray
 TILE = 8                           # edge of a tile; a constant, so that the compiler knows it
 I, II, III, IV, V, VI, VII = (np.uint64(n) for n in range(1, TILE))      # noqa: E741
 # unsigned: an index that needs no test for being negative
+FEW = 64                           # slips: a tile that was up to date so recently will be again, and its weakest site another one
 GUARD = 1e-10                      # of the largest threshold: more than round-off can do to a bound
+
+# These kernels only use arrays that others own, so references need not be counted: an atomic operation for each array that is
+# taken out of a tuple was a third of the time.
+kernel = partial(njit, cache=True, error_model="numpy", _nrt=False)
 
 
 class Bounds(NamedTuple):
@@ -31,7 +37,7 @@ class Bounds(NamedTuple):
     low: NDArray[np.float64]           # lower bound in a tile, -inf if nothing is known; +inf if there are no such slips
     least: NDArray[np.float64]         # (tile rows,) lower bound in a row of tiles
     margin: NDArray[np.float64]        # by how much the strengths of all but the weakest site are above `low` at least
-    weakest: NDArray[np.int64]         # y L + x within this rank
+    weakest: NDArray[np.int64]         # y L + x within this rank, -1 if it is not known
     internal: NDArray[np.float64]      # v of the weakest site, as it was at log entry `seen`
     seen: NDArray[np.int64]
 
@@ -63,33 +69,33 @@ def bounds(rows: int, tiles: int, exist: bool) -> Bounds:
     """Nothing is known, or that there is nothing."""
     shape = (rows, tiles)
     low = -np.inf if exist else np.inf
-    return Bounds(np.full(shape, low), np.full(rows, low), np.zeros(shape), np.zeros(shape, dtype=np.int64), np.zeros(shape),
+    return Bounds(np.full(shape, low), np.full(rows, low), np.zeros(shape), np.full(shape, -1), np.zeros(shape),
                   np.zeros(shape, dtype=np.int64))
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@kernel(forceinline=True)
 def update_tile(rules: Any, sites: Any, log: Any, clock: Any, ty: Any, tx: Any) -> None:
     """Add the kernel of the slips logged since to a tile, in their order; a row of a whole tile stays in registers meanwhile."""
-    v, rows = sites.internal, rules.rows
+    v, rows, log_row, log_shift, log_amplitude, top = sites.internal, rules.rows, log.row, log.shift, log.amplitude, sites.first
     size = v.shape[1]
     first, last = sites.done[ty, tx], clock.logged
     left, right = tx * TILE, min((tx + 1) * TILE, size)
     for y in range(ty * TILE, min((ty + 1) * TILE, v.shape[0])):
         if right - left < TILE:
             for j in range(first, last):
-                distance = abs(sites.first + y - log.row[j])
+                distance = abs(top + y - log_row[j])
                 distance = min(distance, size - distance)
                 for x in range(left, right):
-                    v[y, x] += log.amplitude[j] * rows[distance, _column(log.shift[j] + x, size)]
+                    v[y, x] += log_amplitude[j] * rows[distance, _column(log_shift[j] + x, size)]
             continue
         row, x = np.uint64(y), np.uint64(left)  # type: ignore[assignment]
         a, b, c, d = v[row, x], v[row, x + I], v[row, x + II], v[row, x + III]
         e, f, g, h = v[row, x + IV], v[row, x + V], v[row, x + VI], v[row, x + VII]
         for j in range(first, last):
-            distance = abs(sites.first + y - log.row[j])
+            distance = abs(top + y - log_row[j])
             near = np.uint64(min(distance, size - distance))
-            k = np.uint64(_column(log.shift[j] + left, size))
-            amplitude = log.amplitude[j]
+            k = np.uint64(_column(log_shift[j] + left, size))
+            amplitude = log_amplitude[j]
             a += amplitude * rows[near, k]
             b += amplitude * rows[near, k + I]
             c += amplitude * rows[near, k + II]
@@ -103,7 +109,7 @@ def update_tile(rules: Any, sites: Any, log: Any, clock: Any, ty: Any, tx: Any) 
     sites.done[ty, tx] = last
 
 
-@njit(cache=True, error_model="numpy")
+@kernel()
 def update_all(rules: Any, sites: Any, log: Any, clock: Any) -> None:
     """Bring all tiles up to date."""
     for ty in range(sites.done.shape[0]):
@@ -111,55 +117,47 @@ def update_all(rules: Any, sites: Any, log: Any, clock: Any) -> None:
             update_tile(rules, sites, log, clock, ty, tx)
 
 
-@njit(cache=True, error_model="numpy")
-def refine(rules: Any, sites: Any, log: Any, clock: Any, bounds: Any, forward: Any, unit: Any, ty: Any, tx: Any) -> Any:
+@kernel()
+def refine(rules: Any, sites: Any, log: Any, clock: Any, bounds: Any, threshold: Any, sign: Any, unit: Any,
+           ty: Any, tx: Any) -> Any:
     """Strength of the weakest site of a tile, brought up to date alone; and whether it is still the weakest one for certain."""
+    rows, log_row, log_shift, log_amplitude, top = rules.rows, log.row, log.shift, log.amplitude, sites.first
     size = sites.internal.shape[1]
     site = bounds.weakest[ty, tx]
     y = site // size
     x = site - y * size
     v = bounds.internal[ty, tx]
     for j in range(bounds.seen[ty, tx], clock.logged):
-        distance = abs(sites.first + y - log.row[j])
-        v += log.amplitude[j] * rules.rows[min(distance, size - distance), _column(log.shift[j] + x, size)]
+        distance = abs(top + y - log_row[j])
+        v += log_amplitude[j] * rows[min(distance, size - distance), _column(log_shift[j] + x, size)]
     bounds.internal[ty, tx], bounds.seen[ty, tx] = v, clock.logged
-    strength = sites.forward[y, x] * unit - v if forward else sites.backward[y, x] * unit + v
+    strength = threshold[y, x] * unit + sign * v
     others = bounds.low[ty, tx] + bounds.margin[ty, tx]
     low = min(strength - GUARD * sites.top[0] * unit, others)
     bounds.low[ty, tx], bounds.margin[ty, tx] = low, others - low
     return strength, strength < others
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
-def examine(sites: Any, clock: Any, bounds: Any, forward: Any, unit: Any, ty: Any, tx: Any) -> Any:
-    """Smallest strength in a tile that is up to date; sets its bounds. `unit` is 1/μ*."""
-    threshold, sign = (sites.forward, -1.0) if forward else (sites.backward, 1.0)
+@kernel(forceinline=True)
+def look(sites: Any, bounds: Any, threshold: Any, sign: Any, unit: Any, ty: Any, tx: Any) -> Any:
+    """Smallest strength in a tile that is up to date; sets its bound. `unit` is 1/μ*."""
     v = sites.internal
     left, right = tx * TILE, min((tx + 1) * TILE, v.shape[1])
     begin, end = ty * TILE, min((ty + 1) * TILE, v.shape[0])
-    others = np.inf
-    if right - left == TILE:       # the column of the weakest site, from eight minima that do not wait for each other
-        others, left = _weakest_column(threshold, v, begin, end, left, unit, sign)
-        right = left + 1
-    least, site = np.inf, left
-    for y in range(begin, end):
-        for x in range(left, right):
-            strength = threshold[y, x] * unit + sign * v[y, x]
-            if strength < least:
-                others = _lower(least, others)
-                least, site = strength, y * v.shape[1] + x
-            else:
-                others = _lower(strength, others)
-    bounds.low[ty, tx] = least - GUARD * sites.top[0] * unit
-    bounds.margin[ty, tx] = others - least
-    bounds.weakest[ty, tx], bounds.seen[ty, tx] = site, clock.logged
-    bounds.internal[ty, tx] = v[site // v.shape[1], site % v.shape[1]]
+    if right - left == TILE:
+        least = _smallest(threshold, v, begin, end, left, unit, sign)
+    else:
+        least = np.inf
+        for y in range(begin, end):
+            for x in range(left, right):
+                least = _lower(threshold[y, x] * unit + sign * v[y, x], least)
+    bounds.low[ty, tx], bounds.weakest[ty, tx] = least - GUARD * sites.top[0] * unit, -1
     return least
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
-def _weakest_column(threshold: Any, v: Any, begin: Any, end: Any, left: Any, unit: Any, sign: Any) -> Any:
-    """Column of a tile with the smallest c/μ* ± v, the first of several, and the smallest of all other columns."""
+@kernel(forceinline=True)
+def _smallest(threshold: Any, v: Any, begin: Any, end: Any, left: Any, unit: Any, sign: Any) -> Any:
+    """min(c/μ* ± v) in a tile, in eight minima that do not wait for each other."""
     a = b = c = d = e = f = g = h = np.inf
     x = np.uint64(left)
     for y in range(np.uint64(begin), np.uint64(end)):
@@ -171,55 +169,71 @@ def _weakest_column(threshold: Any, v: Any, begin: Any, end: Any, left: Any, uni
         f = _lower(threshold[y, x + V] * unit + sign * v[y, x + V], f)
         g = _lower(threshold[y, x + VI] * unit + sign * v[y, x + VI], g)
         h = _lower(threshold[y, x + VII] * unit + sign * v[y, x + VII], h)
+    return _lower(_lower(_lower(a, b), _lower(c, d)), _lower(_lower(e, f), _lower(g, h)))
+
+
+@kernel()
+def examine(sites: Any, clock: Any, bounds: Any, threshold: Any, sign: Any, unit: Any, ty: Any, tx: Any) -> Any:
+    """The same, and which site it is, the first of several, and how far the others are."""
+    v = sites.internal
+    size = v.shape[1]
     least = others = np.inf
-    column = 0
-    for k, low in enumerate((a, b, c, d, e, f, g, h)):
-        if low < least:
-            least, others, column = low, least, k
-        else:
-            others = _lower(low, others)
-    return others, left + column
+    site = -1
+    for y in range(ty * TILE, min((ty + 1) * TILE, v.shape[0])):
+        for x in range(tx * TILE, min((tx + 1) * TILE, size)):
+            strength = threshold[y, x] * unit + sign * v[y, x]
+            if strength < least:
+                least, others, site = strength, least, y * size + x
+            else:
+                others = _lower(strength, others)
+    bounds.low[ty, tx], bounds.margin[ty, tx] = least - GUARD * sites.top[0] * unit, others - least
+    bounds.weakest[ty, tx], bounds.seen[ty, tx] = site, clock.logged
+    bounds.internal[ty, tx] = v[site // size, site % size]
+    return least
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@kernel(forceinline=True)
 def _lower(value: Any, least: Any) -> Any:
     return value if value < least else least
 
 
-@njit(cache=True, error_model="numpy", forceinline=True)
+@kernel(forceinline=True)
 def _column(x: Any, size: Any) -> Any:
     return x - size if x >= size else x
 
 
-@njit(cache=True, error_model="numpy")
-def weakest_site(rules: Any, sites: Any, log: Any, clock: Any, forward: Any, unit: Any) -> Any:
-    """Smallest strength among this rank's sites, and its site, the lowest of several; (inf, -1) if nothing can slip that way."""
+@kernel()
+def weakest_site(rules: Any, sites: Any, log: Any, clock: Any, bounds: Any, threshold: Any, sign: Any, unit: Any) -> Any:
+    """Smallest strength c/μ* ± v among this rank's sites, and its site, the lowest of several; (inf, -1) if there is none."""
     best, site = np.inf, -1
-    if not forward and sites.backward.shape[0] == 0:
+    if threshold.shape[0] == 0:
         return best, site
-    bounds = sites.up if forward else sites.down
-    row = np.argmin(bounds.least)
-    column = np.argmin(bounds.low[row])
-    for step in range(-1, bounds.least.size):
+    low, least, weakest, done = bounds.low, bounds.least, bounds.weakest, sites.done
+    row = np.argmin(least)
+    column = np.argmin(low[row])
+    for step in range(-1, least.size):
         ty = row if step < 0 else step
-        if bounds.least[ty] > best:
+        if least[ty] > best:
             continue
-        for tx in range(column if step < 0 else 0, column + 1 if step < 0 else bounds.low.shape[1]):
-            if bounds.low[ty, tx] > best:
+        for tx in range(column if step < 0 else 0, column + 1 if step < 0 else low.shape[1]):
+            if low[ty, tx] > best:
                 continue
             certain, strength = False, np.inf
-            if bounds.low[ty, tx] > -np.inf:
-                strength, certain = refine(rules, sites, log, clock, bounds, forward, unit, ty, tx)
-            if not certain and bounds.low[ty, tx] <= best:
+            if weakest[ty, tx] >= 0:
+                strength, certain = refine(rules, sites, log, clock, bounds, threshold, sign, unit, ty, tx)
+            if not certain and low[ty, tx] <= best:
+                busy = clock.logged - done[ty, tx] < FEW
                 update_tile(rules, sites, log, clock, ty, tx)
-                strength = examine(sites, clock, bounds, forward, unit, ty, tx)
-            number = sites.first * sites.internal.shape[1] + bounds.weakest[ty, tx]
+                if busy and look(sites, bounds, threshold, sign, unit, ty, tx) > best:
+                    continue
+                strength = examine(sites, clock, bounds, threshold, sign, unit, ty, tx)
+            number = sites.first * sites.internal.shape[1] + weakest[ty, tx]
             if strength < best or (strength == best and number < site):
                 best, site = strength, number
     return best, site
 
 
-@njit(cache=True, error_model="numpy")
+@kernel()
 def lower_bounds(rules: Any, sites: Any, row: Any, column: Any, amplitude: Any) -> None:
     """A slip lowers the strengths in each tile by at most this."""
     size = sites.internal.shape[1]
@@ -228,15 +242,16 @@ def lower_bounds(rules: Any, sites: Any, row: Any, column: Any, amplitude: Any) 
     rise = rules.rise if amplitude > 0.0 else rules.fall
     fall = rules.fall if amplitude > 0.0 else rules.rise
     amplitude = abs(amplitude)
+    up, least_up, down, least_down = sites.up.low, sites.up.least, sites.down.low, sites.down.least
     for ty in range(sites.done.shape[0]):
         distance = sites.first + ty * TILE - row
         distance += size if distance < 0 else 0
-        sites.up.least[ty] = _lower_row(sites.up.low[ty], rise[distance, begin: begin + tiles], amplitude)
+        least_up[ty] = _lower_row(up[ty], rise[distance, begin: begin + tiles], amplitude)
         if sites.backward.shape[0]:
-            sites.down.least[ty] = _lower_row(sites.down.low[ty], fall[distance, begin: begin + tiles], amplitude)
+            least_down[ty] = _lower_row(down[ty], fall[distance, begin: begin + tiles], amplitude)
 
 
-@njit(cache=True, error_model="numpy", fastmath={"nnan", "nsz"})      # minima of numbers that are never NaN: in vector registers
+@kernel(fastmath={"nnan", "nsz"})      # minima of numbers that are never NaN: in vector registers
 def _lower_row(bound: Any, change: Any, amplitude: Any) -> Any:
     least = np.inf
     for x in range(np.uint64(bound.size)):
@@ -245,18 +260,20 @@ def _lower_row(bound: Any, change: Any, amplitude: Any) -> Any:
     return least
 
 
-@njit(cache=True, error_model="numpy")
+@kernel()
 def lower_all(sites: Any, change: Any) -> None:
     """All bounds at once."""
     for bounds in (sites.up, sites.down):
-        bounds.low[:] -= change
-        bounds.least[:] -= change
+        for ty in range(bounds.least.size):
+            bounds.least[ty] -= change
+            for tx in range(bounds.low.shape[1]):
+                bounds.low[ty, tx] -= change
 
 
-@njit(cache=True, error_model="numpy")
+@kernel()
 def forget(sites: Any, y: Any, x: Any) -> None:
     """Nothing is known any more of the tile of a site."""
     ty, tx = y // TILE, x // TILE
-    sites.up.low[ty, tx] = sites.up.least[ty] = -np.inf
+    sites.up.low[ty, tx], sites.up.least[ty], sites.up.weakest[ty, tx] = -np.inf, -np.inf, -1
     if sites.backward.shape[0]:
-        sites.down.low[ty, tx] = sites.down.least[ty] = -np.inf
+        sites.down.low[ty, tx], sites.down.least[ty], sites.down.weakest[ty, tx] = -np.inf, -np.inf, -1
