@@ -68,12 +68,12 @@ def figures(stage: StageResults) -> list[tuple[str, Callable[[], Figure]]]:
         merge_figures,
         mode_figures,
     )
-    from hpcglass.analysis.maps import draw_maps
+    from hpcglass.analysis.maps import draw_maps, titles
 
     drawn: list[tuple[str, Callable[[], Figure]]] = [
         ("", partial(draw, stage, stage.tables[name]))
         for name, draw in FIGURES.items() if name in stage.tables and stage.tables[name].rows]
-    if {"d2min", "event_d2min"} & stage.fields.keys() and stage.position is not None:
+    if titles(stage) and stage.position is not None:
         drawn.append(("-map", partial(draw_maps, stage)))
     modules = (activity_figures, expand_figures, mode_figures, bond_figures, merge_figures, epm_figures, calibrate_figures)
     return drawn + [figure for module in modules for figure in module.figures(stage)]

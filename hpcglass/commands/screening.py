@@ -75,7 +75,8 @@ def _fit(case: Case, options: argparse.Namespace) -> Found:
     fit, deviation = fit_screening(profile, options.kappa_max), measure_deviation(profile)
     print(f"{case.path}: d_0 {case.annulus.d_0:.4g}, {'screened' if fit.screened else 'elastic'} (delta {fit.delta:.1f}), "
           f"kappa {fit.kappa:.4g} [{fit.low:.4g}, {fit.high:.4g}], M {deviation.signed:.3g} +- {deviation.signed_error:.1g}, "
-          f"|M| {deviation.absolute:.3g}", flush=True)
+          f"|M| {deviation.absolute:.3g}{f'; {fit.elastic_amplitude:.3g} times elastic fits better' if fit.scaled else ''}",
+          flush=True)
     return case, profile, fit, deviation
 
 
