@@ -3,7 +3,8 @@
     python tools/benchmarks/epm.py                              # L = 128: to γ = 0.2, and later, where more sites slip at once
     python tools/benchmarks/epm.py --size 512 --strain 0.05
     python tools/benchmarks/epm.py --flow 100                   # ours alone, L = 128 to γ = 100
-    tools/launch 2 python tools/benchmarks/epm.py --ranks --size 2048 --strain 0.01     # two ranks against one
+    tools/launch 2 python tools/benchmarks/epm.py --ranks --size 2048 --strain 0.01 0.02 0.03   # two ranks against one
+    tools/launch 2 python tools/benchmarks/epm.py --ranks --size 2048 --strain 3e-4 --recompute 1   # both by transforms
 
 μ = 20, ε_pl = 0.065 (paper 001), thresholds normal with mean 2 and cv 0.3.
 Times of the first two are processor time of this process.
@@ -14,7 +15,6 @@ from __future__ import annotations
 import argparse
 import time
 
-import numpy as np
 from common import machine, table
 from epm_plain import Plain, free
 from mpi4py import MPI
@@ -61,20 +61,26 @@ def flow(size: int, strain: float) -> str:
             f"{1e6 * seconds / lattice.slips:.1f} µs per slip")
 
 
-def over_ranks(size: int, strain: float) -> str:
-    """The same loading on all ranks and on one, while the others wait."""
-    seconds = []
-    for comm in (MPI.COMM_WORLD, MPI.COMM_SELF):
-        MPI.COMM_WORLD.Barrier()
-        if comm == MPI.COMM_SELF and MPI.COMM_WORLD.rank:
-            seconds.append(np.nan)
-            continue
-        lattice = Lattice(comm, model(size))
-        start = time.perf_counter()
-        lattice.load(strain)
-        seconds.append(time.perf_counter() - start)
-    return (f"L = {size} to strain {strain:g}: {seconds[1]:.1f} s on one rank, {seconds[0]:.1f} s on {MPI.COMM_WORLD.size}, "
-            f"ratio {seconds[1] / seconds[0]:.2f}; {lattice.slips / lattice.steps:.1f} slips per step")
+def over_ranks(size: int, strains: list[float], recompute: int | None) -> list[list[object]]:
+    """The same loading in pieces on all ranks and on one, while the others wait."""
+    world = MPI.COMM_WORLD
+    spent: list[list[float]] = []
+    for comm in (world, MPI.COMM_SELF):
+        world.Barrier()
+        if comm == MPI.COMM_SELF and world.rank:
+            break
+        lattice = Lattice(comm, model(size), recompute)
+        lattice.load(1e-4)                  # the first look at all sites
+        rows = []
+        for strain in strains:
+            steps, slips, start = lattice.steps, lattice.slips, time.perf_counter()
+            while lattice.strain != strain:
+                lattice.load(strain)
+            steps, slips = lattice.steps - steps, lattice.slips - slips
+            rows.append([1e6 * (time.perf_counter() - start) / max(steps, 1), slips / max(steps, 1)])
+        spent.append([row[0] for row in rows])
+    return [[size, f"{strain:g}", f"{row[1]:.1f}", f"{alone:.0f}", f"{together:.0f}", f"{alone / together:.2f}"]
+            for strain, row, together, alone in zip(strains, rows, *spent, strict=True)] if len(spent) == 2 else []
 
 
 def main() -> None:
@@ -83,13 +89,15 @@ def main() -> None:
     parser.add_argument("--strain", type=float, nargs="+", default=[0.1, 0.2, 1.0, 2.0])
     parser.add_argument("--flow", type=float, help="ours alone to this strain")
     parser.add_argument("--ranks", action="store_true", help="all ranks against one")
+    parser.add_argument("--recompute", type=int, help="with --ranks: slips between two transforms; 1 is the plain way")
     options = parser.parse_args()
     root = MPI.COMM_WORLD.rank == 0
     Lattice(MPI.COMM_SELF, model(8)).load(0.3)             # compiled before the clock starts
     if MPI.COMM_WORLD.size > 1:
         Lattice(MPI.COMM_WORLD, model(8)).load(0.3)
     if options.ranks:
-        line = over_ranks(options.size, options.strain[0])
+        line = table(["L", "to strain", "slips per step", "µs per step, one rank", f"{MPI.COMM_WORLD.size} ranks", "ratio"],
+                     over_ranks(options.size, options.strain, options.recompute))
     elif options.flow:
         line = flow(options.size, options.flow)
     else:
