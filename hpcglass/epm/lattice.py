@@ -4,8 +4,9 @@ Rank p of P holds rows y of `block(L, P, p)`; site = y L + x. Everything that de
 ranks or exchanged in the order of the sites, and random numbers belong to sites and their events: a run is the
 same to the bit on any number of ranks.
 
-Memory: 28 bytes per site (8 more with backward thresholds or internal stress) divided by the ranks, 8 L² bytes for the kernel on
-each rank, and a few fields of L² / ranks during a Fourier transform: L = 4096 on four ranks takes less than half a gigabyte each.
+Memory: 30 bytes per site (8 more with backward thresholds or internal stress) divided by the ranks, 6 L² bytes for the kernel and
+its bounds on each rank (8 with backward thresholds), and a few fields of L² / ranks during a Fourier transform: L = 4096 on four
+ranks takes less than half a gigabyte each.
 """
 
 from __future__ import annotations
