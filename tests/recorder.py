@@ -55,3 +55,16 @@ class Recorder:
 
     def reached(self, step, time):
         self.step, self.strain = step, time
+
+
+class Stopped(Exception):
+    """A safe point was the last one."""
+
+
+class Stopping(Recorder):
+    """Can stop at a safe point, and go on with the tables of an interrupted run."""
+
+    def __init__(self, system, stop=None, restored=None, tables=None):
+        super().__init__()
+        self.system, self.stop, self.restored = system, stop, restored
+        self.tables = {name: list(rows) for name, rows in (tables or {}).items()}

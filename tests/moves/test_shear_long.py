@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from glasses import arrays, glass, liquid, whole
 from mpi4py import MPI
-from recorder import Recorder
+from recorder import Stopped, Stopping
 
 from hpcglass.core.system import System
 from hpcglass.geometries.periodic import deformation, pure_shear, simple_shear
@@ -16,17 +16,8 @@ from hpcglass.stages.shear import Shear, ShearParams
 EVENT = 1e-3        # energy of what counts as an event here
 
 
-class Stopped(Exception):
-    pass
-
-
-class Kept(Recorder):
+class Kept(Stopping):
     """Remembers every safe point; stops at one."""
-
-    def __init__(self, system, stop=None, restored=None, tables=None):
-        super().__init__()
-        self.system, self.stop, self.restored = system, stop, restored
-        self.tables = {name: list(rows) for name, rows in (tables or {}).items()}
 
     def frame(self, step, time=0.0, **fields):
         pass

@@ -7,24 +7,18 @@ import numpy as np
 import pytest
 from glasses import DATA, glass, whole
 from pydantic import ValidationError
-from recorder import Recorder
+from recorder import Stopped, Stopping
 
 from hpcglass.core.system import System
 from hpcglass.stages.protocol import Walk, legs
 from hpcglass.stages.shear import Shear, ShearParams
 
 
-class Stopped(Exception):
-    pass
-
-
-class Kept(Recorder):
+class Kept(Stopping):
     """Whole fields and frames; stops after a number of safe points."""
 
-    def __init__(self, system, stop=None, restored=None, tables=None):
-        super().__init__()
-        self.system, self.stop, self.restored = system, stop, restored
-        self.tables = {name: list(rows) for name, rows in (tables or {}).items()}
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
         self.frames, self.points, self.notes, self.unloaded = [], 0, [], []
 
     def field(self, name, values, units="", long_name=""):
