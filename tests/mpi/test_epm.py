@@ -6,6 +6,7 @@ from mpi4py import MPI
 
 from hpcglass.core import comm as ranks
 from hpcglass.epm import Lattice, Model, Slip, named
+from hpcglass.epm.dynamics import ROOM
 from hpcglass.epm.kernel import Convolution
 from hpcglass.errors import InputError
 
@@ -41,6 +42,18 @@ def test_ranks_do_not_matter(name, recompute):
             np.testing.assert_array_equal(one, two)
         identical(together, alone)
     assert together.avalanches > 20 and together.steps > together.avalanches
+
+
+def test_steps_with_more_slips_than_a_message_holds():
+    """Blocks that are all alike slip hundreds at a time."""
+    model = Model(size=64, modulus=20.0, thresholds=named("normal", mean=1.0, cv=1e-3), slip=Slip.fixed(0.05), seed=4,
+                  renewal=named("normal", mean=1.5, cv=0.3, lower=0.1))
+    together, alone = Lattice(WORLD, model), Lattice(MPI.COMM_SELF, model)
+    ours, theirs = together.load(0.1), alone.load(0.1)
+    for one, two in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(one, two)
+    identical(together, alone)
+    assert np.max(ours.slips / ours.steps) > ROOM * WORLD.size
 
 
 def test_a_state_moves_to_other_ranks():
