@@ -15,13 +15,14 @@ from mpi4py import MPI
 
 from hpcglass.core.comm import largest
 from hpcglass.errors import Interrupted
-from hpcglass.io import checkpoint, configuration, grids, guard, h5, provenance, references, signals, timing
+from hpcglass.io import checkpoint, configuration, grids, h5, provenance
 from hpcglass.io.contents import Contents
-from hpcglass.io.log import Log
 from hpcglass.io.order import by_id, by_pair
-from hpcglass.io.progress import Progress
 from hpcglass.io.record import Record, Table
 from hpcglass.io.trajectory import Trajectory
+from hpcglass.rundir import guard, references, signals, timing
+from hpcglass.rundir.log import Log
+from hpcglass.rundir.progress import Progress
 from hpcglass.stages.base import Snapshot
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from hpcglass.core.comm import broadcast, largest
 from hpcglass.errors import EXIT_DONE, EXIT_REQUEUE, HpcglassError, InputError, Interrupted
 from hpcglass.io import h5
 from hpcglass.io.agree import everybody_comes, together
-from hpcglass.io.log import Log
-from hpcglass.io.signals import Stop
+from hpcglass.rundir.log import Log
+from hpcglass.rundir.signals import Stop
 from hpcglass.sample import Sample, refuse_changed
 
 if TYPE_CHECKING:

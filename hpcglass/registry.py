@@ -14,13 +14,13 @@ STAGES = {
     "swap": "hpcglass.stages.swap:Swap",
     "md": "hpcglass.stages.md:MD",
     "quench": "hpcglass.stages.quench:Quench",
-    "shear": "hpcglass.stages.shear:Shear",
-    "expand": "hpcglass.stages.expand:Expand",
+    "shear": "hpcglass.stages.shear.run:Shear",
+    "expand": "hpcglass.stages.expand.run:Expand",
     "modes": "hpcglass.stages.modes:Modes",
     "bonds": "hpcglass.stages.bonds:Bonds",
     "inflate": "hpcglass.stages.inflate:Inflate",
-    "epm": "hpcglass.stages.epm:Epm",
-    "calibrate": "hpcglass.stages.calibrate:Calibrate",
+    "epm": "hpcglass.stages.lattice.epm:Epm",
+    "calibrate": "hpcglass.stages.lattice.calibrate:Calibrate",
 }
 
 

@@ -13,10 +13,11 @@ from hpcglass.core.cache import is_cold
 from hpcglass.core.comm import largest
 from hpcglass.ensemble import run_ensemble
 from hpcglass.errors import EXIT_DONE, InputError
-from hpcglass.io import h5, lock
+from hpcglass.io import h5
 from hpcglass.io.agree import broadcast_text, together
-from hpcglass.io.log import Log
-from hpcglass.io.signals import Stop
+from hpcglass.rundir import lock
+from hpcglass.rundir.log import Log
+from hpcglass.rundir.signals import Stop
 from hpcglass.sample import Sample, refuse_changed
 
 if TYPE_CHECKING:

@@ -16,12 +16,13 @@ from mpi4py import MPI
 from hpcglass.context import Origin, StageContext
 from hpcglass.core.comm import largest
 from hpcglass.errors import FileError, HpcglassError, InputError, Interrupted
-from hpcglass.io import checkpoint, configuration, h5, references
+from hpcglass.io import checkpoint, configuration, h5
 from hpcglass.io.agree import together
-from hpcglass.io.log import Log
 from hpcglass.io.reader import Reader
-from hpcglass.io.signals import Stop
 from hpcglass.io.trajectory import set_aside, set_aside_surplus
+from hpcglass.rundir import references
+from hpcglass.rundir.log import Log
+from hpcglass.rundir.signals import Stop
 from hpcglass.stages.base import Snapshot
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ class Sample:
         if not self.plots or self.comm.rank:
             return
         try:
-            from hpcglass.analysis.plots import plot_stage_file
+            from hpcglass.analysis.figures.draw import plot_stage_file
 
             for figure in plot_stage_file(path):
                 self.log.line(f"figure {figure}")

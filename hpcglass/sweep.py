@@ -103,7 +103,7 @@ def run_tasks(chosen: Sequence[Task], configs: Sequence[Config], text: str, comm
     """
     from hpcglass.core.comm import largest
     from hpcglass.io.agree import together
-    from hpcglass.io.signals import Stop
+    from hpcglass.rundir.signals import Stop
 
     output = chosen[0].directory.parent
     with together(comm):

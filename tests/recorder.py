@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from hpcglass.io import references
+from hpcglass.rundir import references
 
 
 class Recorder:

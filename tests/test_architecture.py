@@ -13,13 +13,16 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 TREES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 
 # each may import those before it
-LAYERS = ["errors", "launcher", "tails", "bands", "potentials", "geometries", "core", "epm", "landscape", "moves",
-          "stages", "registry", "config", "analysis", "io", "start", "context", "sample", "ensemble", "run", "sweep",
-          "library", "commands", "__main__"]
+LAYERS = ["errors", "launcher", "numbers", "potentials", "geometries", "core", "epm", "landscape", "moves", "cavity",
+          "indicators", "stages", "registry", "config", "analysis", "io", "rundir", "start", "context", "sample", "ensemble",
+          "run", "sweep", "library", "commands", "__main__"]
 # and these, besides, not some of those before them
-NEVER = {"stages": {"io"}, "analysis": {"core", "landscape", "moves"}, "io": {"landscape", "moves", "stages", "analysis"}}
-MPI_CALLS = ("core/comm.py", "core/halo.py", "io/", "ensemble.py", "__main__.py")
-SOLVERS = ("commands/info.py", "landscape/hessian.py", "landscape/solve.py", "landscape/modes.py", "landscape/bonds.py")
+NEVER = {"stages": {"io", "rundir"}, "analysis": {"core", "landscape", "moves"},
+         **{files: {"landscape", "moves", "stages", "analysis"} for files in ("io", "rundir")}}
+MPI_CALLS = ("core/comm.py", "core/halo.py", "io/", "rundir/", "ensemble.py", "__main__.py")
+SOLVERS = ("commands/info.py", "landscape/matrix/hessian.py", "landscape/matrix/solve.py",
+           "landscape/modes.py", "landscape/bonds.py")
+ROOMS = 18      # files in a folder, at most
 COMMUNICATORS = {"comm", "group", "leaders", "farewell", "world"}
 PICKLED = {name for name in dir(MPI.Intracomm) if name[0].islower() and callable(getattr(MPI.Intracomm, name))}
 COLLECTIVE = {name for name in dir(MPI.Intracomm) if name[0].isupper() and callable(getattr(MPI.Intracomm, name))}
@@ -38,6 +41,21 @@ def imports(tree: ast.Module) -> set[str]:
     return found
 
 
+def arrows(tree: ast.Module) -> set[str]:
+    """Files of the package that one imports, also for type checking only: "core/comm.py"."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == "hpcglass":
+            for alias in node.names:
+                for place in (f"{node.module}.{alias.name}", node.module):
+                    path = "/".join(place.split(".")[1:])
+                    file = next((file for file in (f"{path}.py", f"{path}/__init__.py") if file in TREES), None)
+                    if file:
+                        found.add(file)
+                        break
+    return found
+
+
 def layer(name: str) -> str:
     """"core/comm.py" or "hpcglass.core.comm" -> "core"."""
     parts = name.removesuffix(".py").removeprefix("hpcglass.").replace("/", ".").split(".")
@@ -52,6 +70,14 @@ def test_imports_go_one_way():
             before = LAYERS[: LAYERS.index(layer(name)) + 1]
             wrong += [f"{name} imports {other}" for other in used if other not in before or other in NEVER.get(layer(name), ())]
     assert wrong == []
+
+
+def test_no_circles():
+    """Not even of imports for type checking: whoever follows the arrows comes to an end."""
+    left = {name: arrows(tree) - {name} for name, tree in TREES.items()}
+    while free := {name for name, used in left.items() if not used & left.keys()}:
+        left = {name: used for name, used in left.items() if name not in free}
+    assert {name: sorted(used & left.keys()) for name, used in left.items()} == {}
 
 
 def forbidden(name: str, node: ast.AST) -> str:
@@ -83,3 +109,8 @@ def test_what_only_some_files_may_do():
 def test_files_are_short():
     files = [path for folder in ("hpcglass", "tests", "tools") for path in (ROOT / folder).rglob("*.py")]
     assert [str(path) for path in files if len(path.read_text(encoding="utf-8").splitlines()) > 400] == []
+
+
+def test_no_folder_is_a_heap():
+    folders = {path.parent for path in FILES}
+    assert [str(folder) for folder in folders if len(list(folder.glob("[!_]*.py"))) > ROOMS] == []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hpcglass.errors import InputError
 
 if TYPE_CHECKING:
-    from hpcglass.analysis.merge import Ensemble
+    from hpcglass.analysis.ensembles.merge import Ensemble
 
 HELP = "one stage of all samples of an ensemble"
 
@@ -27,7 +27,7 @@ def main(options: argparse.Namespace) -> int:
         raise InputError(f"-o {options.output}: the name must end in .h5")
     if not options.output.parent.is_dir():
         raise InputError(f"-o {options.output}: there is no directory {options.output.parent}")
-    from hpcglass.analysis.merge import merge
+    from hpcglass.analysis.ensembles.merge import merge
     from hpcglass.io import seal
 
     ensemble = merge(options.directories, options.stage, seal.check)
@@ -36,7 +36,7 @@ def main(options: argparse.Namespace) -> int:
     write(ensemble, options.output, f"hpcglass merge of stage {options.stage}\n")
     print(f"{options.output}: stage {options.stage} of {ensemble.samples} of {ensemble.samples + len(ensemble.skipped)} samples")
     if not options.no_plots:
-        from hpcglass.analysis.plots import plot_stage_file
+        from hpcglass.analysis.figures.draw import plot_stage_file
 
         for figure in plot_stage_file(options.output):
             print(figure)

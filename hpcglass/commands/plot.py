@@ -17,7 +17,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    from hpcglass.analysis.plots import plot_stage_file
+    from hpcglass.analysis.figures.draw import plot_stage_file
 
     if not options.path.exists():
         raise InputError(f"{options.path}: no such file or directory")
@@ -48,7 +48,7 @@ def together(path: Path, output: Path | None, kind: str) -> list[Path]:
     """Figures of all lattices of a sweep; none if it is something else."""
     if not any(path.glob("*/resolved.toml")):
         return []
-    from hpcglass.analysis.epm_together import draw
+    from hpcglass.analysis.figures.lattices import draw
 
     try:
         return draw(path, output=output, kind=kind)

@@ -13,8 +13,8 @@ from hpcglass.errors import InputError
 
 if TYPE_CHECKING:
     from hpcglass.analysis.open_run import Table
-    from hpcglass.analysis.screening_files import Case
-    from hpcglass.analysis.screening_tables import Found
+    from hpcglass.analysis.screening.files import Case
+    from hpcglass.analysis.screening.tables import Found
 
 HELP = "screened or elastic: displacement around an inflated core"
 
@@ -42,8 +42,8 @@ def main(options: argparse.Namespace) -> int:
         raise InputError(f"-o {options.output}: there is no directory {options.output.parent}")
     if options.bins < 4:
         raise InputError(f"--bins {options.bins}: at least 4 are needed")
-    from hpcglass.analysis.screening_files import find_files, read_cases
-    from hpcglass.analysis.screening_tables import describe, groups, statistics, summary
+    from hpcglass.analysis.screening.files import find_files, read_cases
+    from hpcglass.analysis.screening.tables import describe, groups, statistics, summary
 
     given = {"centre": options.centre, "r_in": options.r_in, "r_out": options.r_out, "d_0": options.d0}
     files = find_files(options.paths)
@@ -59,7 +59,7 @@ def main(options: argparse.Namespace) -> int:
         for written in (_write_csv if options.output.suffix == ".csv" else _write_h5)(options.output, table, together, cases):
             print(written)
     if options.plot:
-        from hpcglass.analysis.screening_figures import draw_all
+        from hpcglass.analysis.screening.figures import draw_all
 
         for figure in draw_all(found, table, together, options.output or files[0]):
             print(figure)
@@ -68,8 +68,8 @@ def main(options: argparse.Namespace) -> int:
 
 def _fit(case: Case, options: argparse.Namespace) -> Found:
     """One field, and a line about it."""
-    from hpcglass.analysis.radial import radial_profile
-    from hpcglass.analysis.screening import fit_screening, measure_deviation
+    from hpcglass.analysis.screening.fit import fit_screening, measure_deviation
+    from hpcglass.analysis.screening.radial import radial_profile
 
     profile = radial_profile(case.position, case.displacement, case.centre, case.annulus, options.bins)
     fit, deviation = fit_screening(profile, options.kappa_max), measure_deviation(profile)
@@ -100,7 +100,7 @@ def _write_h5(path: Path, table: Table, together: Table, cases: Sequence[Case]) 
     """Tables and statistics under /results, the files in /provenance (one process)."""
     from mpi4py import MPI
 
-    from hpcglass.analysis.screening_tables import statistics
+    from hpcglass.analysis.screening.tables import statistics
     from hpcglass.io import h5, provenance
     from hpcglass.io.contents import Contents
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hpcglass.errors import InputError
-from hpcglass.io.lock import NAME as LOCK
+from hpcglass.rundir.lock import NAME as LOCK
 
 HELP = "how far runs are"
 STAGE_FILE = re.compile(r"\d\d+-[A-Za-z0-9_-]+\.h5")

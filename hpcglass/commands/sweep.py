@@ -12,7 +12,7 @@ from hpcglass import launcher
 from hpcglass.commands.common import add_run, output_directory
 from hpcglass.config import Config
 from hpcglass.errors import InputError
-from hpcglass.io import lock
+from hpcglass.rundir import lock
 from hpcglass.sweep import Task, tasks
 
 HELP = "tasks of a grid of parameters: show them, or run one"

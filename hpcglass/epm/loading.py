@@ -21,7 +21,7 @@ from hpcglass.core.comm import broadcast, smallest, total
 from hpcglass.epm.lattice import Lattice
 from hpcglass.epm.model import Model
 from hpcglass.errors import HpcglassError, InputError, PhysicsError
-from hpcglass.tails import resamplings, scatter
+from hpcglass.numbers.tails import resamplings, scatter
 
 Floats = NDArray[np.float64]
 SEEDS = 1 << 63

@@ -28,11 +28,11 @@ from numpy.typing import NDArray
 from hpcglass.core import comm as ranks
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.landscape.contractions import Bonds, pair_energies
-from hpcglass.landscape.dense import dense_on_first, irregular, rows_on_first, signs, to_owners
-from hpcglass.landscape.hessian import Hessian, PETSc
+from hpcglass.landscape.matrix.dense import dense_on_first, irregular, rows_on_first, signs, to_owners
+from hpcglass.landscape.matrix.hessian import Hessian, PETSc
+from hpcglass.landscape.matrix.solve import Solver, factorise, first_bound, pin, saddle, zero_modes
 from hpcglass.landscape.modes import DENSE_LIMIT, SLEPc, number_of_modes
 from hpcglass.landscape.rattlers import bonded
-from hpcglass.landscape.solve import Solver, factorise, first_bound, pin, saddle, zero_modes
 
 Floats = NDArray[np.float64]
 

@@ -23,7 +23,7 @@ from hpcglass.core import comm as ranks
 from hpcglass.core.system import System
 from hpcglass.errors import PhysicsError
 from hpcglass.landscape.contractions import along_path
-from hpcglass.landscape.factors import Inverse
+from hpcglass.landscape.matrix.factors import Inverse
 from hpcglass.landscape.rattlers import bonded
 
 Floats = NDArray[np.float64]

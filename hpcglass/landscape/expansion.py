@@ -190,8 +190,8 @@ def elastic_moduli(system: System, solver: LinearSolver | None = None) -> Moduli
 
 def default_solver(system: System, solves: int = 1) -> LinearSolver:
     """A solver of the present configuration's Hessian, for about so many solves. Collective."""
-    from hpcglass.landscape.hessian import Hessian
-    from hpcglass.landscape.solve import Solver
+    from hpcglass.landscape.matrix.hessian import Hessian
+    from hpcglass.landscape.matrix.solve import Solver
 
     return Solver(Hessian(system), right_hand_sides=solves)
 

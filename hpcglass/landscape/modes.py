@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 
 from hpcglass.core import comm as ranks
 from hpcglass.errors import InputError, PhysicsError
-from hpcglass.landscape.dense import dense_on_first, irregular, rows_on_first, signs, to_owners
-from hpcglass.landscape.hessian import Hessian, PETSc
-from hpcglass.landscape.solve import factorise
+from hpcglass.landscape.matrix.dense import dense_on_first, irregular, rows_on_first, signs, to_owners
+from hpcglass.landscape.matrix.hessian import Hessian, PETSc
+from hpcglass.landscape.matrix.solve import factorise
 
 slepc4py.init([])
 from slepc4py import SLEPc  # noqa: E402

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from hpcglass.core.system import System
     from hpcglass.landscape.bonds import BondModes
     from hpcglass.landscape.expansion import LinearSolver, Moduli
-    from hpcglass.landscape.hessian import Hessian
-    from hpcglass.landscape.solve import Solver
+    from hpcglass.landscape.matrix.hessian import Hessian
+    from hpcglass.landscape.matrix.solve import Solver
 
 MODES = {
     "index": ("", "mode, 0 is the softest"), "eigenvalue": ("length^2/energy", "eigenvalue lambda of the bond operator"),
@@ -54,8 +54,8 @@ class Bonds(Stage):
         """Solve, then store the spectrum, the softest modes, their decay with distance and their pseudo-harmonic partners."""
         from hpcglass.landscape.bonds import bond_counts, bond_spectrum, softest_bond_modes
         from hpcglass.landscape.expansion import check_minimum, elastic_moduli
-        from hpcglass.landscape.hessian import Hessian
-        from hpcglass.landscape.solve import Solver
+        from hpcglass.landscape.matrix.hessian import Hessian
+        from hpcglass.landscape.matrix.solve import Solver
 
         params: BondsParams = self.params
         check_minimum(system)

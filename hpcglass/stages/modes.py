@@ -10,7 +10,7 @@ from hpcglass.stages.base import Context, Stage, StageParams, sparse_memory
 
 if TYPE_CHECKING:
     from hpcglass.core.system import System
-    from hpcglass.landscape.hessian import Hessian
+    from hpcglass.landscape.matrix.hessian import Hessian
     from hpcglass.landscape.modes import Modes as Found
 
 COUNT = 50          # modes when nothing is said
@@ -48,7 +48,7 @@ class Modes(Stage):
     def run(self, system: System, context: Context) -> None:
         """Solve, then store the table of modes, their fields and what sound would do."""
         from hpcglass.landscape.expansion import check_minimum
-        from hpcglass.landscape.hessian import Hessian
+        from hpcglass.landscape.matrix.hessian import Hessian
         from hpcglass.landscape.modes import lowest_modes, modes_in_interval, number_of_modes, spectrum
 
         params: ModesParams = self.params
@@ -128,8 +128,8 @@ def store_sound(hessian: Hessian, context: Context, total: int) -> None:
     """Speeds of sound, Debye's level, frequencies of the plane waves; nothing but a line in the log where there is no solid."""
     from hpcglass.errors import PhysicsError
     from hpcglass.landscape.expansion import elastic_moduli
+    from hpcglass.landscape.matrix.solve import Solver
     from hpcglass.landscape.phonons import debye_level, mean_shear_modulus, phonons, sound_speeds
-    from hpcglass.landscape.solve import Solver
 
     system = hessian.system
     d = system.dimension

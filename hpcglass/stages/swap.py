@@ -12,7 +12,7 @@ from hpcglass.stages.base import Context, Snapshot, Stage, StageParams, Table
 
 if TYPE_CHECKING:
     from hpcglass.core.system import System
-    from hpcglass.moves.swap import Measurement, SwapMonteCarlo, Tally
+    from hpcglass.moves.swap.run import Measurement, SwapMonteCarlo, Tally
 
 WARM_SWEEPS = 5             # length of a sub-sweep while the displacement is tuned
 ACCEPTANCE = 0.35           # what it is tuned to
@@ -56,7 +56,7 @@ class Swap(Stage):
 
     def run(self, system: System, context: Context) -> None:
         """Warm up, then produce; one row of the table per interval."""
-        from hpcglass.moves.swap import SwapMonteCarlo
+        from hpcglass.moves.swap.run import SwapMonteCarlo
 
         params: SwapParams = self.params
         context.cite("ninarello2017", "salmon2011", "butler1998")
@@ -105,7 +105,7 @@ class Recorder:
     def __init__(self, chain: SwapMonteCarlo, params: SwapParams, context: Context) -> None:
         import numpy as np
 
-        from hpcglass.moves.swap_statistics import Averages
+        from hpcglass.moves.swap.statistics import Averages
 
         self.chain, self.params, self.context = chain, params, context
         self.averages = Averages()
@@ -164,7 +164,7 @@ class Recorder:
 
     def resume(self, snapshot: Snapshot) -> int:
         """Take a snapshot back; returns the number of the next sub-sweep."""
-        from hpcglass.moves.swap_statistics import Averages
+        from hpcglass.moves.swap.statistics import Averages
 
         scalars: dict[str, Any] = snapshot.scalars
         self.energy, self.averages = float(scalars["energy"]), Averages(scalars["blocks"])

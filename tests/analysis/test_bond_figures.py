@@ -7,7 +7,7 @@ matplotlib.use("Agg")
 import numpy as np
 import pytest
 
-from hpcglass.analysis.bond_figures import draw_softest, draw_spectrum, figures
+from hpcglass.analysis.figures.bonds import draw_softest, draw_spectrum, figures
 from hpcglass.analysis.open_run import StageResults, Table
 
 

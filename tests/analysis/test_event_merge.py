@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from samples import write_sample
 
-from hpcglass.analysis.merge import merge
-from hpcglass.analysis.plots import plot_stage_file
+from hpcglass.analysis.ensembles.merge import merge
+from hpcglass.analysis.figures.draw import plot_stage_file
 from hpcglass.commands.merge import write
 
 TABLES = {"event_rate", "first_event", "steady_stress_density", "mean_activity", "mean_band_profile"}

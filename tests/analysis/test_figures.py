@@ -6,8 +6,8 @@ import pytest
 
 import hpcglass
 from hpcglass.__main__ import main
-from hpcglass.analysis.maps import slab
-from hpcglass.analysis.plots import plot_stage_file
+from hpcglass.analysis.figures.draw import plot_stage_file
+from hpcglass.analysis.figures.maps import slab
 from hpcglass.errors import FileError, InputError
 
 RESOLVED = """

@@ -8,7 +8,7 @@ import pytest
 from samples import N, soft, spectrum, write_sample
 
 from hpcglass.__main__ import main
-from hpcglass.analysis.merge import merge, read_sample, shared_inputs, substituted
+from hpcglass.analysis.ensembles.merge import merge, read_sample, shared_inputs, substituted
 from hpcglass.errors import FileError, InputError
 from hpcglass.io import seal
 

@@ -5,7 +5,7 @@ import pytest
 from samples import everything, spectrum, write_sample
 
 from hpcglass.__main__ import main
-from hpcglass.analysis.merge import compare
+from hpcglass.analysis.ensembles.merge import compare
 from hpcglass.analysis.open_run import read_stage
 from hpcglass.errors import InputError
 from hpcglass.io.reader import verify

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.quiver import Quiver
 
-from hpcglass.analysis.mode_figures import draw_modes, draw_spectrum, figures
+from hpcglass.analysis.figures.modes import draw_modes, draw_spectrum, figures
 from hpcglass.analysis.open_run import StageResults, Table
 
 WAVES = {"frequency": [0.9, 1.3, 1.9, 2.2, 9.0], "degeneracy": [4, 4, 8, 4, 8], "branch": [0, 0, 0, 1, 1]}

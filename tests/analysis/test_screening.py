@@ -9,9 +9,9 @@ from scipy.sparse.linalg import cg, spsolve
 from scipy.spatial import Delaunay, cKDTree
 from scipy.stats import binom
 
-from hpcglass.analysis.annulus import Annulus, cross, deviation_of_kappa, elastic, elastic_energy, poles, screened
-from hpcglass.analysis.radial import SECTORS, radial_profile
-from hpcglass.analysis.screening import fit_screening, measure_deviation
+from hpcglass.analysis.screening.annulus import Annulus, cross, deviation_of_kappa, elastic, elastic_energy, poles, screened
+from hpcglass.analysis.screening.fit import fit_screening, measure_deviation
+from hpcglass.analysis.screening.radial import SECTORS, radial_profile
 from hpcglass.errors import InputError
 
 FLAT, SHELL = Annulus(0.65, 80.0, 0.1), Annulus(1.0, 25.0, 0.1, 3)

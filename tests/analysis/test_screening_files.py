@@ -9,13 +9,13 @@ import pytest
 from test_screening import FLAT, events, field, points
 
 from hpcglass.__main__ import main
-from hpcglass.analysis.annulus import elastic_energy
-from hpcglass.analysis.maps import draw_maps
+from hpcglass.analysis.figures.maps import draw_maps
 from hpcglass.analysis.open_run import read_stage
-from hpcglass.analysis.radial import radial_profile
-from hpcglass.analysis.screening import fit_screening, measure_deviation
-from hpcglass.analysis.screening_files import Case, find_files, read_cases
-from hpcglass.analysis.screening_tables import groups, share, statistics, summary
+from hpcglass.analysis.screening.annulus import elastic_energy
+from hpcglass.analysis.screening.files import Case, find_files, read_cases
+from hpcglass.analysis.screening.fit import fit_screening, measure_deviation
+from hpcglass.analysis.screening.radial import radial_profile
+from hpcglass.analysis.screening.tables import groups, share, statistics, summary
 from hpcglass.errors import FileError, InputError
 
 

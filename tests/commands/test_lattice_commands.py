@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from hpcglass.__main__ import main
-from hpcglass.analysis import epm_figures, epm_together
+from hpcglass.analysis.figures import lattice as epm_figures
+from hpcglass.analysis.figures import lattices as epm_together
+from hpcglass.analysis.figures.draw import plot_stage_file
 from hpcglass.analysis.open_run import Table, read_stage
-from hpcglass.analysis.plots import plot_stage_file
 from hpcglass.errors import InputError
 
 INPUT = """

@@ -17,8 +17,8 @@ from hpcglass.__main__ import main
 from hpcglass.commands.sweep import state
 from hpcglass.config import Config
 from hpcglass.errors import InputError
-from hpcglass.io import lock
 from hpcglass.io.reader import verify
+from hpcglass.rundir import lock
 from hpcglass.sweep import choose, tasks
 
 ROOT = Path(__file__).parents[2]
@@ -157,7 +157,7 @@ def test_a_request_to_stop_ends_the_sweep_with_75(tmp_path):
 
 
 def test_a_request_in_the_last_stage_of_a_task_is_not_forgotten():
-    from hpcglass.io.signals import Stop
+    from hpcglass.rundir.signals import Stop
 
     with Stop() as around:
         with Stop() as inner:

@@ -9,7 +9,7 @@ from hpcglass.config import Config, SystemParams
 from hpcglass.config.checks import heights
 from hpcglass.errors import InputError
 from hpcglass.registry import models
-from hpcglass.stages.shear import ShearParams
+from hpcglass.stages.shear.params import ShearParams
 
 INPUT = """\
 title = "stable glass"

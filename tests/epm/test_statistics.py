@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 
-from hpcglass import bands
 from hpcglass.epm import Lattice, Model, Slip, named
+from hpcglass.numbers import bands
 
 
 def curve(strains, seeds, **arguments):

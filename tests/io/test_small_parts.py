@@ -14,11 +14,12 @@ import pytest
 from mpi4py import MPI
 
 from hpcglass.errors import FileError, InputError
-from hpcglass.io import h5, lock, progress, provenance, references, signals, timing
+from hpcglass.io import h5, provenance
 from hpcglass.io.contents import Contents
-from hpcglass.io.log import Log, duration
 from hpcglass.io.reader import Reader, is_ours, verify
 from hpcglass.io.record import Record
+from hpcglass.rundir import lock, progress, references, signals, timing
+from hpcglass.rundir.log import Log, duration
 from hpcglass.sample import changes, derive, refuse_changed
 
 comm = MPI.COMM_SELF

@@ -7,7 +7,8 @@ from glasses import glass
 from mpi4py import MPI
 from recorder import Recorder
 
-from hpcglass.stages.shear import Shear, ShearParams
+from hpcglass.stages.shear.params import ShearParams
+from hpcglass.stages.shear.run import Shear
 
 
 def events(step, locate):

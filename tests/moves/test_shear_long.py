@@ -11,7 +11,8 @@ from recorder import Stopped, Stopping
 from hpcglass.core.system import System
 from hpcglass.geometries.periodic import deformation, pure_shear, simple_shear
 from hpcglass.landscape.forces import evaluate
-from hpcglass.stages.shear import Shear, ShearParams
+from hpcglass.stages.shear.params import ShearParams
+from hpcglass.stages.shear.run import Shear
 
 EVENT = 1e-3        # energy of what counts as an event here
 

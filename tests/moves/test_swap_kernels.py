@@ -10,11 +10,11 @@ import swap_reference as reference
 from swap_systems import small
 
 from hpcglass.core import random
-from hpcglass.moves import swap_kernels as kernels
-from hpcglass.moves import swap_lists as lists
-from hpcglass.moves import swap_zones
-from hpcglass.moves.swap import SwapMonteCarlo
-from hpcglass.moves.swap_potential import kernel_potential
+from hpcglass.moves.swap import kernels as kernels
+from hpcglass.moves.swap import lists as lists
+from hpcglass.moves.swap import zones as swap_zones
+from hpcglass.moves.swap.potential import kernel_potential
+from hpcglass.moves.swap.run import SwapMonteCarlo
 from hpcglass.potentials.library import MODELS
 
 CASES = {     # model, particles, dimension, tilt, temperature, step

@@ -14,9 +14,9 @@ from swap_systems import small
 from hpcglass.core.decomposition import Bricks
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.geometries.periodic import cell
-from hpcglass.moves.swap import Measurement, SwapMonteCarlo
-from hpcglass.moves.swap_statistics import Averages
-from hpcglass.moves.swap_zones import Zone, active_fraction, choose_grid, upper_triangular
+from hpcglass.moves.swap.run import Measurement, SwapMonteCarlo
+from hpcglass.moves.swap.statistics import Averages
+from hpcglass.moves.swap.zones import Zone, active_fraction, choose_grid, upper_triangular
 from hpcglass.stages.swap import Swap
 
 CUT = 2.0

@@ -10,9 +10,9 @@ from test_shear_stage import Kept, run
 
 from hpcglass.core.system import System
 from hpcglass.geometries.periodic import deformation, pure_shear, simple_shear
-from hpcglass.stages.activity import Activity, normals
 from hpcglass.stages.protocol import Walk, legs
-from hpcglass.stages.shear import ShearParams
+from hpcglass.stages.shear.activity import Activity, normals
+from hpcglass.stages.shear.params import ShearParams
 
 LOADING = dict(strain_step=2e-3, max_strain=0.01, method="fire", event_frames=False, activity_every=4e-3,
                force_tolerance=1e-7, activity_threshold=1e-3, activity_bin=2.0)

@@ -13,8 +13,8 @@ from hpcglass.errors import InputError, PhysicsError
 from hpcglass.landscape import bonds
 from hpcglass.landscape.bonds import bond_counts, bond_forces, bond_spectrum, softest_bond_modes
 from hpcglass.landscape.contractions import pair_energies
-from hpcglass.landscape.hessian import Hessian, PETSc
-from hpcglass.landscape.solve import Solver, factorise
+from hpcglass.landscape.matrix.hessian import Hessian, PETSc
+from hpcglass.landscape.matrix.solve import Solver, factorise
 
 
 def reference(name):

@@ -9,11 +9,11 @@ from glasses import DATA, glass, whole
 
 from hpcglass.errors import PhysicsError
 from hpcglass.geometries.periodic import simple_shear
-from hpcglass.landscape.factors import Inverse
-from hpcglass.landscape.hessian import Hessian
-from hpcglass.moves import branch as branch_file
-from hpcglass.moves.branch import Branch, branch_pays
-from hpcglass.moves.newton import Correction, correct
+from hpcglass.landscape.matrix.factors import Inverse
+from hpcglass.landscape.matrix.hessian import Hessian
+from hpcglass.moves.quasistatic import branch as branch_file
+from hpcglass.moves.quasistatic.branch import Branch, branch_pays
+from hpcglass.moves.quasistatic.newton import Correction, correct
 from hpcglass.moves.relax import to_minimum
 
 TWO_D = ["ipl12-2d", "ipl10-2d", "lj-binary-2d", "lj-poly-2d"]

@@ -11,11 +11,11 @@ from hpcglass.errors import PhysicsError
 from hpcglass.geometries.periodic import deformation, simple_shear
 from hpcglass.landscape import critical
 from hpcglass.landscape.critical import dot, hessian_times, soft_mode
-from hpcglass.landscape.factors import Inverse
 from hpcglass.landscape.forces import evaluate, forces, largest_force
-from hpcglass.landscape.hessian import Hessian
-from hpcglass.moves.fold import locate
+from hpcglass.landscape.matrix.factors import Inverse
+from hpcglass.landscape.matrix.hessian import Hessian
 from hpcglass.moves.minimise import minimise
+from hpcglass.moves.quasistatic.fold import locate
 
 SHEAR = simple_shear(2, "xy")
 TWO_D = ["ipl12-2d", "ipl10-2d", "lj-binary-2d", "lj-poly-2d"]

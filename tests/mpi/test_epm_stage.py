@@ -15,8 +15,8 @@ from hpcglass.config import Config
 from hpcglass.core.comm import total
 from hpcglass.errors import InputError, Interrupted
 from hpcglass.io.reader import verify
-from hpcglass.io.signals import Stop
 from hpcglass.run import main as run
+from hpcglass.rundir.signals import Stop
 from hpcglass.stages.base import Snapshot
 
 comm = MPI.COMM_WORLD
@@ -164,7 +164,7 @@ def test_cycles():
 @pytest.mark.parametrize("keys", [FULL, CYCLES], ids=["loading", "cycles"])
 def test_resume_to_the_bit(keys, monkeypatch):
     """Stopped anywhere, also between records, and continued with the rows spread over ranks in another way."""
-    monkeypatch.setattr("hpcglass.stages.epm.LINES_AT_ONCE", 3 * 18)
+    monkeypatch.setattr("hpcglass.stages.lattice.epm.LINES_AT_ONCE", 3 * 18)
     straight = load(comm, **keys)
     assert straight.points > straight.column("loading", "strain").size
     for stop_at in np.linspace(1, straight.points, 5).astype(int).tolist():

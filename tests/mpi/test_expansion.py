@@ -14,9 +14,9 @@ from hpcglass.geometries.periodic import deformation, pure_shear, simple_shear
 from hpcglass.landscape.contractions import along_path, pair_energies
 from hpcglass.landscape.expansion import bond_expansion, default_solver, elastic_moduli, strain_expansion
 from hpcglass.landscape.forces import evaluate, forces
-from hpcglass.landscape.hessian import Hessian
-from hpcglass.landscape.solve import Solver
-from hpcglass.stages.expand import Expand, ExpandParams
+from hpcglass.landscape.matrix.hessian import Hessian
+from hpcglass.landscape.matrix.solve import Solver
+from hpcglass.stages.expand.run import Expand, ExpandParams
 
 STRAINS = {"simple_shear": lambda d: simple_shear(d, "xy"), "dilation": np.eye}
 

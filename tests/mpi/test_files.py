@@ -13,7 +13,7 @@ from mpi4py import MPI
 from hpcglass.core.comm import total
 from hpcglass.core.system import System
 from hpcglass.errors import FileError, InputError, PhysicsError
-from hpcglass.io import checkpoint, configuration, guard, h5
+from hpcglass.io import checkpoint, configuration, h5
 from hpcglass.io.agree import agree, everybody_comes, together
 from hpcglass.io.contents import Contents
 from hpcglass.io.order import GRANULE, by_id, span
@@ -21,6 +21,7 @@ from hpcglass.io.reader import Reader, verify
 from hpcglass.io.record import Record
 from hpcglass.io.trajectory import Trajectory, check_segments, frames_of, set_aside_surplus
 from hpcglass.potentials.library import MODELS
+from hpcglass.rundir import guard
 
 comm = MPI.COMM_WORLD
 

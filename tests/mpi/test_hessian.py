@@ -13,7 +13,7 @@ from glasses import DATA, NAMES, glass, liquid, liquid_arrays, system, whole
 from hpcglass.core.comm import largest, total
 from hpcglass.geometries.periodic import deformation, simple_shear
 from hpcglass.landscape.forces import forces
-from hpcglass.landscape.hessian import Hessian
+from hpcglass.landscape.matrix.hessian import Hessian
 
 
 def probe(s):

@@ -19,7 +19,7 @@ from hpcglass.core.system import System
 from hpcglass.errors import InputError, Interrupted, PhysicsError
 from hpcglass.landscape import walls
 from hpcglass.landscape.forces import evaluate
-from hpcglass.landscape.hessian import Hessian
+from hpcglass.landscape.matrix.hessian import Hessian
 from hpcglass.moves.relax import to_minimum
 from hpcglass.potentials.library import MODELS
 from hpcglass.potentials.model import Mixing, Sizes

@@ -10,11 +10,11 @@ from test_solve import dense, floating, load
 
 from hpcglass.core.comm import largest, total
 from hpcglass.errors import InputError, PhysicsError
-from hpcglass.landscape import inverse
 from hpcglass.landscape.contractions import pair_energies
-from hpcglass.landscape.hessian import Hessian
-from hpcglass.landscape.inverse import inverse_blocks, vibrality
-from hpcglass.landscape.solve import Solver
+from hpcglass.landscape.matrix import inverse
+from hpcglass.landscape.matrix.hessian import Hessian
+from hpcglass.landscape.matrix.inverse import inverse_blocks, vibrality
+from hpcglass.landscape.matrix.solve import Solver
 
 METHODS = ["selected", "columns"]
 

@@ -11,7 +11,7 @@ from glasses import monodisperse, system
 from hpcglass.core import comm as ranks
 from hpcglass.geometries.periodic import simple_shear
 from hpcglass.landscape.expansion import bond_expansion, elastic_moduli, strain_expansion
-from hpcglass.landscape.hessian import Hessian
+from hpcglass.landscape.matrix.hessian import Hessian
 from hpcglass.landscape.modes import lowest_modes, spectrum
 
 

@@ -14,7 +14,7 @@ from hpcglass.errors import InputError, PhysicsError
 from hpcglass.landscape import modes as modes_module
 from hpcglass.landscape import modes as module
 from hpcglass.landscape.expansion import elastic_moduli
-from hpcglass.landscape.hessian import Hessian, PETSc
+from hpcglass.landscape.matrix.hessian import Hessian, PETSc
 from hpcglass.landscape.modes import PREFIX, lowest_modes, modes_in_interval, number_of_modes, spectrum
 from hpcglass.landscape.phonons import debye_level, mean_shear_modulus, phonons, sound_speeds, wave_numbers
 

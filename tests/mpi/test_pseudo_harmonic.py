@@ -11,11 +11,11 @@ from hpcglass.core.comm import largest, total
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.geometries.periodic import heights
 from hpcglass.landscape.contractions import pair_energies
-from hpcglass.landscape.hessian import Hessian
+from hpcglass.landscape.matrix.hessian import Hessian
+from hpcglass.landscape.matrix.solve import Solver
 from hpcglass.landscape.modes import lowest_modes
 from hpcglass.landscape.profiles import core_particle, decay_exponent, decay_profile
 from hpcglass.landscape.pseudo_harmonic import _evaluate, _springs, _start, _step, companion_force, cost, pseudo_harmonic_mode
-from hpcglass.landscape.solve import Solver
 
 
 def field(s, seed):

@@ -12,7 +12,7 @@ from hpcglass.errors import PhysicsError
 from hpcglass.geometries.periodic import simple_shear
 from hpcglass.landscape.expansion import bond_expansion, elastic_moduli, strain_expansion
 from hpcglass.landscape.forces import evaluate
-from hpcglass.landscape.hessian import Hessian
+from hpcglass.landscape.matrix.hessian import Hessian
 from hpcglass.landscape.modes import lowest_modes
 from hpcglass.landscape.rattlers import bonded, rattlers
 

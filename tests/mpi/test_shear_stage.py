@@ -11,7 +11,8 @@ from recorder import Stopped, Stopping
 
 from hpcglass.core.system import System
 from hpcglass.stages.protocol import Walk, legs
-from hpcglass.stages.shear import Shear, ShearParams
+from hpcglass.stages.shear.params import ShearParams
+from hpcglass.stages.shear.run import Shear
 
 
 class Kept(Stopping):

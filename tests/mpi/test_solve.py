@@ -7,9 +7,9 @@ import pytest
 from glasses import NAMES, arrays, glass, liquid_arrays, system, whole
 
 from hpcglass.errors import InputError, PhysicsError
-from hpcglass.landscape import solve
-from hpcglass.landscape.hessian import Hessian
-from hpcglass.landscape.solve import Solver, choose, factorise, pin
+from hpcglass.landscape.matrix import solve
+from hpcglass.landscape.matrix.hessian import Hessian
+from hpcglass.landscape.matrix.solve import Solver, choose, factorise, pin
 
 
 def load(s):

@@ -13,9 +13,9 @@ from swap_systems import small
 
 from hpcglass.core import comm as ranks
 from hpcglass.landscape.forces import evaluate
-from hpcglass.moves import swap_zones
-from hpcglass.moves.swap import SwapMonteCarlo
-from hpcglass.moves.swap_statistics import Averages
+from hpcglass.moves.swap import zones as swap_zones
+from hpcglass.moves.swap.run import SwapMonteCarlo
+from hpcglass.moves.swap.statistics import Averages
 
 # temperature, step, sub-sweeps of 5 sweeps, particles
 HOT, COLD = (0.6, 0.15, 320, 256), (0.16, 0.1, 320, 256)

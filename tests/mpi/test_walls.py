@@ -25,7 +25,7 @@ from hpcglass.landscape import walls
 from hpcglass.landscape.bonds import bond_spectrum
 from hpcglass.landscape.expansion import elastic_moduli
 from hpcglass.landscape.forces import evaluate, forces, largest_force, per_particle
-from hpcglass.landscape.hessian import Hessian
+from hpcglass.landscape.matrix.hessian import Hessian
 from hpcglass.landscape.modes import lowest_modes, number_of_modes, spectrum
 from hpcglass.landscape.nonaffine import d2min
 from hpcglass.landscape.rattlers import rattlers

@@ -17,12 +17,13 @@ from hpcglass.core import comm as ranks
 from hpcglass.geometries.annulus import Walls
 from hpcglass.landscape import walls
 from hpcglass.landscape.forces import evaluate, forces
-from hpcglass.landscape.hessian import Hessian
-from hpcglass.moves import start, swap_zones
+from hpcglass.landscape.matrix.hessian import Hessian
+from hpcglass.moves import start
 from hpcglass.moves.dynamics import Dynamics, maxwell_velocities
 from hpcglass.moves.minimise import minimise
-from hpcglass.moves.swap import SwapMonteCarlo
-from hpcglass.moves.swap_statistics import Averages
+from hpcglass.moves.swap import zones as swap_zones
+from hpcglass.moves.swap.run import SwapMonteCarlo
+from hpcglass.moves.swap.statistics import Averages
 from hpcglass.potentials.library import MODELS
 
 

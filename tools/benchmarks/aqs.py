@@ -19,8 +19,8 @@ from mpi4py import MPI
 
 from hpcglass.core.system import System
 from hpcglass.geometries.periodic import deformation, simple_shear
-from hpcglass.moves.branch import COUNTED, Branch
-from hpcglass.moves.fold import locate
+from hpcglass.moves.quasistatic.branch import COUNTED, Branch
+from hpcglass.moves.quasistatic.fold import locate
 from hpcglass.moves.relax import to_minimum
 
 SHEAR = simple_shear(2, "xy")

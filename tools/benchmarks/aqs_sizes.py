@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from hpcglass.core import comm as ranks
 from hpcglass.core.system import System
 from hpcglass.geometries.periodic import deformation, simple_shear
-from hpcglass.moves.branch import Branch, branch_pays
+from hpcglass.moves.quasistatic.branch import Branch, branch_pays
 from hpcglass.moves.relax import to_minimum
 
 SHEAR = simple_shear(2, "xy")

@@ -22,8 +22,8 @@ from mpi4py import MPI
 from hpcglass.config import SystemParams
 from hpcglass.core.system import System
 from hpcglass.landscape.bonds import bond_spectrum, softest_bond_modes
-from hpcglass.landscape.hessian import Hessian, PETSc
-from hpcglass.landscape.solve import factorise, first_bound, pin
+from hpcglass.landscape.matrix.hessian import Hessian, PETSc
+from hpcglass.landscape.matrix.solve import factorise, first_bound, pin
 from hpcglass.moves.minimise import minimise
 from hpcglass.moves.start import build
 from hpcglass.potentials.library import MODELS

@@ -19,11 +19,11 @@ import numpy as np
 from common import ROOT, machine, table
 from mpi4py import MPI
 
-from hpcglass.landscape.hessian import Hessian, PETSc
-from hpcglass.landscape.inverse import inverse_blocks
+from hpcglass.landscape.matrix.hessian import Hessian, PETSc
+from hpcglass.landscape.matrix.inverse import inverse_blocks
+from hpcglass.landscape.matrix.solve import Solver
 from hpcglass.landscape.modes import lowest_modes
 from hpcglass.landscape.pseudo_harmonic import pseudo_harmonic_mode
-from hpcglass.landscape.solve import Solver
 
 WIDTH = 256     # columns solved for together: more gain nothing
 BLOCKS = 4      # of them, timed in each round

@@ -24,7 +24,7 @@ from scipy.sparse.linalg import eigsh
 
 from hpcglass.core.system import System
 from hpcglass.landscape import modes
-from hpcglass.landscape.hessian import Hessian, PETSc
+from hpcglass.landscape.matrix.hessian import Hessian, PETSc
 from hpcglass.moves.minimise import minimise
 
 sys.path.insert(0, str(ROOT / "tests"))

@@ -21,7 +21,7 @@ from hpcglass.geometries.periodic import deformation, simple_shear
 from hpcglass.landscape.forces import evaluate, forces
 from hpcglass.moves.minimise import METHODS, minimise
 from hpcglass.moves.start import build
-from hpcglass.moves.swap import SwapMonteCarlo
+from hpcglass.moves.swap.run import SwapMonteCarlo
 from hpcglass.potentials.library import MODELS
 
 

@@ -37,11 +37,11 @@ from hpcglass.io.convert import Configuration, tile
 from hpcglass.landscape.contractions import along_path
 from hpcglass.landscape.expansion import Moduli, elastic_moduli, strain_expansion
 from hpcglass.landscape.forces import evaluate, forces
-from hpcglass.landscape.hessian import Hessian
-from hpcglass.landscape.solve import METHODS, Solver, choose
+from hpcglass.landscape.matrix.hessian import Hessian
+from hpcglass.landscape.matrix.solve import METHODS, Solver, choose
 from hpcglass.moves.minimise import minimise
 from hpcglass.moves.start import build
-from hpcglass.moves.swap import SwapMonteCarlo
+from hpcglass.moves.swap.run import SwapMonteCarlo
 from hpcglass.potentials.library import MODELS
 
 ENVIRONMENT = ROOT / ".venv-matscipy"

@@ -21,7 +21,7 @@ from hpcglass.core import comm as ranks
 from hpcglass.core import random
 from hpcglass.core.random import Stream
 from hpcglass.core.system import System
-from hpcglass.moves.swap import SwapMonteCarlo
+from hpcglass.moves.swap.run import SwapMonteCarlo
 from hpcglass.potentials.library import MODELS
 
 MODEL = MODELS["ipl12"]

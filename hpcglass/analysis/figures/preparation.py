@@ -1,0 +1,85 @@
+"""Figures of how a glass is made: swap Monte Carlo, molecular dynamics, quench."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from hpcglass.analysis.figures.catalogue import Figures, register
+from hpcglass.analysis.figures.style import BLUE, GREY, RED, label, panels
+from hpcglass.analysis.open_run import StageResults, Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+@register
+def figures(stage: StageResults) -> Figures:
+    """One figure of each table."""
+    return [("", partial(draw, stage, stage.tables[name]))
+            for name, draw in TABLES.items() if name in stage.tables and stage.tables[name].rows]
+
+
+def draw_swap(stage: StageResults, table: Table) -> Figure:
+    """Energy, acceptances and the two thermometers over the production sweeps."""
+    figure, (energy, acceptance, thermometer, exchange) = panels(4)
+    x = table["sweep"]
+    energy.plot(x, table["energy"], color=BLUE)
+    energy.set_ylabel("energy per particle")
+    acceptance.plot(x, table["acceptance_displacement"], color=BLUE, label="displacement")
+    acceptance.plot(x, table["acceptance_swap"], color=RED, label="swap")
+    acceptance.set_ylim(0, None)
+    acceptance.set_ylabel("acceptance")
+    acceptance.legend()
+    _thermometer(thermometer, stage, table, "temperature_configurational", stage.params.get("temperature"))
+    thermometer.set_ylabel(r"$T_\mathrm{conf}$")
+    _thermometer(exchange, stage, table, "exchange_ratio", 1.0)
+    exchange.set_ylabel("exchange ratio")
+    exchange.set_xlabel("sweeps")
+    return figure
+
+
+def _thermometer(axes: Axes, stage: StageResults, table: Table, column: str, expected: float | None) -> None:
+    """A noisy series, its mean with the statistical error as a band, and what it should be."""
+    axes.plot(table["sweep"], table[column], color=BLUE, alpha=0.5, linewidth=0.7)
+    mean, error = stage.results.get(column), stage.results.get(f"{column}_error")
+    if mean is not None and error is not None:
+        axes.axhspan(mean - error, mean + error, color=BLUE, alpha=0.25, linewidth=0, label=f"{mean:.5g} $\\pm$ {error:.1g}")
+    if expected is not None:
+        axes.axhline(expected, color=RED, linewidth=0.8, linestyle="--", label=f"exact {expected:g}")
+    axes.legend()
+
+
+def draw_quench(stage: StageResults, table: Table) -> Figure:
+    """Largest force against force evaluations, and the energy on the way."""
+    figure, (force, energy) = panels(2)
+    force.semilogy(table["evaluations"], table["max_force"], color=BLUE)
+    force.set_ylabel(r"$\max_i |F_i|$")
+    energy.plot(table["evaluations"], table["energy"], color=BLUE)
+    energy.set_ylabel(label(table, "energy"))
+    energy.set_xlabel("force evaluations")
+    return figure
+
+
+def draw_md(stage: StageResults, table: Table) -> Figure:
+    """Temperature, energies and pressure against time."""
+    figure, (temperature, energy, pressure) = panels(3)
+    time = table["time"]
+    temperature.plot(time, table["temperature"], color=BLUE)
+    if "target" in table and stage.params.get("thermostat") != "none":
+        temperature.plot(time, table["target"], "--", color=RED, linewidth=0.8)
+    temperature.set_ylabel("temperature")
+    energy.plot(time, table["potential"], color=BLUE, label="potential")
+    energy.plot(time, table["potential"] + table["kinetic"], color=GREY, label="total")
+    energy.set_ylabel(label(table, "potential").replace("potential ", ""))
+    energy.legend()
+    pressure.plot(time, table["pressure"], color=BLUE)
+    pressure.set_ylabel("pressure")
+    pressure.set_xlabel("time")
+    return figure
+
+
+TABLES: dict[str, Callable[[StageResults, Table], Figure]] = {
+    "measurements": draw_swap, "minimisation": draw_quench, "thermo": draw_md}

@@ -1,0 +1,1 @@
+"""Elastic or screened? Inflated glasses against the theory of screened elasticity."""

@@ -1,0 +1,1 @@
+"""The Hessian as a distributed matrix, and what is solved with it."""

@@ -1,0 +1,1 @@
+"""Swap Monte Carlo: `run` is the entry, the rest its parts."""

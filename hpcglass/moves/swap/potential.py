@@ -1,0 +1,47 @@
+"""A model as constants of the swap kernels, and whether its exchanges can be bounded early."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hpcglass.core.pairs import PairTable
+from hpcglass.moves.swap.lists import Potential
+from hpcglass.potentials.model import Model, Segment
+
+HUGE = 1e80     # phi of the closest overlap: sums of it, and differences, stay finite
+
+
+def kernel_potential(model: Model, table: PairTable) -> Potential:
+    """Laurent polynomials in t = x^2, or x when a power is odd; numbers of terms are known to the compiler."""
+    segments = model.potential.segments
+    step = 2 if table.even else 1
+    negative = max(1, *[-power // step for segment in segments for power in segment.powers])
+    positive = max(0, *[power // step for segment in segments for power in segment.powers])
+    mixing = model.mixing
+    return Potential(
+        segments=tuple((float(segment.upto**2), *_coefficients(segment, step, negative, positive)) for segment in segments),
+        root=None if table.even else True,
+        floor=HUGE ** (-2.0 / (step * negative)),
+        cut2=float(model.potential.cutoff**2),
+        nonadditivity=float(mixing.nonadditivity),
+        length=table.length if table.by_species else None,
+        energy=table.energy if table.by_species else None,
+        power=float(mixing.energy_power) if mixing.energy_power else None)
+
+
+def _coefficients(segment: Segment, step: int, negative: int, positive: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    value = dict.fromkeys(range(-negative, positive + 1), 0.0)
+    for power, coefficient in zip(segment.powers, segment.coefficients, strict=True):
+        value[power // step] += float(coefficient)
+    return tuple(value[-m] for m in range(1, negative + 1)), tuple(value[m] for m in range(positive + 1))
+
+
+def can_bound(model: Model, biggest: float) -> bool:
+    """Whether phi >= 0 grows with either size of a pair, so that part of a sum bounds it."""
+    mixing = model.mixing
+    if not model.repulsive or mixing.energy_power < 0:
+        return False
+    if mixing.length is None:
+        return mixing.nonadditivity * biggest < 0.5
+    energy = mixing.energy if mixing.energy is not None else 1.0
+    return all(bool((np.diff(np.array(matrix), axis=0) >= 0).all()) for matrix in (mixing.length, energy) if matrix != 1.0)

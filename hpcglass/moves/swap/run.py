@@ -1,0 +1,366 @@
+"""Swap Monte Carlo on any number of ranks.
+
+Time is cut into sub-sweeps of about 20 sweeps. Each begins with a random origin, common to all ranks; particles migrate to
+the bricks, ghosts of half the largest cut-off are fetched, and every rank then works alone, region by region, on the particles
+in its active zone (`zones`): as many attempts as it has active particles, times the sweeps. Zones of two ranks never
+interact, so the changes of energy add up, and nobody waits but at the next origin.
+
+All random numbers are functions of (seed, sub-sweep, rank, attempt); particles are sorted by position and id at each
+sub-sweep. What follows a sub-sweep is therefore a function of the particles alone, and goes on to the bit after a restart on as
+many ranks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcglass.core import comm as ranks
+from hpcglass.core import random
+from hpcglass.core.decomposition import Bricks
+from hpcglass.core.halo import Halo
+from hpcglass.core.random import Stream
+from hpcglass.core.system import System
+from hpcglass.errors import InputError
+from hpcglass.geometries.periodic import heights
+from hpcglass.moves.swap import kernels as kernels
+from hpcglass.moves.swap import lists as lists
+from hpcglass.moves.swap import probe as probe
+from hpcglass.moves.swap.potential import can_bound, kernel_potential
+from hpcglass.moves.swap.zones import Zone, active_fraction, choose_grid, upper_triangular
+
+Floats = NDArray[np.float64]
+Array = NDArray[Any]
+
+SKIN = {2: 0.7, 3: 0.5}     # in mean spacings: a list lasts about 20 sweeps of a region of 1000
+PROBES = 1024               # exchange proposals of one measurement, over all ranks
+FAR = 0.03                  # share of exchanges between far pairs, when there are regions
+INFINITE = float("inf")
+
+
+@dataclass
+class Measurement:
+    """Sums over the whole system at the start of a sub-sweep."""
+
+    energy: float
+    force2: float        # sum |F|^2
+    laplacian: float     # sum of lap_i U
+    up: float            # sum over dE > 0 of exp(-dE/T)
+    down: float          # number with dE < 0
+
+
+@dataclass
+class Tally:
+    """Counts and energy change of one sub-sweep, over all ranks."""
+
+    counts: NDArray[np.int64]      # see kernels: MOVED, MOVES, SWAPPED, SWAPS, LEFT, BUILDS
+    change: float
+    measured: Measurement | None = None
+
+
+class SwapMonteCarlo:
+    """The particles of a System, in the arrays this method needs.
+
+    Parameters
+    ----------
+    system : read by the constructor and `load`, written by `store`
+    temperature : [energy]
+    exchange : share of attempts that exchange two sizes
+    step : largest displacement along each axis [length]; `limit` is the largest possible one
+    seed : 64-bit key
+
+    Attributes
+    ----------
+    id, size (n,), x (n, d), period (n, d), start (n, d) : this rank's particles. x lies in the cell at `origin`; positions are
+        continuous in time as x + h (origin + period); `start` is where they were when `mark` was called.
+
+    Raises
+    ------
+    InputError
+        The cell is too small for the range of interaction, or has too many ranks.
+    """
+
+    def __init__(self, system: System, temperature: float, exchange: float, step: float, seed: int) -> None:
+        self.system, self.comm = system, system.comm
+        self.temperature, self.exchange, self.step, self.seed = temperature, exchange, step, seed
+        self.by_species = system.model.mixing.by_species
+        self.dimension = system.dimension
+        self.rotation, self.h = upper_triangular(system.box)
+        self.inverse, self.heights = np.linalg.inv(self.h), heights(self.h)
+        biggest = float(ranks.largest(self.comm, float(system.diameter[: system.n_owned].max(initial=0.0))))
+        scale = biggest if not self.by_species else float(np.max(np.array(system.model.mixing.length)))
+        self.cut = system.model.potential.cutoff * scale
+        self.potential = kernel_potential(system.model, system.table)
+        self.two_rows = can_bound(system.model, biggest)
+        self.grid = np.array(choose_grid(self.h, self.comm.size, self.cut), dtype=np.int64)
+        self.active_fraction = active_fraction(self.h, tuple(self.grid), self.cut)
+        self.bricks = Bricks(tuple(int(g) for g in self.grid), self.comm.rank)
+        self.room = self._room()
+        self.set_skin(max(SKIN[self.dimension] * self._spacing, 2.05 * np.sqrt(self.dimension) * step))
+        self.origin = np.zeros(self.dimension)
+        self.rows = (40, 24) if self.dimension == 2 else (128, 64)     # widths of wide and tight rows; they grow
+        self.load()
+
+    @property
+    def _spacing(self) -> float:
+        return float((self.system.volume / self.system.n_total) ** (1.0 / self.dimension))
+
+    def _room(self) -> float:
+        """Largest possible skin: lists reach as far as the minimum image is unique in dimensions of one rank."""
+        whole = self.grid == 1
+        room = 0.499 * float(np.diag(self.h)[whole].min()) - self.cut if whole.any() else INFINITE
+        needed = 2.05 * np.sqrt(self.dimension) * self.step
+        if room < needed:
+            raise InputError(f"swap Monte Carlo: the cell is too small. Half of its height must exceed the largest cut-off "
+                             f"{self.cut:.4g} by {needed:.3g}, twice the longest step for a displacement of {self.step:g} along "
+                             f"each axis; it does by {room:.3g}. Use more particles, or a smaller `displacement`")
+        return room
+
+    def set_skin(self, skin: float) -> None:
+        """Choose how far lists reach beyond the cut-off; limits the displacement to `limit`."""
+        self.skin = float(min(skin, self.room))
+        self.limit = 0.49 * self.skin / np.sqrt(self.dimension)
+        self.zone = Zone.of(self.h, self.grid, self.bricks.coordinate, self.cut, self.system.n_total / self.comm.size,
+                            self.cut + self.skin)
+
+    def tune(self, tally: Tally, acceptance: float) -> None:
+        """Adapt displacement and skin after a short sub-sweep of the warm-up; never in production, where they stay."""
+        moved, moves = tally.counts[kernels.MOVED], tally.counts[kernels.MOVES]
+        if tally.counts[kernels.BUILDS] > 1.5 * self.zone.n_regions * self.comm.size:
+            self.set_skin(min(1.1 * self.skin, 2 * SKIN[self.dimension] * self._spacing))
+        if moves:
+            self.step = float(min(self.step * np.clip(moved / moves / acceptance, 0.7, 1.4), self.limit))
+
+    # ------------------------------------------------------------------ the system's arrays
+
+    def load(self) -> None:
+        """Take the particles from the system."""
+        own = slice(0, self.system.n_owned)
+        self.id = self.system.id[own].copy()
+        self.size = (self.system.species if self.by_species else self.system.diameter)[own].astype(np.float64)
+        self.period = self.system.image.astype(np.int64)
+        self.x = self.system.position @ self.rotation
+        self._wrap()
+        self.mark()
+
+    def store(self) -> None:
+        """Write the particles back and rebuild the system. Collective."""
+        position = (self.x + self.origin @ self.h.T) @ self.rotation.T
+        rows = np.hstack([position, self.size[:, None], self.period])
+        rows = self.system.reorder(self.id, rows)
+        d, own = self.dimension, slice(0, self.system.n_owned)
+        self.system.reference[own] = rows[:, :d]
+        self.system.displacement[own] = 0.0
+        if self.by_species:
+            self.system.species[own] = rows[:, d].astype(np.int32)
+            self.system.diameter[own] = np.array(self.system.model.sizes.diameters)[self.system.species[own]]
+        else:
+            self.system.diameter[own] = rows[:, d]
+        self.system.image = rows[:, d + 1:].astype(np.int32)
+        self.system.rebuild()
+
+    def state(self) -> dict[str, Array]:
+        """Rows in the system's present order from which `restore` goes on to the bit; call `store` first."""
+        rows = self.system.reorder(self.id, np.hstack([self.x, self.period, self.start]))
+        x, period, start = np.split(rows, 3, axis=1)
+        return {"swap x": x, "swap period": period, "swap start": start}
+
+    def restore(self, fields: dict[str, Array], subsweep: int) -> None:
+        """Continue from `state` after that many sub-sweeps; the system must have been restored."""
+        self.load()
+        self.x, self.start = np.array(fields["swap x"]), np.array(fields["swap start"])
+        self.period = np.rint(fields["swap period"]).astype(np.int64)
+        self.origin = self._draw_origin(subsweep - 1) if subsweep else np.zeros(self.dimension)
+
+    def mark(self) -> None:
+        """Measure displacements from here."""
+        self.start = self._continuous()
+
+    def mean_square_displacement(self) -> float:
+        """Mean of |x(t) - x(mark)|^2 over all particles [length^2]. Collective."""
+        moved = self._continuous() - self.start
+        return float(ranks.total(self.comm, float((moved * moved).sum()))) / self.system.n_total
+
+    def _continuous(self) -> Floats:
+        return self.x + (self.origin + self.period) @ self.h.T
+
+    # ------------------------------------------------------------------ one sub-sweep
+
+    def sub_sweep(self, number: int, sweeps: int, measure: bool = False) -> Tally:
+        """New origin, then sweeps x (active particles) attempts on every rank; `measure` first. Collective.
+
+        Raises
+        ------
+        InputError
+            More attempts than there are random numbers for one sub-sweep.
+        """
+        if sweeps * self.system.n_total >= 2**31 * self.comm.size:
+            raise InputError(f"swap Monte Carlo: sub_sweeps = {sweeps} is too long for {self.system.n_total} particles on "
+                             f"{self.comm.size} ranks; the product per rank must stay below 2^31")
+        self._shift(self._draw_origin(number))
+        self._place_walls()
+        self._migrate()
+        inside, region = self._sort()
+        record, ghost_region = self._with_ghosts(measure)
+        measured = self._measure(record, number, int(inside.sum())) if measure else None
+        first = np.searchsorted(region[inside], np.arange(self.zone.n_regions + 1))
+        n_active = int(first[-1])
+        surroundings = np.concatenate([region[~inside], ghost_region])
+        order = np.argsort(surroundings, kind="stable")
+        frozen_start = np.searchsorted(surroundings[order], np.arange(self.zone.n_regions + 1))
+        tally, gain = np.zeros(6, dtype=np.int64), np.zeros(1)
+        if self.zone.n_regions > 1:
+            self._far_exchanges(record, n_active, number, sweeps, tally, gain)
+        self._visit_regions(record, first, frozen_start, order + n_active, number, sweeps, tally, gain)
+        self.x = np.ascontiguousarray(record[: self.id.size, : self.dimension])
+        self.size = record[: self.id.size, 3].copy()
+        summed = ranks.total(self.comm, np.concatenate([tally.astype(np.float64), gain]))
+        return Tally(np.rint(summed[:-1]).astype(np.int64), float(summed[-1]), measured)
+
+    def _draw_origin(self, number: int) -> Floats:
+        return random.uniform(self.seed, Stream.SWAP_ORIGIN, number, [0], self.dimension)[0]
+
+    def _shift(self, origin: Floats) -> None:
+        self.x = self.x - (origin - self.origin) @ self.h.T
+        self.origin = origin
+        self._wrap()
+
+    def _place_walls(self) -> None:
+        """Tell the kernels where the walls are in coordinates at the present origin; they take the nearest image."""
+        walls = self.system.walls
+        if walls is not None:
+            centre = _three(np.array(walls.centre) @ self.rotation - self.origin @ self.h.T, 0.0)
+            self.potential = self.potential._replace(walls=(*centre, float(self.h[0, 0]), walls.r_in, walls.r_out))
+
+    def _wrap(self) -> None:
+        periods = np.floor(self._fraction(self.x)).astype(np.int64)
+        self.x = self.x - periods @ self.h.T
+        self.period = self.period + periods
+
+    def _fraction(self, x: Floats) -> Floats:
+        return x @ self.inverse.T
+
+    def _migrate(self) -> None:
+        if self.comm.size > 1:
+            owner = self.bricks.owner(self._fraction(self.x))
+            self.id, self.x, self.size, self.period, self.start = ranks.send_rows(
+                self.comm, owner, self.id, self.x, self.size, self.period, self.start)
+
+    def _sort(self) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Order: active first, by region, cell in it, id. Returns which are active, and their regions."""
+        inside, region, cell = self.zone.place(self._fraction(self.x))
+        key = (np.where(inside, 0, self.zone.n_regions) + region) * 8**self.dimension + cell
+        order = np.argsort(key * self.system.n_total + self.id)
+        for name in ("id", "x", "size", "period", "start"):
+            setattr(self, name, getattr(self, name)[order])
+        return inside[order], region[order]
+
+    def _with_ghosts(self, measure: bool) -> tuple[Floats, NDArray[np.int64]]:
+        """Records (x, y, z, size) of owned particles and ghosts, and the regions nearest to the ghosts."""
+        width = np.where(self.zone.split, (1.0 if measure else 0.5) * self.cut / self.heights, 0.0)
+        n, d = self.id.size, self.dimension
+        if self.comm.size == 1:
+            record = np.zeros((n, 4))
+            record[:, :d], record[:, 3] = self.x, self.size
+            return record, np.empty(0, dtype=np.int64)
+        halo = Halo(self.comm, self.bricks, self._fraction(self.x), width)
+        record = np.zeros((n + halo.n_ghosts, 4))
+        record[:n, :d], record[:n, 3] = self.x, self.size
+        halo.forward(record, n)
+        record[n:, :d] += halo.periods @ self.h.T
+        return record, self.zone.place(self._fraction(record[n:, :d]))[1]
+
+    # ------------------------------------------------------------------ kernels' arguments
+
+    def _cell(self, periodic: NDArray[np.bool_]) -> lists.Cell:
+        """The cell for kernels, periodic in the given dimensions."""
+        h, inverse = np.eye(3), np.eye(3)
+        h[: self.dimension, : self.dimension] = self.h
+        inverse[: self.dimension, : self.dimension] = self.inverse
+        wraps = [k < self.dimension and bool(periodic[k]) for k in range(3)]
+        half = tuple(0.5 * float(h[k, k]) if wraps[k] else INFINITE for k in range(3)) if any(wraps) else None
+        upper = ((0, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 2))
+        return lists.Cell(tuple(range(self.dimension)), tuple(wraps), half, tuple(float(h[k]) for k in upper),
+                            tuple(float(inverse[k]) for k in upper))
+
+    def _bins(self, low: Floats, high: Floats, reach: float, particles: int) -> tuple[Any, Any, Any]:
+        """Bins at least `reach` wide over [low, high): (low, number, width), three numbers each."""
+        most = max(int((8 * particles) ** (1.0 / self.dimension)), 1)
+        number = np.clip(np.floor((high - low) * self.heights / reach).astype(np.int64), 1, most)
+        width = (high - low) / number
+        pad = [0] * (3 - self.dimension)
+        return (tuple(float(v) for v in [*low, *pad]), tuple(int(v) for v in [*number, *[1 for _ in pad]]),
+                tuple(float(v) for v in [*width, *[1 for _ in pad]]))
+
+    def _bins_of_rank(self, particles: int) -> tuple[Any, Any, Any]:
+        around = np.where(self.zone.split, 1.5 * self.cut / self.heights, 0.0)
+        return self._bins(self.zone.low - around, self.zone.high + around, self.cut, particles)
+
+    def _moves(self, stream: Stream, number: int) -> kernels.Moves:
+        tag, low = random.counter(stream, number)
+        return kernels.Moves(self.temperature, self.step, round(self.exchange * 2**32), random.key(self.seed), tag, low,
+                             np.uint64(self.comm.rank))
+
+    # ------------------------------------------------------------------ parts of a sub-sweep
+
+    def _measure(self, record: Floats, number: int, n_active: int) -> Measurement:
+        """Energy, the configurational temperature's sums over owned particles, and exchange proposals among active ones."""
+        sums, cell, grid = np.zeros(5), self._cell(~self.zone.split), self._bins_of_rank(len(record))
+        probe.thermometer(record, self.id.size, self.potential, self.system.table, cell, grid, self.cut, sums)
+        everywhere = max(int(ranks.total(self.comm, n_active)), 1)
+        probe.exchange_pairs(record, np.arange(n_active, dtype=np.uint32), self.potential, cell, grid, self.cut,
+                             self._moves(Stream.SWAP_PROBE, number), -(-PROBES * n_active // everywhere), False, sums,
+                             np.zeros(6, dtype=np.int64))
+        return Measurement(*[float(value) for value in ranks.total(self.comm, sums)])
+
+    def _far_exchanges(self, record: Floats, n_active: int, number: int, sweeps: int, tally: Array, gain: Floats) -> None:
+        """Exchanges of pairs from anywhere in the zone."""
+        probe.exchange_pairs(record, np.arange(n_active, dtype=np.uint32), self.potential, self._cell(~self.zone.split),
+                             self._bins_of_rank(len(record)), self.cut, self._moves(Stream.SWAP_GLOBAL, number),
+                             int(FAR * self.exchange * sweeps * n_active), True, gain, tally)
+
+    def _visit_regions(self, record: Floats, first: Array, frozen_start: Array, frozen: Array, number: int, sweeps: int,
+                       tally: Array, gain: Floats) -> None:
+        """sweeps x (active particles) attempts in each region."""
+        moves = self._moves(Stream.SWAP_MOVES, number)
+        regions = [int(v) for v in self.zone.regions] + [1] * (3 - self.dimension)
+        periodic = [bool(v) for v in ~self.zone.split] + [False] * (3 - self.dimension)
+        reach = (self.cut + self.skin) / self.heights
+        cell = self._cell(~self.zone.split & (self.zone.regions == 1))
+        whole = self._cell(np.zeros(self.dimension, dtype=bool))
+        largest = int((np.diff(first) + np.diff(frozen_start)).max())
+        work = np.empty((3**self.dimension * largest if self.zone.n_regions > 1 else len(record), 4))
+        attempt = 0
+        for region in range(self.zone.n_regions):
+            n = int(first[region + 1] - first[region])
+            if n == 0:
+                continue
+            low, high = self.zone.bounds(region)
+            edge = [_three(v, fill) for v, fill in ((low, -INFINITE), (high, INFINITE))]
+            rows = probe.gather(record, region, first, frozen_start, frozen, tuple(regions), tuple(periodic), whole,
+                                edge[0], edge[1], _three(reach, 0.0), work)
+            local = work[:rows]
+            span = [np.where(np.isinf(v), f, v + s * reach) for v, f, s in ((low, 0.0, -1), (high, 1.0, 1))]
+            grid = self._bins(span[0], span[1], self.cut + self.skin, rows)
+            attempt = self._visit(local, n, cell, edge, grid, moves, attempt, attempt + n * sweeps, tally, gain)
+            record[first[region]: first[region + 1]] = local[:n]
+
+    def _visit(self, local: Floats, n: int, cell: lists.Cell, edge: list[Any], grid: Any, moves: kernels.Moves,
+               first: int, last: int, tally: Array, gain: Floats) -> int:
+        """Attempts first..last-1 on one region, with wider rows when they are full."""
+        while first < last:
+            work = (np.empty((len(local), 4)), np.empty((n, self.rows[0]), np.uint32), np.empty(n, np.uint32),
+                     np.empty((n, self.rows[1]), np.uint32), np.empty(n, np.uint32))
+            first, wide, tight = kernels.visit(local, n, work, self.potential, cell, edge[0], edge[1], grid, self.cut, self.skin,
+                                             self.two_rows, moves, first, last, tally, gain)
+            if first < last:
+                self.rows = (max(self.rows[0], wide + 8), max(self.rows[1], tight + 8))
+        return last
+
+
+def _three(values: Floats, fill: float) -> tuple[float, float, float]:
+    x, y, *z = [float(v) for v in values]
+    return x, y, (z[0] if z else fill)

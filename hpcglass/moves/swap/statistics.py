@@ -1,0 +1,70 @@
+"""Averages of a swap run with their statistical errors, from a fixed number of blocks.
+
+The sums of each block are all that is kept, so that a run can stop and go on: BLOCKS consecutive stretches of the production.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcglass.moves.swap.run import Measurement
+
+BLOCKS = 32
+FEWEST = 8          # blocks from which an error is estimated
+COLUMNS = ("count", "energy", "energy2", "force2", "laplacian", "up", "down")
+
+
+class Estimate(NamedTuple):
+    """A mean and its standard error (NaN when there are too few blocks)."""
+
+    value: float
+    error: float
+
+
+class Averages:
+    """Sums over measurements in blocks.
+
+    Attributes
+    ----------
+    blocks : (BLOCKS, 7) sums of count, E, E^2, sum |F|^2, sum lap U, up, down
+    """
+
+    def __init__(self, blocks: NDArray[np.float64] | None = None) -> None:
+        self.blocks = np.zeros((BLOCKS, len(COLUMNS))) if blocks is None else np.array(blocks, dtype=np.float64)
+
+    def add(self, progress: float, measured: Measurement) -> None:
+        """Count a measurement made after the fraction `progress`, in (0, 1], of the production."""
+        block = min(int(np.ceil(progress * BLOCKS)) - 1, BLOCKS - 1)
+        self.blocks[block] += (1.0, measured.energy, measured.energy**2, measured.force2, measured.laplacian,
+                               measured.up, measured.down)
+
+    def ratio(self, above: str, below: str) -> Estimate:
+        """Ratio of two sums; the error is the jackknife's over blocks.
+
+            R = A/B,   R_b = (A - A_b)/(B - B_b),   error^2 = (n-1)/n sum_b (R_b - mean R_b)^2.
+        """
+        used = self.blocks[self.blocks[:, 0] > 0]
+        a, b = used[:, COLUMNS.index(above)], used[:, COLUMNS.index(below)]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value, left_out = a.sum() / b.sum(), (a.sum() - a) / (b.sum() - b)
+        n = len(used)
+        error = np.sqrt((n - 1) / n * ((left_out - left_out.mean()) ** 2).sum()) if n >= FEWEST else np.nan
+        return Estimate(float(value), float(error))
+
+    def energy(self) -> Estimate:
+        """Mean energy of the system."""
+        return self.ratio("energy", "count")
+
+    def correlation(self) -> float:
+        """Integrated autocorrelation of the energy, in measurements: how many make one independent one.
+
+        g = (error of the blocks / error if all measurements were independent)^2; a rough figure, not below 1.
+        """
+        count, energy, energy2 = self.blocks[:, :3].sum(axis=0)
+        if not count:
+            return float("nan")
+        variance = energy2 / count - (energy / count) ** 2
+        return float(max(self.energy().error ** 2 * count / variance, 1.0)) if variance > 0 else 1.0

@@ -1,0 +1,1 @@
+"""What keeps a run directory in order: lock, log, signals, guard, progress, timing, literature."""

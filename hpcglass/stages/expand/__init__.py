@@ -1,0 +1,1 @@
+"""The stage `expand`: response to strain, to third order."""

@@ -1,0 +1,1 @@
+"""The stages `epm` and `calibrate`: the elasto-plastic lattice model."""

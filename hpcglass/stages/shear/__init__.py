@@ -1,0 +1,1 @@
+"""The stage `shear`: athermal quasistatic deformation, and what watches it."""
