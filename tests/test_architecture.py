@@ -7,6 +7,8 @@ from pathlib import Path
 
 from mpi4py import MPI
 
+from hpcglass.core.cache import COMPILED
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "hpcglass"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -104,6 +106,14 @@ def test_what_only_some_files_may_do():
         banned = {"pickle", "dill", "marshal", "shelve"} | (set() if name in SOLVERS else {"petsc4py", "slepc4py"})
         wrong += [f"{name} imports {module}" for module in modules & banned]
     assert wrong == []
+
+
+def test_kernels_are_where_the_cache_looks_for_changes():
+    """All that compiled code can depend on is in the key of its cache: these layers, which import no others but `errors`."""
+    assert {layer(name) for name, tree in TREES.items() if "numba" in imports(tree)} - {"commands", "io"} <= set(COMPILED)
+    used = {layer(module) for name, tree in TREES.items() if layer(name) in COMPILED for module in imports(tree)
+            if module.startswith("hpcglass.")}
+    assert used <= {*COMPILED, "errors", "numbers"}
 
 
 def test_files_are_short():

@@ -17,6 +17,7 @@ import numba
 from numba.core import caching
 
 PACKAGE = Path(__file__).parents[1]
+COMPILED = ("potentials", "geometries", "core", "epm", "landscape", "moves", "cavity", "indicators")    # the layers with kernels
 
 
 def use_own_cache() -> None:
@@ -41,7 +42,7 @@ def is_cold(kernel: str) -> bool:
 def _key() -> str:
     """Changes with anything that compiled code depends on."""
     parts = [numba.__version__, llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features().flatten()]
-    for path in sorted(PACKAGE.rglob("*.py")):
+    for path in sorted(path for layer in COMPILED for path in (PACKAGE / layer).rglob("*.py")):
         status = path.stat()
         parts.append(f"{path.relative_to(PACKAGE)} {status.st_mtime_ns} {status.st_size}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -36,9 +36,13 @@ def test_damaged_cache_is_compiled_again(tmp_path):
 
 
 def test_key_follows_the_sources(tmp_path, monkeypatch):
-    (tmp_path / "a.py").write_text("x = 1\n")
+    for place in ("core", "commands"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "a.py").write_text("x = 1\n")
     monkeypatch.setattr(cache, "PACKAGE", tmp_path)
     first = cache._key()
     assert cache._key() == first
-    (tmp_path / "a.py").write_text("x = 10\n")
+    (tmp_path / "commands" / "a.py").write_text("x = 10\n")          # no kernel depends on it
+    assert cache._key() == first
+    (tmp_path / "core" / "a.py").write_text("x = 10\n")
     assert cache._key() != first
