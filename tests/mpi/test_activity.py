@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from glasses import glass, liquid, whole
@@ -22,16 +24,16 @@ def by_hand(system, gradient, step, steps, move=lambda k: None, **params):
     """Affine steps without minimisation, with something else moved in each; the context after the loading."""
     context = Kept(system)
     params = ShearParams(strain_step=step, max_strain=abs(step) * steps, activity_every=abs(step), **params)
-    recorder = Activity(system, context, gradient, params)
     walk = Walk(legs(params.max_strain, params.strain_step, [], 0))
+    recorder = Activity(system, context, gradient, params, walk)
     for k in range(steps):
         strain = walk.ahead
         system.deform(deformation(gradient, step))
         move(k)
         system.rebuild()            # wraps, re-maps and migrates, which affine steps alone do not ask for
         walk.advance()
-        recorder.step(walk, strain)
-    recorder.finish()
+        recorder.after(SimpleNamespace(state=SimpleNamespace(strain=strain)))
+    recorder.finish(walk.strain)
     return context
 
 

@@ -210,7 +210,7 @@ def test_d2min_by_least_squares(world, alone):
 
 def test_dissipation_of_a_parabola_and_of_a_drop():
     """sigma = mu gamma stores all work; what an event loses appears in full."""
-    from hpcglass.stages.shear.events import State, dissipation
+    from hpcglass.stages.shear.loading import State, dissipation
 
     mu, step = 17.0, 1e-3
     stress = [mu * k * step for k in range(4)]

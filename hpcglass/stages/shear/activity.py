@@ -16,11 +16,12 @@ from hpcglass.geometries.periodic import AXES, deformation
 from hpcglass.landscape.nonaffine import d2min
 from hpcglass.numbers import bands
 from hpcglass.stages.base import Context
+from hpcglass.stages.shear.loading import Step
+from hpcglass.stages.shear.params import ShearParams
 
 if TYPE_CHECKING:
     from hpcglass.core.system import System
     from hpcglass.stages.protocol import Walk
-    from hpcglass.stages.shear.params import ShearParams
 
 Floats = NDArray[np.float64]
 BEFORE, COUNT, FIRST = "at the last record", "activity", "first activity"      # names in system.fields
@@ -49,23 +50,22 @@ def normals(mode: str, plane: str, dimension: int) -> NDArray[np.int64]:
 
 
 class Activity:
-    """Records the plastic activity of one loading, every so many whole steps; nothing if `params.activity_every` is 0.
+    """Records the plastic activity of one loading, every so many whole steps.
 
     Counters and earlier positions live in `system.fields`, so that they move with the particles.
 
     Parameters
     ----------
     gradient : (d, d) velocity gradient A
+    walk : says where whole steps end
     scalars : of an interrupted run
     """
 
-    def __init__(self, system: System, context: Context, gradient: Floats, params: ShearParams,
+    def __init__(self, system: System, context: Context, gradient: Floats, params: ShearParams, walk: Walk,
                  scalars: dict[str, Any] | None = None) -> None:
-        self.system, self.context, self.gradient, self.params = system, context, gradient, params
-        self.every = max(1, round(params.activity_every / abs(params.strain_step))) if params.activity_every else 0
+        self.system, self.context, self.gradient, self.params, self.walk = system, context, gradient, params, walk
+        self.every = max(1, round(params.activity_every / abs(params.strain_step)))
         self.last = float(scalars["activity strain"]) if scalars else 0.0
-        if not self.every:
-            return
         self.normals = normals(params.mode, params.plane, system.dimension)
         self.table, self.profile = context.table("activity", **COLUMNS), context.table("band_profile", **PROFILE)
         if scalars is None:
@@ -77,12 +77,15 @@ class Activity:
         """Numbers that `__init__` takes to go on."""
         return {"activity strain": self.last}
 
-    def step(self, walk: Walk, strain: float) -> None:
-        """Record if an interval ends with the step just made, at `strain`. Collective."""
-        if not self.every or walk.between or walk.whole_steps % self.every:
+    def before(self) -> None:
+        """Nothing to keep."""
+
+    def after(self, step: Step) -> None:
+        """Record if an interval ends with the step. Collective."""
+        if self.walk.between or self.walk.whole_steps % self.every:
             return
         with self.context.timer("activity"):
-            self._record(strain)
+            self._record(step.state.strain)
 
     def _record(self, strain: float) -> None:
         system, fields = self.system, self.system.fields
@@ -117,10 +120,8 @@ class Activity:
             periods.append(period)
         return profiles, periods
 
-    def finish(self) -> None:
+    def finish(self, strain: float) -> None:
         """Store the counters. Collective."""
-        if not self.every:
-            return
         fields = self.system.fields
         fields.pop(BEFORE)
         self.context.field("activity", fields.pop(COUNT), "", "number of intervals in which the particle was active")

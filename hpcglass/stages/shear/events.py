@@ -6,84 +6,24 @@ done in a step exceeds the energy gained by what was dissipated.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpcglass.core.comm import largest
-from hpcglass.errors import PhysicsError
 from hpcglass.geometries.periodic import deformation
 from hpcglass.landscape.nonaffine import d2min, participation, position_of_largest
 from hpcglass.stages.base import Context
+from hpcglass.stages.shear.loading import AXES, STRESS, State, Step
+from hpcglass.stages.shear.observer import Frames
+from hpcglass.stages.shear.params import ShearParams
 
 if TYPE_CHECKING:
     from hpcglass.core.system import System
-    from hpcglass.landscape.forces import Mechanics
     from hpcglass.moves.quasistatic.fold import Fold
 
 Floats = NDArray[np.float64]
-AXES = "xyz"
-STRESS = "energy/length^d"
-
-
-class State(NamedTuple):
-    """A minimised state along the loading path.
-
-    strain, volume, energy : of the state
-    stress : sigma : A, conjugate to the strain
-    after_event : whether an event, or a turning point, is at or just before it (0 or 1)
-    tensor : the d * d components of the stress
-    """
-
-    strain: float
-    stress: float
-    volume: float
-    energy: float
-    after_event: float
-    tensor: tuple[float, ...]
-
-    @classmethod
-    def of(cls, strain: float, gradient: Floats, volume: float, mechanics: Mechanics) -> State:
-        """From what `landscape.forces.evaluate` says."""
-        stress = float((mechanics.stress * gradient).sum())
-        return cls(strain, stress, volume, mechanics.energy, 0.0, tuple(mechanics.stress.ravel().tolist()))
-
-    @classmethod
-    def of_row(cls, row: list[float]) -> State:
-        """From `row`."""
-        strain, stress, volume, energy, after_event, *tensor = row
-        return cls(strain, stress, volume, energy, after_event, tuple(tensor))
-
-    @property
-    def row(self) -> list[float]:
-        """All numbers in a row, for a checkpoint."""
-        return [self.strain, self.stress, self.volume, self.energy, self.after_event, *self.tensor]
-
-
-def missing(last: State, state: State) -> float:
-    """Work done between two states, by the trapezoid, minus energy gained: what sums up to the dissipation of a loading.
-
-    Exact for the way there and back, as the errors of the trapezoid on an elastic branch cancel.
-    """
-    work = 0.5 * (state.strain - last.strain) * (last.volume * last.stress + state.volume * state.stress)
-    return work - (state.energy - last.energy)
-
-
-def dissipation(history: list[State], state: State) -> float:
-    """Energy dissipated in the step from history[-1] to `state`, at least.
-
-    D = int V sigma d(gamma) - dE, with the integral by the trapezoid and, where the step before was elastic and as long, by the
-    third-order Adams-Moulton rule; the smaller D of the two, so that the curvature of an elastic branch is not taken for
-    dissipation.
-    """
-    last = history[-1]
-    step = state.strain - last.strain
-    least = missing(last, state)
-    if len(history) > 1 and not last.after_event and abs(last.strain - history[-2].strain - step) < 1e-6 * abs(step):
-        before, here, there = (each.volume * each.stress for each in (history[-2], last, state))
-        least = min(least, step * (5 * there + 8 * here - before) / 12 - (state.energy - last.energy))
-    return least
 
 
 class Events:
@@ -94,19 +34,18 @@ class Events:
     Parameters
     ----------
     gradient : (d, d) velocity gradient A
-    keep_frames : the configurations before and after each event
-    locate : the instability of each, as `moves.quasistatic.fold.locate` finds it
-    reverse : whether each is tested by unloading; `add` is told what came out
+    frames : where configurations go
+    params : whether to keep those before and after each event (`event_frames`), to find its instability (`locate`, see
+        `moves.quasistatic.fold.locate`), and whether it is tested by unloading (`reverse`)
     scalars : of an interrupted run
     """
 
-    def __init__(self, system: System, context: Context, gradient: Floats, keep_frames: bool, locate: bool = False,
-                 reverse: bool = False, scalars: dict[str, Any] | None = None) -> None:
-        self.system, self.context, self.gradient = system, context, gradient
-        self.keep_frames, self.locate, self.reverse = keep_frames, locate, reverse
-        self.count = int(scalars["events"]) if scalars else 0
+    def __init__(self, system: System, context: Context, gradient: Floats, frames: Frames, params: ShearParams,
+                 scalars: dict[str, Any] | None = None) -> None:
+        self.system, self.context, self.gradient, self.frames = system, context, gradient, frames
+        self.keep_frames, self.locate, self.reverse = params.event_frames, params.locate, params.reverse
         self.largest = float(scalars["largest event"]) if scalars else 0.0
-        self.last_frame = int(scalars["last frame"]) if scalars else -1
+        self.start: tuple[NDArray[np.int64], Floats]        # ids and unwrapped positions before the step
         self.table = context.table("events", **self._columns())
         if scalars is None:
             system.fields["at the start"] = system.unwrapped()
@@ -137,58 +76,46 @@ class Events:
     @property
     def scalars(self) -> dict[str, Any]:
         """Numbers that `__init__` takes to go on."""
-        return {"events": self.count, "largest event": self.largest, "last frame": self.last_frame}
+        return {"largest event": self.largest}
 
-    def add(self, step: int, history: list[State], state: State, dissipated: float,
-            before: tuple[dict[str, Any], dict[str, Any]], unloaded: dict[str, float]) -> None:
-        """Record that the step to `state` was an event; `before` is the system's state before it. Collective.
+    def before(self) -> None:
+        """Keep the positions."""
+        self.start = self.system.id[: self.system.n_owned].copy(), self.system.unwrapped()
 
-        `unloaded` has what the test by unloading found, the columns of `reversal.Unloading`.
+    def after(self, step: Step) -> None:
+        """A row if the step was an event. Collective."""
+        if step.event:
+            with self.context.timer("events"):
+                self._add(step)
 
-        The unwrapped positions before the step are in `system.fields["before the step"]`.
-        """
-        system, last = self.system, history[-1]
+    def _add(self, step: Step) -> None:
+        system, state, last = self.system, step.state, step.history[-1]
         size = state.strain - last.strain
-        field = d2min(system, system.fields.pop("before the step"), deformation(self.gradient, size))
+        field = d2min(system, system.reorder(*self.start), deformation(self.gradient, size))
         core, place = position_of_largest(system, field)
         top = float(largest(system.comm, float(field.max()) if field.size else 0.0))
         part = participation(system, field)
-        row = {"step": step, "strain": state.strain, "stress": last.stress, **self._drops(history, state),
-               "energy_drop": dissipated, "participation": part, "size": part * system.n_total,
+        row = {"step": step.number, "strain": state.strain, "stress": last.stress, **self._drops(step.history, state),
+               "energy_drop": step.dissipated, "participation": part, "size": part * system.n_total,
                "largest_d2min": top, "core_id": core,
                **{f"core_{axis}": float(x) for axis, x in zip(AXES, place, strict=False)}}
-        self.count += 1
-        if dissipated > self.largest:
-            self.largest = dissipated
+        if step.dissipated > self.largest:
+            self.largest = step.dissipated
             system.fields["largest event"] = field
         modes: dict[str, Any] = {}
-        if self.locate or (self.keep_frames and self.last_frame != step - 1):
+        missing_frame = self.keep_frames and self.frames.last != step.number - 1
+        if self.locate or missing_frame:
             after = system.state()
-            system.restore(*before)
+            system.restore(*step.before)
             if self.locate:
                 row |= self._instability(last.strain, size, modes)
-                system.restore(*before)
-            if self.keep_frames and self.last_frame != step - 1:
-                self.context.frame(step - 1, last.strain, **self._rows(modes))
+                system.restore(*step.before)
+            if missing_frame:
+                self.frames.write(step.number - 1, last.strain, **self._rows(modes))
             system.restore(*after)
         if self.keep_frames:
-            self.context.frame(step, state.strain, **self._rows(modes))
-            self.last_frame = step
-        self.table.append(**row, **unloaded)
-
-    def ended(self, before: tuple[dict[str, Any], dict[str, Any]], size: float) -> bool:
-        """Whether the branch of the state `before` ends within a strain `size` from there, as far as can be told. Collective.
-
-        A fall may dissipate less than the trapezoid leaves open; the end of the branch is there or not.
-        """
-        from hpcglass.core.system import System
-        from hpcglass.moves.quasistatic.fold import locate
-
-        try:
-            fold = locate(System.from_state(self.system.comm, self.system.model, *before), self.gradient, size)
-        except PhysicsError:            # two softest modes alike
-            return False
-        return fold is not None and abs(fold.strain) <= abs(size)
+            self.frames.write(step.number, state.strain, **self._rows(modes))
+        self.table.append(**row, **step.unloaded)
 
     def _drops(self, history: list[State], state: State) -> dict[str, float]:
         """Stresses below the linear continuation of the branch."""
@@ -226,9 +153,9 @@ class Events:
             return {"critical_mode": np.zeros((system.n_owned, system.dimension))}
         return {"critical_mode": system.reorder(modes["id"], modes["mode"])}
 
-    def finish(self, total_map: Floats) -> None:
+    def finish(self, strain: float) -> None:
         """Store D^2_min of the whole loading and of the largest event. Collective."""
-        fields = self.system.fields
+        fields, total_map = self.system.fields, deformation(self.gradient, strain)
         self.context.field("d2min", d2min(self.system, fields.pop("at the start"), total_map), "length^2",
                            "D2min from the start to the end of the loading")
         if "largest event" in fields:
