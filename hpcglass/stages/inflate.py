@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from hpcglass.landscape.walls import WallLoad
     from hpcglass.moves.minimise import Report
 
+    Minimum = tuple[Report, Mechanics, WallLoad]
+
 SAFE_POINT_EVERY = 20       # force evaluations
 ADVICE = "take more `steps`, or inflate less"
 Sizes = tuple[float, ...]
@@ -141,25 +143,16 @@ class Inflate(Stage):
         while now.number < len(sizes):
             d_0 = sizes[now.number]
             while now.step <= (2 if params.deflate else 1) * steps:
-                system.walls = system.walls.inflated(now.r_in + d_0 * min(now.step, 2 * steps - now.step) / steps)
-                check_inside(system, ADVICE)
-                report, mechanics = minimise()
-                check_inside(system, ADVICE)
-                pushed = load(system)
-                tables.step(now, system, report, mechanics, pushed)
-                if now.step <= steps:
-                    force = float(pushed.normal_force[0])
-                    now.row["work"] += 0.5 * (now.row["force"] + force) * d_0 / steps
-                    now.row["force"] = force
+                minimum = self._step(system, tables, minimise, now, d_0)
                 if now.step == steps:
                     number = f"_{now.number}" if len(sizes) > 1 else ""
-                    self._measure(system, context, before.position(system), number, now, (report, mechanics, pushed))
+                    self._measure(system, context, before.position(system), number, now, minimum)
                     if params.deflate:
                         after.keep(system)
                 now.step += 1
             deflated = (np.nan, np.nan)
             if params.deflate:
-                deflated = (mechanics.energy, _longest(system, system.unwrapped() - before.position(system)))
+                deflated = (minimum[1].energy, _longest(system, system.unwrapped() - before.position(system)))
                 system.walls = system.walls.inflated(now.r_in + d_0)
                 after.go_back(system)
             tables.inflation(now, d_0, deflated)
@@ -169,6 +162,24 @@ class Inflate(Stage):
         before.forget(system)
         after.forget(system)
         context.reached(len(sizes), sizes[-1])
+
+    def _step(self, system: System, tables: Tables, minimise: Minimiser, now: Progress, d_0: float) -> Minimum:
+        """Move the wall to its next place, find the minimum there, and add up the work on the way out. Collective."""
+        from hpcglass.landscape.walls import check_inside, load
+
+        assert system.walls is not None
+        steps = self.params.steps
+        system.walls = system.walls.inflated(now.r_in + d_0 * min(now.step, 2 * steps - now.step) / steps)
+        check_inside(system, ADVICE)
+        report, mechanics = minimise()
+        check_inside(system, ADVICE)
+        pushed = load(system)
+        tables.step(now, system, report, mechanics, pushed)
+        if now.step <= steps:
+            force = float(pushed.normal_force[0])
+            now.row["work"] += 0.5 * (now.row["force"] + force) * d_0 / steps
+            now.row["force"] = force
+        return report, mechanics, pushed
 
     @staticmethod
     def _start(system: System, context: Context, start: NDArray[Any], now: Progress, pushed: WallLoad) -> None:
@@ -186,7 +197,7 @@ class Inflate(Stage):
 
     @staticmethod
     def _measure(system: System, context: Context, start: NDArray[Any], number: str, now: Progress,
-                 minimum: tuple[Report, Mechanics, WallLoad]) -> None:
+                 minimum: Minimum) -> None:
         """At the inflated minimum: the displacement field, and numbers of the table's row."""
         import numpy as np
 
