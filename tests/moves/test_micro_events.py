@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from glasses import glass
 from mpi4py import MPI
 from recorder import Recorder
 
+from hpcglass.moves.quasistatic.branch import Branch
 from hpcglass.stages.shear.params import ShearParams
 from hpcglass.stages.shear.run import Shear
 
 
-def events(step, locate):
+def events(step, locate, largest=0.025, name="ipl12-2d"):
     recorder = Recorder()
-    Shear(ShearParams(strain_step=step, max_strain=0.025, method="branch", locate=locate, event_frames=False)).run(
-        glass(MPI.COMM_SELF, "ipl12-2d"), recorder)
+    Shear(ShearParams(strain_step=step, max_strain=largest, method="branch", locate=locate, event_frames=False)).run(
+        glass(MPI.COMM_SELF, name), recorder)
     return recorder.tables["events"], recorder.results["count_falls"]
 
 
@@ -36,3 +38,19 @@ def test_a_small_event_in_a_large_step(locate):
     if locate:
         assert [row["trigger_id"] for row in fine] == [row["trigger_id"] for row in coarse]
         assert [row["gamma_c"] for row in coarse] == pytest.approx([row["gamma_c"] for row in fine], abs=1e-11)
+
+
+def test_a_step_that_the_corrector_refuses_is_no_event(monkeypatch):
+    """Though its energies seem not to balance: all steps are refused here, and the one with an instability is an event."""
+    monkeypatch.setattr(Branch, "advance", lambda self, step: None)
+    monkeypatch.setattr(Branch, "_balanced", lambda self, there: False)
+    found, falls = events(1e-3, False, largest=0.016)
+    assert falls == 16 and [row["step"] for row in found] == [15]
+
+
+def test_the_end_of_a_branch_need_not_be_a_fold():
+    """Where contacts open: no fold is found, and 5.2e-4 is lost however short the steps are."""
+    for step, number in ((1e-3, 3), (2e-4, 12)):
+        found, _ = events(step, True, largest=0.003, name="harmonic-3d")
+        assert [row["step"] for row in found] == [number] and np.isnan(found[0]["gamma_c"])
+        assert found[0]["energy_drop"] == pytest.approx(5.22e-4, rel=0.01)

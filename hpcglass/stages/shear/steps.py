@@ -9,7 +9,7 @@ from hpcglass.core.system import System
 from hpcglass.errors import PhysicsError
 from hpcglass.stages.base import Context
 from hpcglass.stages.protocol import Walk
-from hpcglass.stages.shear.loading import Floats, Record, State, Step, SystemState, dissipation
+from hpcglass.stages.shear.loading import Floats, Record, State, Step, SystemState, dissipation, missing
 from hpcglass.stages.shear.params import ShearParams
 from hpcglass.stages.shear.reversal import SafePoint, Unloading
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from hpcglass.moves.minimise import Report
     from hpcglass.moves.quasistatic.branch import Branch
     from hpcglass.moves.quasistatic.descents import Descents
+
+PARTS = 8       # of a step that is made again
 
 
 @dataclass
@@ -37,12 +39,17 @@ class Movers:
 
     def __call__(self, system: System, scalars: dict[str, Any] | None = None) -> Branch | Descents:
         """One for a system, new or as its `scalars` say."""
-        kind: type[Branch | Descents]
-        if self.follow:
-            from hpcglass.moves.quasistatic.branch import Branch as kind
-        else:
-            from hpcglass.moves.quasistatic.descents import Descents as kind
-        return kind(system, self.gradient, self.algorithm, self.tolerance, self.max_evaluations, scalars)
+        if not self.follow:
+            return self.descents(system, scalars)
+        from hpcglass.moves.quasistatic.branch import Branch
+
+        return Branch(system, self.gradient, self.algorithm, self.tolerance, self.max_evaluations, scalars)
+
+    def descents(self, system: System, scalars: dict[str, Any] | None = None) -> Descents:
+        """One that follows no branch."""
+        from hpcglass.moves.quasistatic.descents import Descents
+
+        return Descents(system, self.gradient, self.algorithm, self.tolerance, self.max_evaluations, scalars)
 
 
 class Steps:
@@ -56,8 +63,8 @@ class Steps:
 
     def __init__(self, system: System, context: Context, params: ShearParams, walk: Walk, movers: Movers) -> None:
         self.system, self.context, self.params, self.walk = system, context, params, walk
+        self.movers, self.follow = movers, movers.follow
         self.gradient: Floats = movers.gradient
-        self.follow = movers.follow
         kept = context.restored
         self.unloading = Unloading(system, movers, params.reverse_strain, kept) if params.reverse else None
         self.mover = movers(system, kept.scalars if kept else None)
@@ -79,7 +86,7 @@ class Steps:
         report, mechanics = done
         state = State.of(strain, self.gradient, system.volume, mechanics)
         dissipated = dissipation(record.history, state)
-        event = self._is_event(dissipated, fell, before, size)
+        event = self._is_event(dissipated, fell, before, record.history[-1], state)
         if event and not fell and walk.halve():
             system.restore(*before)
             return None
@@ -89,27 +96,42 @@ class Steps:
                 unloaded = self.unloading(before, record.history[-1].strain, size, safe_point)
         return Step(record.steps + 1, size, record.history, state, mechanics, report, dissipated, event, before, unloaded)
 
-    def _is_event(self, dissipated: float, fell: bool, before: SystemState, size: float) -> bool:
+    def _is_event(self, dissipated: float, fell: bool, before: SystemState, last: State, state: State) -> bool:
         """A step along a branch is none by definition; a fall from its end is one, however little is lost.
 
         Not every fall is from an end: a long step may be too much for the corrector although the branch goes on. If little was
-        lost, the end itself is looked for; the balance of energies decides only where it cannot be found out.
+        lost, the end itself is looked for; where there is none to be found (contacts that open make ends which are no folds),
+        but the energies do not balance, the step is made again in parts.
         """
         if dissipated > self.params.event_energy:
             return fell or not self.follow
         if not (fell and self.follow):
             return False
         with self.context.timer("events"):
-            ends = branch_ends(self.system, before, self.gradient, size)
-        return self.mover.surprised if ends is None else ends
+            return (branch_ends(self.system, before, self.gradient, state.strain - last.strain)
+                    or (self.mover.surprised and self._lost_in_parts(before, last, state)))
+
+    def _lost_in_parts(self, before: SystemState, last: State, state: State) -> bool:
+        """Whether energy is also lost between two states when the strain is made in parts. Collective.
+
+        In n parts the trapezoid's error is smaller by n^2; what is lost at an instability stays.
+        """
+        copy = self.movers.descents(System.from_state(self.system.comm, self.system.model, *before))
+        lost, here = 0.0, last
+        for k in range(1, PARTS + 1):
+            strain = last.strain + k * (state.strain - last.strain) / PARTS
+            _, mechanics = copy.fall(strain - here.strain)
+            there = State.of(strain, self.gradient, copy.system.volume, mechanics)
+            lost, here = lost + missing(here, there), there
+        return lost > 0.5 * abs(missing(last, state))
 
 
-def branch_ends(system: System, before: SystemState, gradient: Floats, size: float) -> bool | None:
-    """Whether the branch of the state `before` ends within a strain `size` from there; None if it cannot be told. Collective."""
+def branch_ends(system: System, before: SystemState, gradient: Floats, size: float) -> bool:
+    """Whether the branch of the state `before` has its fold within a strain `size`, as far as can be told. Collective."""
     from hpcglass.moves.quasistatic.fold import locate
 
     try:
         fold = locate(System.from_state(system.comm, system.model, *before), gradient, size)
     except PhysicsError:            # two softest modes alike
-        return None
+        return False
     return fold is not None and abs(fold.strain) <= abs(size)
