@@ -33,6 +33,17 @@ atoms = ase.io.read(file)
 symbols, mass = atoms.symbols.species(), atoms.get_masses()
 symbols = " ".join(sorted(symbols))
 """),
+    Job("ASE", "back", "2d-binary-xy.xyz", 'import ase.io\nase.io.write("back.xyz", ase.io.read(file))'),
+    Job("extxyz", "back", "2d-binary-xy.xyz", 'import extxyz\nextxyz.write_dicts("back.xyz", extxyz.read_dicts(file))'),
+    Job("OVITO", "back", "2d-binary-xy.xyz", """
+import gsd.hoomd
+from ovito.io import export_file, import_file
+pipeline = import_file(file)
+export_file(pipeline, "back.xyz", "xyz", columns=["Particle Type", "Position", "Radius"])
+export_file(pipeline, "back.gsd", "gsd/hoomd")
+with gsd.hoomd.open("back.gsd") as trajectory:
+    box = trajectory[0].configuration.box
+"""),
     Job("ASE", "sphere", "3d.data", 'import ase.io\nase.io.read(file, format="lammps-data")'),
     Job("ASE", "letters", "", LETTERS.replace("B 1", "A 1") + 'import ase.io\nase.io.read("letters.xyz")'),
     Job("ASE", "stage", "shear.h5", "import ase.io\nase.io.read(file)"),

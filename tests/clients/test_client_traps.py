@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hpcglass.io.convert import read_any
+
 
 def test_letters_are_taken_for_elements(found):
     """Why species are numbers in our files."""
@@ -65,3 +67,21 @@ def test_xyz_readers_of_vtk_know_four_columns(found, glasses):
     assert result["points"] == 0
     assert result["error"] == 0 and len(result["position"]) > 1
     assert np.abs(result["position"][1] - glasses["3d"].position[1]).max() > 0.1
+
+
+@pytest.mark.parametrize(("client", "digits"), [("OVITO", 1e-7), ("ASE", 1e-8), ("extxyz", 1e-8)])
+def test_what_a_client_writes_again_comes_back(found, exports, glasses, client, digits):
+    """Fewer digits, the same glass: ASE has X for every species then, and OVITO's columns other names."""
+    assert "error" not in found[client]["back"], str(found[client]["back"]["error"])
+    back, c = read_any(exports / client / "back.xyz"), glasses["2d-binary-xy"]
+    np.testing.assert_array_equal(back.species, c.species)
+    np.testing.assert_allclose(back.position, c.position, atol=10 * digits)
+    np.testing.assert_allclose(back.box, c.box, rtol=1e-5)
+    np.testing.assert_allclose(back.diameter, c.diameter, atol=2e-7)
+
+
+def test_ovito_writes_wrong_tilted_cells_into_gsd_files(found, glasses):
+    """Lengths of edges where heights belong."""
+    box = glasses["2d-binary-xy"].box
+    assert found["OVITO"]["back"]["box"][1] == pytest.approx(np.hypot(*box[:, 1]), rel=1e-5)
+    assert np.hypot(*box[:, 1]) > 1.2 * box[1, 1]

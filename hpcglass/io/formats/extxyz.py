@@ -57,8 +57,10 @@ def read(path: Path, dimension: int | None) -> Configuration:
     for name, factor in (("radius", 2.0), ("diameter", 1.0)):
         if name in places:
             diameter = factor * table(rows, places[name], path, start + 3)[:, 0]
-    kind = places.get("species") or places.get("type")
-    species = _species(rows, kind[0], info.get("species_labels", "").split()) if kind else None
+    species = None
+    for name in ("species", "type"):      # ASE writes X for the species of what it read from us, and `type` besides
+        if species is None and name in places:
+            species = _species(rows, places[name][0], info.get("species_labels", "").split())
     return Configuration(position, box, diameter, species)
 
 
