@@ -168,15 +168,6 @@ def test_gsd_trajectories_give_the_last_frame(tmp_path):
     assert found.diameter is None
 
 
-def test_ase_reads_what_is_written(tmp_path):
-    ase = pytest.importorskip("ase.io")
-    before = configuration(3, "sheared")
-    write_any(before, tmp_path / "c.xyz")
-    atoms = ase.read(tmp_path / "c.xyz")
-    np.testing.assert_allclose(atoms.cell[:], before.box.T)
-    np.testing.assert_allclose(atoms.positions, before.position)
-
-
 def h5md(path, c):
     import h5py
 

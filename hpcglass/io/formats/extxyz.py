@@ -1,7 +1,8 @@
 """Extended XYZ, as ASE and OVITO read it: a count, a line of key=value, a line per particle.
 
-The cell is `Lattice="ax ay az bx by bz cx cy cz"`; a 2D configuration has z = 0 and pbc="T T F". Radii
-are in the column `radius`; species are elements in alphabetical order, which readers need to be.
+The cell is `Lattice="ax ay az bx by bz cx cy cz"`; a 2D configuration has z = 0 and pbc="T T F" (ASE
+refuses two columns). Radii are in the column `radius`, species in `type`, counted from 1: a letter or an
+element would get the mass, radius and colour of an atom in some reader. See docs/clients.md.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import numpy as np
 from hpcglass.errors import FileError
 from hpcglass.io.formats.common import Configuration, Floats, flatten, in_space, shown, table, text_lines
 
-ELEMENTS = ["H", "He", "Li", "Ne", "O", "P", "S", "Ti", "U", "Xe"]
 UNKNOWN = "X"      # no species
 PAIR = re.compile(r"""([A-Za-z_][\w.-]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|(\S+))""")
 
@@ -23,19 +23,16 @@ def write(configuration: Configuration, path: Path) -> None:
     """Write one frame; all digits are kept."""
     position, box = in_space(configuration)
     species = configuration.species
-    labels = [UNKNOWN] if species is None else ELEMENTS
-    if species is not None and species.max() >= len(ELEMENTS):
-        raise FileError(f"{path}: more than {len(ELEMENTS)} species cannot be written as extended XYZ")
-    names = [UNKNOWN] * len(position) if species is None else [ELEMENTS[s] for s in species]
+    names = [UNKNOWN] * len(position) if species is None else [str(s) for s in (species + 1).tolist()]
     columns = [position[:, 0], position[:, 1], position[:, 2]]
-    properties = "species:S:1:pos:R:3"
+    properties = f"{'species:S' if species is None else 'type:I'}:1:pos:R:3"
     if configuration.diameter is not None:
         columns.append(configuration.diameter / 2)
         properties += ":radius:R:1"
     lattice = " ".join(repr(float(x)) for x in box.T.ravel())
-    used = " ".join(labels[: 1 if species is None else int(species.max()) + 1])
-    head = (f'Lattice="{lattice}" Properties={properties} pbc="T T {"T" if configuration.dimension == 3 else "F"}" '
-            f'species_labels="{used}"')
+    head = f'Lattice="{lattice}" Properties={properties} pbc="T T {"T" if configuration.dimension == 3 else "F"}"'
+    if species is not None:
+        head += f' species_labels="{" ".join(str(s + 1) for s in range(int(species.max()) + 1))}"'
     rows = zip(names, *(c.tolist() for c in columns), strict=True)
     body = "\n".join(" ".join([name, *map(repr, numbers)]) for name, *numbers in rows)
     path.write_text(f"{len(position)}\n{head}\n{body}\n", encoding="utf-8")
@@ -60,7 +57,10 @@ def read(path: Path, dimension: int | None) -> Configuration:
     for name, factor in (("radius", 2.0), ("diameter", 1.0)):
         if name in places:
             diameter = factor * table(rows, places[name], path, start + 3)[:, 0]
-    species = _species(rows, places["species"][0], info.get("species_labels", "").split()) if "species" in places else None
+    species = None
+    for name in ("species", "type"):      # ASE writes X for the species of what it read from us, and `type` besides
+        if species is None and name in places:
+            species = _species(rows, places[name][0], info.get("species_labels", "").split())
     return Configuration(position, box, diameter, species)
 
 

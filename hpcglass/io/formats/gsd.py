@@ -1,7 +1,8 @@
 """GSD files of HOOMD-blue; writing them needs the optional package `gsd`.
 
 The format keeps 32-bit floats: positions come back to about 1e-7 of the box. The cell is [Lx, Ly, Lz,
-xy, xz, yz] with tilts as strains, centred on the origin; other cells are rotated. Lz = 0 in 2D.
+xy, xz, yz] with tilts as strains, centred on the origin; other cells are rotated. Lz = 0 in 2D. Types are named
+1, 2, ...: OVITO takes B for boron. See docs/clients.md.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def write(configuration: Configuration, path: Path) -> None:
     frame.particles.position = (box @ fraction).T.astype(np.float32)
     species = configuration.species
     frame.particles.typeid = np.zeros(len(position), dtype=np.uint32) if species is None else species.astype(np.uint32)
-    frame.particles.types = [chr(ord("A") + i) for i in range(int(frame.particles.typeid.max()) + 1)]
+    frame.particles.types = [str(i + 1) for i in range(int(frame.particles.typeid.max()) + 1)]
     if configuration.diameter is not None:
         frame.particles.diameter = configuration.diameter.astype(np.float32)
     with hoomd.open(name=str(path), mode="w") as file:

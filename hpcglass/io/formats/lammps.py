@@ -1,7 +1,9 @@
 """LAMMPS data files: written in atom_style sphere, read in the styles that have one position per line.
 
 LAMMPS wants the first edge along x, the second in the xy plane, and no tilt above half an edge: other
-cells are rotated and get an equivalent set of edges. Types count from 1, species from 0.
+cells are rotated and get an equivalent set of edges. Types count from 1, species from 0. The format has no
+word for 2D, and LAMMPS wants a flat system periodic in z: other programs repeat it there, so the cell is made as
+high as it is wide and no image comes within reach. See docs/clients.md.
 """
 
 from __future__ import annotations
@@ -23,15 +25,19 @@ HEADER = re.compile(r"^(?P<numbers>[-+.\deE\s]+?)\s+(?P<what>atoms|atom types|xl
 
 def write(configuration: Configuration, path: Path) -> None:
     """Write a data file; the density column makes every mass 1."""
+    flat = configuration.dimension == 2
     position, box = restricted(*in_space(configuration), reduce=True)
+    if flat:
+        box[2, 2] = max(box[0, 0], box[1, 1])
     count = len(position)
     species = np.zeros(count, dtype=np.int32) if configuration.species is None else configuration.species
     diameter = np.ones(count) if configuration.diameter is None else configuration.diameter
     density = 6 / (np.pi * diameter**3)
-    low = -0.5 if configuration.dimension == 2 else 0.0
-    head = [f"hpcglass, {configuration.dimension}D", "", f"{count} atoms", f"{int(species.max()) + 1} atom types", "",
+    low = -float(box[2, 2]) / 2 if flat else 0.0
+    note = ": every z is 0, the height of the cell only keeps periodic images out of reach" if flat else ""
+    head = [f"hpcglass, {configuration.dimension}D{note}", "", f"{count} atoms", f"{int(species.max()) + 1} atom types", "",
             f"0.0 {float(box[0, 0])!r} xlo xhi", f"0.0 {float(box[1, 1])!r} ylo yhi",
-            f"{low} {float(box[2, 2]) + low!r} zlo zhi"]
+            f"{low!r} {float(box[2, 2]) + low!r} zlo zhi"]
     if box[0, 1] or box[0, 2] or box[1, 2]:
         head.append(f"{float(box[0, 1])!r} {float(box[0, 2])!r} {float(box[1, 2])!r} xy xz yz")
     rows = zip((species + 1).tolist(), diameter.tolist(), density.tolist(), position.tolist(), strict=True)
