@@ -44,12 +44,17 @@ def pure_shear(dimension: int, plane: str) -> Floats:
 
 
 def deformation(gradient: Floats, strain: float) -> Floats:
-    """exp(strain * A). Nilpotent A (simple shear) gives exactly 1 + strain A."""
-    step = strain * np.asarray(gradient)
+    """exp(strain * A) of any A: 1 + strain A where A A = 0 (simple shear), exponentials of the diagonal where A is diagonal."""
+    step = strain * np.asarray(gradient, dtype=np.float64)
     if not (step @ step).any():
         return np.eye(len(step)) + step
-    values, vectors = np.linalg.eig(step)     # A is small and diagonalisable here: shears and dilations
-    return np.real(vectors @ np.diag(np.exp(values)) @ np.linalg.inv(vectors))
+    diagonal = np.diagonal(step)
+    if not (step - np.diag(diagonal)).any():
+        with np.errstate(over="ignore"):
+            return np.diag(np.exp(diagonal))
+    from scipy.linalg import expm  # not at the top: `validate` is here too, and in a hurry
+
+    return np.asarray(expm(step))
 
 
 def reduce_tilt(box: Floats) -> NDArray[np.int64]:

@@ -11,15 +11,15 @@ J. A. Giannini, D. Richard, M. L. Manning, E. Lerner, Phys. Rev. E 104, 044905 (
 
 Both matrices annihilate translations, so that one particle is held at zero, which makes H definite and changes no eigenvalue;
 its rows of S^T S, like those of rattlers, are empty: modes with lambda = 0, which nobody asks for. The soft end, the largest
-lambda, comes from SLEPc's Krylov-Schur method in the inner product of H, one sparse factorisation for all modes. Options of PETSc
-under the prefix `hpcglass_bonds_` override. The full spectrum of a small glass is dense algebra on one rank: time (N d)^3, memory
-about 32 (N d)^2 bytes.
+lambda, comes from SLEPc's Krylov-Schur method in the inner product of H, one sparse factorisation for all modes. A second one
+counts: x H - S^T S has as many negative eigenvalues as there are lambda > x, and copies of multiple ones that were missed are
+looked for (`matrix.multiple`). Options of PETSc under the prefix `hpcglass_bonds_` override. The full spectrum of a small glass
+is dense algebra on one rank: time (N d)^3, memory about 32 (N d)^2 bytes.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,15 +29,19 @@ from hpcglass.core import comm as ranks
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.landscape.contractions import Bonds, pair_energies
 from hpcglass.landscape.matrix.dense import dense_on_first, irregular, rows_on_first, signs, to_owners
-from hpcglass.landscape.matrix.hessian import Hessian, PETSc
+from hpcglass.landscape.matrix.hessian import Hessian, PETSc, own_errors
+from hpcglass.landscape.matrix.multiple import inertia, last_level, search
+from hpcglass.landscape.matrix.shift_invert import SLEPc
 from hpcglass.landscape.matrix.solve import Solver, factorise, first_bound, pin, saddle, zero_modes
-from hpcglass.landscape.modes import DENSE_LIMIT, SLEPc, number_of_modes
+from hpcglass.landscape.modes import DENSE_LIMIT, FEW, number_of_modes, some_modes
 from hpcglass.landscape.rattlers import bonded
 
 Floats = NDArray[np.float64]
 
 PREFIX = "hpcglass_bonds_"
 FLOOR = 1e-6            # of the norm of S^T S: less is no change of any distance
+WIDTH = 1e-7            # two lambda nearer than this share are copies of one
+SPECTRUM_TOLERANCE = 1e-7   # of relative residuals over the whole spectrum
 MPD = 128               # largest subspace that is projected at once
 
 
@@ -51,6 +55,7 @@ class BondModes:
     participation_displacement, participation_force : (k,) e = (sum_i |v_i|^2)^2 / (N sum_i |v_i|^4) of either
     residuals : (k,) |S^T S D - lambda H D| / |lambda H D|, computed from the plain matrices; for lambda = 0, relative to 1e-6 of
         the norm of S^T S
+    uncounted : why it was not verified by inertia that no mode is missing; empty where it was
     """
 
     eigenvalue: Floats
@@ -59,10 +64,13 @@ class BondModes:
     participation_displacement: Floats
     participation_force: Floats
     residuals: Floats
+    uncounted: str = ""
 
     def softest(self, count: int) -> BondModes:
         """The first `count` of them."""
-        return BondModes(*(getattr(self, item.name)[..., :count] for item in dataclasses.fields(self)))
+        fields: dict[str, Any] = {name: value if name == "uncounted" else value[..., :count]
+                                  for name, value in vars(self).items()}
+        return BondModes(**fields)
 
 
 def softest_bond_modes(hessian: Hessian, count: int, tolerance: float = 1e-9, start: Floats | None = None,
@@ -91,43 +99,39 @@ def softest_bond_modes(hessian: Hessian, count: int, tolerance: float = 1e-9, st
     V. Hernandez, J. E. Roman, V. Vidal, ACM Trans. Math. Softw. 31, 351 (2005): SLEPc.
     """
     _need_cell(hessian)
-    uniform, free = zero_modes(hessian), number_of_modes(hessian)
+    uniform, free = zero_modes(hessian), some_modes(hessian)
     if not 0 < count <= max(free // 2, 1):
-        raise InputError(f"{count} softest bond modes asked for; the configuration has {free}: ask for 1 to {free // 2}, "
+        raise InputError(f"{count} softest bond modes asked for; the configuration has {free}: ask for 1 to {max(free // 2, 1)}, "
                          "or for all")
+    if free <= FEW:
+        return bond_spectrum(hessian, tolerance=max(tolerance, SPECTRUM_TOLERANCE), pinned=pinned).softest(count)
     pinned = first_bound(hessian) if pinned is None else pinned
     bonds = hessian.bond_matrix()
-    ksp, stiffness = _factorised(hessian, pinned)
-    compliance = _emptied(bonds, pinned, hessian.system.dimension)
-    solver = SLEPc.EPS().create(hessian.system.comm)
-    solver.setOptionsPrefix(PREFIX)
-    solver.setOperators(compliance, stiffness)
-    solver.setProblemType(SLEPc.EPS.ProblemType.GHEP)
-    solver.setType("krylovschur")
-    solver.setWhichEigenpairs(SLEPc.EPS.Which.LARGEST_REAL)
-    # with 20 more vectors than twice the modes a glass of 10^4 particles takes three rounds for k = 20
-    solver.setDimensions(count, min(2 * count + 20, free), MPD if count > MPD else PETSc.DECIDE)
-    solver.setTolerances(0.1 * tolerance, 100)
     first = irregular(hessian.system) if start is None else start.sum(axis=2)
-    solver.setInitialSpace([hessian.vector(first)])
-    solver.getST().setKSP(ksp)
-    solver.setFromOptions()
-    solver.solve()
-    found = solver.getConverged()
-    if found < count:
-        raise PhysicsError(f"only {found} of {count} bond modes converged to {tolerance:.0e} in {solver.getIterationNumber()} "
-                           f"rounds; take a larger tolerance, or PETSC_OPTIONS='-{PREFIX}eps_max_it 1000'")
-    vectors = np.empty((hessian.system.n_owned, hessian.system.dimension, count))
-    vector = hessian.vector()
-    for k in range(count):
-        solver.getEigenvector(k, vector)
-        vectors[..., k] = hessian.rows(vector)
-    for item in (solver, ksp, stiffness, compliance):
-        item.destroy()
-    return _checked(hessian, bonds, uniform, vectors, tolerance)
+    none = np.empty((hessian.system.n_owned, hessian.system.dimension, 0))
+    vectors = _krylov(hessian, bonds, pinned, first, none, count, tolerance)
+    modes = _checked(hessian, bonds, uniform, vectors.copy(), tolerance)
+    level, number = last_level(-modes.eigenvalue, max(WIDTH, float(modes.residuals.max())) * float(modes.eigenvalue[-1]))
+    missing, why = None, ""
+    try:
+        missing = _count_above(hessian, bonds, pinned, -level) - number
+    except PhysicsError as error:       # memory
+        why = str(error)
+
+    def look(known: Floats, wanted: int, number: int) -> Floats:
+        return _krylov(hessian, bonds, pinned, irregular(hessian.system, number), known, wanted, tolerance, -level)
+
+    vectors, rest = search(vectors, missing, look)
+    if rest:
+        raise PhysicsError(f"of the bond modes with lambda > {-level:.9g}, {number + (missing or 0)} by inertia, "
+                           f"{number + vectors.shape[2] - count} were found; ask for another number, or for all")
+    if vectors.shape[2] > count:
+        modes = _checked(hessian, bonds, uniform, vectors, tolerance).softest(count)
+    return replace(modes, uncounted=why)
 
 
-def bond_spectrum(hessian: Hessian, vectors: bool = True, tolerance: float = 1e-7, pinned: int | None = None) -> BondModes:
+def bond_spectrum(hessian: Hessian, vectors: bool = True, tolerance: float = SPECTRUM_TOLERANCE, pinned: int | None = None
+                  ) -> BondModes:
     """All modes, (N - 1) d without rattlers, by dense algebra on rank 0; for small systems. Collective.
 
     Parameters
@@ -149,7 +153,7 @@ def bond_spectrum(hessian: Hessian, vectors: bool = True, tolerance: float = 1e-
 
     system, d = hessian.system, hessian.system.dimension
     _need_cell(hessian)
-    uniform, size = zero_modes(hessian), number_of_modes(hessian)
+    uniform, size = zero_modes(hessian), some_modes(hessian)
     if size > DENSE_LIMIT:
         raise InputError(f"the full bond spectrum of {system.n_total} particles needs dense matrices of {size} rows > "
                          f"{DENSE_LIMIT}; ask for the softest modes")
@@ -255,6 +259,58 @@ def _need_cell(hessian: Hessian) -> None:
 def _bonds(hessian: Hessian) -> Bonds:
     d = hessian.system.dimension
     return pair_energies(bonded(hessian.system), np.zeros((d, d)), [])
+
+
+def _krylov(hessian: Hessian, bonds: Any, pinned: int, first: Floats, known: Floats, count: int, tolerance: float,
+            above: float = -np.inf) -> Floats:
+    """(n_owned, d, k) of the `count` modes of largest lambda besides the known ones: those above a limit."""
+    room = number_of_modes(hessian) - known.shape[2]
+    count = min(count, room)
+    if not count:
+        return known[..., :0]
+    ksp, stiffness = _factorised(hessian, pinned)
+    compliance = _emptied(bonds, pinned, hessian.system.dimension)
+    solver = SLEPc.EPS().create(hessian.system.comm)
+    solver.setOptionsPrefix(PREFIX)
+    solver.setOperators(compliance, stiffness)
+    solver.setProblemType(SLEPc.EPS.ProblemType.GHEP)
+    solver.setType("krylovschur")
+    solver.setWhichEigenpairs(SLEPc.EPS.Which.LARGEST_REAL)
+    # with 20 more vectors than twice the modes a glass of 10^4 particles takes three rounds for k = 20
+    solver.setDimensions(count, min(2 * count + 20, room), MPD if count > MPD else PETSc.DECIDE)
+    solver.setTolerances(0.1 * tolerance, 100)
+    solver.setDeflationSpace([hessian.vector(known[..., k]) for k in range(known.shape[2])])
+    solver.setInitialSpace([hessian.vector(first)])
+    solver.getST().setKSP(ksp)
+    solver.setFromOptions()
+    with own_errors():
+        solver.solve()
+    found = solver.getConverged()
+    if found < count:
+        raise PhysicsError(f"only {found} of {count} bond modes converged to {tolerance:.0e} in {solver.getIterationNumber()} "
+                           f"rounds; take a larger tolerance, or PETSC_OPTIONS='-{PREFIX}eps_max_it 1000'")
+    chosen = [k for k in range(count) if solver.getEigenvalue(k).real > above]
+    vectors = np.empty((hessian.system.n_owned, hessian.system.dimension, len(chosen)))
+    vector = hessian.vector()
+    for column, k in enumerate(chosen):
+        solver.getEigenvector(k, vector)
+        vectors[..., column] = hessian.rows(vector)
+    for item in (solver, ksp, stiffness, compliance):
+        item.destroy()
+    return vectors
+
+
+def _count_above(hessian: Hessian, bonds: Any, pinned: int, level: float) -> int:
+    """Number of lambda > level > 0: negative eigenvalues of level H - S^T S, by inertia."""
+    matrix = pin(hessian.matrix, pinned, hessian.system.dimension)
+    matrix.scale(level)
+    compliance = _emptied(bonds, pinned, hessian.system.dimension)
+    matrix.axpy(-1.0, compliance, PETSc.Mat.Structure.SAME_NONZERO_PATTERN)
+    compliance.destroy()
+    matrix.setOption(PETSc.Mat.Option.SYMMETRIC, True)
+    negative, _ = inertia(matrix, PREFIX + "count_")
+    matrix.destroy()
+    return negative
 
 
 def _factorised(hessian: Hessian, pinned: int) -> tuple[Any, Any]:

@@ -28,7 +28,7 @@ from hpcglass.landscape.rattlers import bonded
 
 Floats = NDArray[np.float64]
 KRYLOV = 100            # solves at most
-CLOSE = 1e-7            # |H psi - lambda psi| / lambda of a mode that is accepted
+CLOSE = 1e-7            # |H^-1 psi - psi/lambda| lambda of a mode that is accepted: about its angle to the true one
 NOISE = 1e-2            # admixture to a first guess, lest the mode it knows hides a softer one
 
 
@@ -111,7 +111,7 @@ def _lanczos(system: System, inverse: Inverse, guess: Floats | None) -> Floats:
             return np.asarray(sum(weight * other for weight, other in zip(vectors[:, -1], basis, strict=True)))
         beside.append(norm)
         basis.append(image / norm)
-    raise PhysicsError(f"the softest mode was not found in {KRYLOV} solves: the two softest may have the same frequency")
+    raise PhysicsError(f"the softest mode was not found in {KRYLOV} solves: the two softest may be too close together")
 
 
 def irregular(system: System) -> Floats:

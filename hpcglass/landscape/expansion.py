@@ -23,13 +23,12 @@ from hpcglass.core import comm as ranks
 from hpcglass.core.system import System
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.landscape.contractions import HIGHEST, Bonds, along_path, pair_energies
-from hpcglass.landscape.forces import evaluate, largest_force
+from hpcglass.landscape.forces import evaluate
 from hpcglass.landscape.rattlers import bonded
+from hpcglass.landscape.rest import FORCE_TOLERANCE, force_scale, unrest
 
 Floats = NDArray[np.float64]
-FORCE_TOLERANCE = 1e-6      # of the force scale: beyond it the derivatives of a minimum are not what is computed
 MODULI_ACCURACY = 1e-6      # residual of the linear solves for moduli, whose errors are of second order in it
-SMALLEST_SCALE = 1e-4       # of forces, where springs are at rest
 
 
 class LinearSolver(Protocol):
@@ -199,7 +198,7 @@ def default_solver(system: System, solves: int = 1) -> LinearSolver:
 def check_minimum(system: System) -> None:
     """Raise PhysicsError where forces do not balance. Collective."""
     mechanics = evaluate(system)
-    force, scale = largest_force(system, mechanics.forces), max(mechanics.force_scale, SMALLEST_SCALE)
-    if not force <= FORCE_TOLERANCE * scale:
-        raise PhysicsError(f"the configuration is not at a minimum: the largest force {force:.3g} is more than "
+    share, scale = unrest(system, mechanics), force_scale(mechanics)
+    if not share <= FORCE_TOLERANCE:
+        raise PhysicsError(f"the configuration is not at a minimum: the largest force {share * scale:.3g} is more than "
                            f"{FORCE_TOLERANCE:g} of the force scale {scale:.3g}; quench it first")

@@ -3,8 +3,11 @@
 In a packing of repulsive particles some sit in cages without being pressed from all sides: with at most d contacts no net force
 can vanish unless every single one does. The rows of such rattlers in the Hessian are empty or spurious (a contact that carries
 1e-15 is a full spring), so they are found and left out. Taking one out may leave its neighbours with too few contacts: the
-search goes on until nothing changes. A particle in a configuration that is not at rest, or held by attraction, carries forces and
-is kept. A rigid wall is a contact like a particle.
+search goes on until nothing changes. A rigid wall is a contact like a particle.
+
+Who is held by attraction is kept: a pair at the bottom of its well carries no force, and yet is a spring. And in a configuration
+that is not at rest every contact counts, however weak: the Hessian is then the derivative of the forces, and only particles
+without any contact are left out.
 """
 
 from __future__ import annotations
@@ -21,16 +24,18 @@ from hpcglass.core.pairs import KEEP_NAN
 from hpcglass.core.system import System
 from hpcglass.landscape import walls
 from hpcglass.landscape.forces import evaluate, pair_lists, scalars
+from hpcglass.landscape.rest import FORCE_TOLERANCE, force_scale, unrest
 
-WEAK = 1e-6         # of the force scale: a contact that carries less holds nothing
+WEAK = 1e-6         # of the force scale: a contact that carries less holds nothing ...
+NEAR, INSIDE = 0.1, 1e-6    # ... unless it is bound: phi'/phi'' is less of the way to the cut-off, which is farther, in lambda_ij
 
 Flags = NDArray[np.bool_]
 
 
 def rattlers(system: System) -> Flags:
-    """(n_owned,) particles with fewer than d + 1 contacts left, all of them without force. Collective.
+    """(n_owned,) particles with fewer than d + 1 contacts left, all without force or attraction, in a system at rest. Collective.
 
-    The system must be up to date.
+    In one that is not, particles without contacts. The system must be up to date.
     """
     return bonded_pairs(system)[1][: system.n_owned]
 
@@ -58,13 +63,16 @@ def bonded_pairs(system: System, shell: float = 0.0) -> tuple[Flags, Flags]:
     few = count[: system.n_owned] + walled <= system.dimension
     if not ranks.total(system.comm, int(few.sum())):
         return near, loose
-    weak = WEAK * evaluate(system).force_scale
+    mechanics = evaluate(system)
+    most, weak = system.dimension, WEAK * force_scale(mechanics)
+    if not unrest(system, mechanics) <= FORCE_TOLERANCE:
+        most, weak = 0, np.inf      # only who has no contact at all
     first = np.repeat(np.arange(system.n_owned), np.diff(system.pairs.start))
     while True:
         held = touching & ~loose[first] & ~loose[system.pairs.index]
         count, strongest = _load(*pair_lists(system), held)
         strongest = np.maximum(strongest[: system.n_owned], pressed)
-        few = (count[: system.n_owned] + walled <= system.dimension) & (strongest <= weak)
+        few = (count[: system.n_owned] + walled <= most) & (strongest <= weak)
         if not ranks.total(system.comm, int((few & ~loose[: system.n_owned]).sum())):
             return near & ~loose[first] & ~loose[system.pairs.index], loose
         loose[: system.n_owned] |= few
@@ -114,10 +122,11 @@ def _contacts(reference, displacement, start, index, inverse_length2, scale, tab
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
 def _load(reference, displacement, start, index, inverse_length2, scale, table, chosen):
-    """((n_all,) number of chosen pairs of each owned particle, (n_all,) largest |phi'| among them)."""
+    """((n_all,) number of chosen pairs of each owned particle, (n_all,) largest |phi'| among them, infinite for a bound one)."""
     dimension = reference.shape[1]
     count, largest = np.zeros(reference.shape[0], dtype=np.int64), np.zeros(reference.shape[0])
-    x2, c1, work = np.empty(1), np.empty(1), np.empty((2, 1))
+    x2, c1, c2, work = np.empty(1), np.empty(1), np.empty(1), np.empty((2, 1))
+    cutoff = np.sqrt(table.edges[table.edges.size - 1])
     for i in range(start.size - 1):
         for p in range(start[i], start[i + 1]):
             if not chosen[p]:
@@ -129,7 +138,11 @@ def _load(reference, displacement, start, index, inverse_length2, scale, table, 
                 square += x * x
             x2[0] = square * inverse_length2[p]
             scalars(1, p, 1, inverse_length2, scale, table, x2, work, c1)
-            force = abs(c1[0]) * np.sqrt(square)
+            scalars(2, p, 1, inverse_length2, scale, table, x2, work, c2)
+            force, room = abs(c1[0]) * np.sqrt(square), cutoff - np.sqrt(x2[0])
+            # a bound pair: the bottom of its well is near, the cut-off is not
+            if room > INSIDE and force < NEAR * (c2[0] * square + c1[0]) * room / np.sqrt(inverse_length2[p]):
+                force = np.inf
             count[i] += 1
             count[j] += 1
             largest[i] = max(largest[i], force)

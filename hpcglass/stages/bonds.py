@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
-from hpcglass.stages.base import Context, Stage, StageParams, sparse_memory
+from hpcglass.stages.base import Context, Solvers, Stage, StageParams, sparse_memory
 
 if TYPE_CHECKING:
     from hpcglass.core.system import System
@@ -43,6 +43,9 @@ class BondsParams(StageParams):
             raise ValueError(f"pseudo_harmonic = {self.pseudo_harmonic} is more than count = {self.count} modes")
         return self
 
+    def solvers(self, ranks: int) -> Solvers:
+        return Solvers(("mumps",))      # states of self stress are counted by its inertia
+
 
 class Bonds(Stage):
     """Bond operator."""
@@ -64,6 +67,8 @@ class Bonds(Stage):
         with context.timer("modes"):
             modes = bond_spectrum(hessian) if params.all else softest_bond_modes(hessian, params.count)
         store_spectrum(context, modes)
+        if modes.uncounted:
+            context.log(f"bonds: it was not verified by inertia that none of the softest modes is missing: {modes.uncounted}")
         with context.timer("counts"):
             bonds, nonzero = bond_counts(hessian)
         context.result("bonds", bonds, "", "interacting pairs, without those of rattlers")
@@ -107,6 +112,7 @@ def store_spectrum(context: Context, modes: BondModes) -> None:
     for k, values in enumerate(zip(modes.eigenvalue, modes.participation_displacement, modes.participation_force, modes.residuals,
                                    strict=True)):
         table.append(**dict(zip(MODES, (float(k), *map(float, values)), strict=True)))
+    context.result("bond_modes_verified", int(not modes.uncounted), "", "1: the eigenvalues were counted, and no mode is missing")
 
 
 def store_modes(context: Context, hessian: Hessian, modes: BondModes) -> None:

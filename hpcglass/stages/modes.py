@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from hpcglass.stages.base import Context, Stage, StageParams, sparse_memory
+from hpcglass.stages.base import Context, Solvers, Stage, StageParams, sparse_memory
 
 if TYPE_CHECKING:
     from hpcglass.core.system import System
@@ -22,7 +22,8 @@ class ModesParams(StageParams):
     """Modes and frequencies of the Hessian, participation, vibrality, phonons; needs a minimum."""
 
     kind: Literal["modes"] = "modes"
-    count: int | None = Field(None, gt=0, description="so many modes of lowest frequency; 50 without `range` or `all`")
+    count: int | None = Field(None, gt=0, description="so many modes of lowest frequency; without `range` or `all` 50, "
+                              "or half of all if that is less")
     range: tuple[float, float] | None = Field(None, description="all modes with omega in [low, high] instead")
     all: bool = Field(False, description="the whole spectrum instead: dense algebra on one rank, up to 20000 degrees of freedom")
     tolerance: float = Field(1e-8, gt=0, description="largest |H v - omega^2 v| of a mode [energy/length^2]")
@@ -38,6 +39,13 @@ class ModesParams(StageParams):
             raise ValueError(f"range must be [low, high] with 0 <= low < high, not {list(self.range)}")
         return self
 
+    def solvers(self, ranks: int) -> Solvers:
+        if self.all:
+            return Solvers()
+        if self.range is not None:
+            return Solvers(("mumps",), "lowest modes (count) on one rank can do with CHOLMOD, all = true with neither")
+        return Solvers(("cholmod", "mumps") if ranks == 1 else ("mumps",), "all = true does without, in a small glass")
+
 
 class Modes(Stage):
     """Normal modes of vibration."""
@@ -49,7 +57,7 @@ class Modes(Stage):
         """Solve, then store the table of modes, their fields and what sound would do."""
         from hpcglass.landscape.expansion import check_minimum
         from hpcglass.landscape.matrix.hessian import Hessian
-        from hpcglass.landscape.modes import lowest_modes, modes_in_interval, number_of_modes, spectrum
+        from hpcglass.landscape.modes import lowest_modes, modes_in_interval, number_of_modes, some_modes, spectrum
 
         params: ModesParams = self.params
         context.cite("hernandez2005", "tong2014", *["maloney2006"] * params.moduli)
@@ -63,7 +71,9 @@ class Modes(Stage):
             elif params.range is not None:
                 modes = modes_in_interval(hessian, *params.range, params.tolerance)
             else:
-                modes = lowest_modes(hessian, params.count or COUNT, params.tolerance)
+                modes = lowest_modes(hessian, params.count or min(COUNT, max(some_modes(hessian) // 2, 1)), params.tolerance)
+        if modes.uncounted:
+            context.log(f"modes: it was not verified by inertia that none is missing: {modes.uncounted}")
         total = number_of_modes(hessian)
         store_modes(system, context, modes, total, params.vectors)
         if params.all:
@@ -89,7 +99,10 @@ def store_modes(system: System, context: Context, modes: Found, total: int, vect
     """The table of modes, the modes themselves, the vibrality."""
     import numpy as np
 
-    unstable = int((modes.frequency2 < -modes.residuals).sum())
+    unstable, floppy = int((modes.stability < 0).sum()), int((modes.stability == 0).sum())
+    if floppy:
+        context.log(f"modes: {floppy} of the modes found have omega^2 = 0, which translations would have: parts of the "
+                    "configuration move or turn freely; they are not in the vibrality")
     if unstable:
         context.log(f"modes: the configuration is a saddle, not a minimum: {unstable} of the modes found have omega^2 < 0, "
                     "given as negative omega")
@@ -99,11 +112,11 @@ def store_modes(system: System, context: Context, modes: Found, total: int, vect
     for k, row in enumerate(zip(modes.frequency2, modes.frequency, modes.participation, modes.residuals, strict=True)):
         omega2, omega, participation, residual = map(float, row)
         table.append(index=k, omega2=omega2, omega=omega, participation=participation, residual=residual)
+    context.result("modes_verified", int(not modes.uncounted), "", "1: the eigenvalues were counted, and no mode is missing")
     context.result("modes_total", total, "", "number of modes of the configuration, translations and rattlers left out")
     if vectors and len(modes.frequency2):
         context.field("modes", modes.vectors, "", "orthonormal modes, the last axis counts them")
-    # an eigenvalue that is not larger than its residual may as well be zero
-    stable = modes.frequency2 > modes.residuals
+    stable = modes.stability > 0
     vibrality = ((modes.vectors**2).sum(axis=1)[:, stable] / modes.frequency2[stable]).sum(axis=1)
     partial = len(modes.frequency2) < total
     context.field("partial_vibrality" if partial else "vibrality", np.ascontiguousarray(vibrality), "length^2/energy",

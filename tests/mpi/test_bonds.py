@@ -141,10 +141,7 @@ def test_triangular_lattice(world):
     expected = np.sort(expected)[::-1]
     hessian = Hessian(s)
     assert bond_spectrum(hessian).eigenvalue == pytest.approx(expected, rel=1e-10)
-    # equal eigenvalues, which a glass does not have, are found once or more often
-    found = softest_bond_modes(hessian, 6).eigenvalue
-    assert found[0] == pytest.approx(expected[0], rel=1e-10)
-    assert np.abs(found[:, None] / expected - 1).min(axis=1).max() < 1e-10
+    assert softest_bond_modes(hessian, 6).eigenvalue == pytest.approx(expected[:6], rel=1e-10)
     assert bond_counts(hessian) == (3 * 63, 2 * 63 - 2)
 
 
@@ -190,6 +187,7 @@ def test_rattlers_take_no_part(world):
     assert bond_counts(hessian) == (expected["bonds"], expected["bond_operator_nonzero"])
 
 
+@pytest.mark.few_ranks
 def test_one_factorisation_and_few_solves(world, monkeypatch):
     """Twenty modes of ten thousand particles; a start from modes nearby helps."""
     hessian = Hessian(glass(world, "ipl12-2d-N10000"))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from glasses import NAMES, arrays, glass, liquid, system, whole
+from glasses import NAMES, arrays, glass, liquid, liquid_arrays, system, whole
 from test_solve import dense, floating
 
 from hpcglass.core import comm as ranks
 from hpcglass.errors import PhysicsError
 from hpcglass.geometries.periodic import simple_shear
 from hpcglass.landscape.expansion import bond_expansion, elastic_moduli, strain_expansion
-from hpcglass.landscape.forces import evaluate
+from hpcglass.landscape.forces import evaluate, forces
 from hpcglass.landscape.matrix.hessian import Hessian
-from hpcglass.landscape.modes import lowest_modes
+from hpcglass.landscape.modes import lowest_modes, spectrum
 from hpcglass.landscape.rattlers import bonded, rattlers
+from hpcglass.potentials.library import MODELS
 
 SMALL, OVERLAP = 0.01, 1e-11     # overlaps that carry no force to speak of, but are full springs
 
@@ -104,6 +105,61 @@ def test_who_carries_force_is_kept(world):
     assert evaluate(view).energy == pytest.approx(evaluate(s).energy, rel=1e-14)
     assert ranks.total(s.comm, view.pairs.size) < ranks.total(s.comm, s.pairs.size)
     assert ranks.total(s.comm, int(found.sum())) == Hessian(s).n_loose
+
+
+def gas(name, closest, seed=3):
+    """Arrays of a thin gas of 60 particles, most with two contacts or fewer, and one pair that overlaps strongly."""
+    model, box, position, diameter, species = liquid_arrays(name, 60, 2, seed=seed)
+    box, position = 1.35 * box, 1.35 * position
+    position[1] = position[0] + closest * np.array([0.8, 0.6])
+    return model, box, position, diameter, species
+
+
+@pytest.mark.parametrize("name,closest", [("ipl12", 0.25), ("lj-binary", 0.3), ("harmonic", 0.05)])
+def test_away_from_a_minimum_the_hessian_is_the_derivative_of_the_forces(world, name, closest):
+    """Also for particles that push with a millionth of the root-mean-square force: no row is missing."""
+    plain = gas(name, closest)
+    s = system(world, *plain)
+    hessian = Hessian(s)
+    touched = whole(s, (np.abs(forces(s)) > 0.0).any(axis=1).astype(np.int64)).astype(bool)
+    loose = whole(s, hessian.loose.astype(np.int64)).astype(bool)
+    assert not loose[touched].any()
+    h, sides, way = 1e-7, [], np.where(touched[:, None], np.sin(1.0 + np.arange(60)[:, None] * np.arange(1.0, 3.0)), 0.0)
+    for sign in (1, -1):
+        t = system(world, *plain[:2], plain[2] + sign * h * way, *plain[3:])
+        sides.append(whole(t, forces(t)))
+    x, y = hessian.vector(way[s.id[: s.n_owned]]), hessian.vector()
+    hessian.matrix.mult(x, y)
+    product, numeric = whole(s, hessian.rows(y)), -(sides[0] - sides[1]) / (2 * h)
+    size = np.linalg.norm(numeric, axis=1)
+    # row by row, as the pair that overlaps is a million times stiffer than the others
+    assert (np.linalg.norm(product - numeric, axis=1) <= 1e-4 * size + 1e-7 * np.median(size[touched])).all()
+
+
+def pair_apart(comm, name, distance):
+    """Two particles of species 0 in a large cell."""
+    model = MODELS[name]
+    position = np.array([[3.0, 3.0], [3.0 + distance, 3.0]])
+    return system(comm, model, 12.0 * np.eye(2), position, np.full(2, model.sizes.diameters[0]), np.zeros(2, np.int32))
+
+
+def test_a_pair_at_the_bottom_of_its_well_is_bound(world):
+    """It carries no force, and has one vibration, of frequency (2 phi'')^(1/2)."""
+    model = MODELS["lj-binary"]
+    length, bottom = model.mixing.length[0][0], 2 ** (1 / 6)
+    s = pair_apart(world, "lj-binary", bottom * length)
+    assert np.abs(whole(s, forces(s))).max() < 1e-13
+    hessian = Hessian(s)
+    assert hessian.n_loose == 0
+    curvature = model.mixing.energy[0][0] * model.potential.derivative(bottom, 2) / length**2
+    assert spectrum(hessian).frequency2 == pytest.approx([0.0, 2 * curvature], rel=1e-10, abs=1e-10)
+
+
+def test_contacts_that_a_quench_leaves_behind_hold_nothing(world):
+    """Discs that touch by 1e-12 and nothing else: the scale of forces is not that of these contacts."""
+    s = pair_apart(world, "harmonic", 1.0 - 1e-12)
+    assert evaluate(s).pairs == 1
+    assert Hessian(s).n_loose == 2
 
 
 def test_bond_matrix(world, alone):

@@ -124,10 +124,11 @@ def test_loose_particles_stay_put(world, alone, method):
 
 
 def test_parts_that_do_not_touch(world):
-    """Two pairs of discs that just touch: each can turn and move by itself."""
-    model, box, _, _, _ = liquid_arrays("harmonic", 9, 2)
-    position = np.array([[1.0, 1.0], [2.0 - 1e-14, 1.0], [4.0, 4.0], [5.0 - 1e-14, 4.0]])
-    s = system(world, model, 3 * box, position, np.ones(4), np.zeros(4, np.int32))
+    """Two bound pairs: each can turn and move by itself."""
+    model = arrays("lj-binary-2d")[0]
+    length = 2 ** (1 / 6) * model.mixing.length[0][0]
+    position = np.array([[3.0, 3.0], [3.0 + length, 3.0], [9.0, 9.0], [9.0 + length, 9.0]])
+    s = system(world, model, 12 * np.eye(2), position, np.full(4, length), np.zeros(4, np.int32))
     with pytest.raises(PhysicsError, match="zero modes besides"):
         Solver(Hessian(s), "direct").solve(load(s))
 

@@ -24,6 +24,7 @@ from scipy.sparse.linalg import eigsh
 
 from hpcglass.core.system import System
 from hpcglass.landscape import modes
+from hpcglass.landscape.matrix import shift_invert
 from hpcglass.landscape.matrix.hessian import Hessian, PETSc
 from hpcglass.moves.minimise import minimise
 
@@ -56,18 +57,18 @@ def timed(call: Callable[[], Any]) -> tuple[float, Any]:
 
 def rounds_of(solve: Callable[[], Any]) -> tuple[Any, int, int]:
     """(result, restarts, factorisations) of one call."""
-    restarts, solved, event = [], modes._solved, PETSc.Log.Event("MatCholFctrNum")
+    restarts, solved, event = [], shift_invert.solved, PETSc.Log.Event("MatCholFctrNum")
 
     def counted(hessian: Hessian, solver: Any, *rest: Any) -> Any:
         solver.setMonitor(lambda _, its, *__: restarts.append(its))
         return solved(hessian, solver, *rest)
 
     before = event.getPerfInfo()["count"]
-    modes._solved = counted
+    shift_invert.solved = counted
     try:
         result = solve()
     finally:
-        modes._solved = solved
+        shift_invert.solved = solved
     return result, max(restarts), event.getPerfInfo()["count"] - before
 
 

@@ -44,12 +44,13 @@ def to_owners(system: System, values: Floats | None, count: int) -> Floats:
     return ranks.send_rows(system.comm, np.repeat(np.arange(system.comm.size), owned), rows)[0]
 
 
-def irregular(system: System) -> Floats:
-    """(n_owned, d) first Krylov vector: irregular in space, the same on any number of ranks.
+def irregular(system: System, number: int = 0) -> Floats:
+    """(n_owned, d) first Krylov vector: irregular in space, the same on any number of ranks, others for other numbers.
 
     Fractional parts of multiples of irrational numbers.
     """
     irrational = np.array([0.6180339887498949, 0.4142135623730951, 0.7320508075688772])[: system.dimension]
+    irrational *= 1.0 + number / np.pi
     return np.asarray(np.modf((1.0 + system.id[: system.n_owned, None]) * irrational)[0] - 0.5)
 
 

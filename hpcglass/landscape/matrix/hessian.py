@@ -16,6 +16,8 @@ PETSc numbers: block size d, row d (first_row + i) + a is component a of owned p
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -30,7 +32,9 @@ from hpcglass.landscape.forces import pair_lists
 from hpcglass.landscape.matrix.blocks import block_pattern, expanded, fill
 from hpcglass.landscape.rattlers import bonded_pairs, select, with_pairs
 
-petsc4py.init([])       # the command line is not PETSc's; options come from PETSC_OPTIONS and per-solver prefixes
+# the command line is not PETSc's; options come from PETSC_OPTIONS and per-solver prefixes. Nor are signals: with some MPI
+# libraries PETSc would answer SIGTERM by an abort
+petsc4py.init(["-no_signal_handler"])
 from petsc4py import PETSc  # noqa: E402
 
 Floats = NDArray[np.float64]
@@ -41,6 +45,17 @@ def free_dropped(comm: Any) -> None:
     """Free the PETSc objects that Python no longer holds: it drops them at different times on each rank. Collective."""
     for one in (comm, PETSc.COMM_SELF):
         PETSc.garbage_cleanup(one)
+
+
+@contextmanager
+def own_errors() -> Iterator[None]:
+    """Errors of PETSc within are PETSc.Error: slepc4py 3.26 hides them behind a SystemError, as its cause."""
+    try:
+        yield
+    except SystemError as error:
+        if isinstance(error.__cause__, PETSc.Error):
+            raise error.__cause__ from None
+        raise
 
 
 class Hessian:

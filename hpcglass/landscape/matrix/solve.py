@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from hpcglass.core import comm as ranks
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.landscape.matrix.hessian import Hessian, PETSc
+from hpcglass.petsc import DIRECT_LIMIT
 
 Floats = NDArray[np.float64]
 
 PREFIX = {"direct": "hpcglass_direct_", "cg": "hpcglass_cg_"}
-DIRECT_LIMIT = {2: 200_000, 3: 4_000}       # particles; beyond it a handful of CG solves take less time than the factors
 MANY = 8                                    # right-hand sides from which the limit grows with their number ...
 MOST = 5                                    # ... up to this factor, for the sake of memory
 ACCEPTED = 1e-8                             # |H x - b| / |b| of a solution
@@ -251,6 +251,8 @@ def factorise(matrix: Any, prefix: str) -> tuple[Any, Any]:
 
     Raises
     ------
+    InputError
+        There is no MUMPS in this PETSc.
     PhysicsError
         MUMPS failed: its code, and what to do.
     """
@@ -263,6 +265,8 @@ def factorise(matrix: Any, prefix: str) -> tuple[Any, Any]:
     if pc.getType() != "cholesky" or pc.getFactorSolverType() != "mumps":
         ksp.setUp()
         return ksp, None
+    if not PETSc.Sys.hasExternalPackage("mumps"):
+        raise InputError("a factorisation with its inertia needs MUMPS, which this PETSc was built without; take another PETSc")
     pc.setFactorSetUpSolverType()
     factor = pc.getFactorMatrix()
     factor.setMumpsIcntl(14, 50)        # room for delayed pivots, in per cent
