@@ -7,8 +7,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcglass.config.suggest import did_you_mean
-from hpcglass.errors import FileError, InputError
-
-os.environ.setdefault("HDF5_USE_FILE_LOCKING", "FALSE")     # files are only read here
-
-STAGE_FILE = re.compile(r"(\d\d)-([A-Za-z0-9_-]+)\.h5")
+from hpcglass.errors import InputError
+from hpcglass.sealed.file import File
+from hpcglass.sealed.runfiles import STAGE_FILE, refuse_exchanged, refuse_other, segments
 
 
 class Table(dict[str, NDArray[Any]]):
@@ -114,78 +110,77 @@ def open_run(directory: str | Path) -> Run:
 
 
 def read_stage(path: str | Path) -> StageResults:
-    """Read a stage file.
+    """Read a stage file; all of it is verified.
 
     Raises
     ------
     FileError
-        The file is damaged or not a stage file.
+        The file is damaged, not a stage file, or that of another stage; or one of its segments is.
     """
-    import h5py
-
     path = Path(path)
     match = STAGE_FILE.fullmatch(path.name)
     stage = StageResults(path, match[2] if match else path.stem)
-    try:
-        with h5py.File(path, "r") as file:
-            _read(file, stage)
-        _read_grids(stage)
-    except FileError:
-        raise
-    except FileNotFoundError:
-        raise FileError(f"{path}: no such file") from None
-    except Exception as error:      # HDF5 reports damage in many ways: all of them mean a bad file here
-        raise FileError(f"{path}: damaged, or not a stage file ({str(error).partition(chr(10))[0][:200]})") from error
+    with File(path) as file:
+        refuse_exchanged(file)
+        _read(file, stage)
+        _read_grids(file, stage)
     return stage
 
 
-def _read_grids(stage: StageResults) -> None:
-    """Fields of a lattice, from the segments beside the stage file."""
-    import h5py
-
+def _read_grids(file: File, stage: StageResults) -> None:
+    """Fields of a lattice, from the segments beside the stage file; there are none if all of them were taken away."""
+    if "/particles/all" in file:
+        return
+    listed = segments(file)
+    if not any((stage.path.parent / name).exists() for name in listed):
+        return
     parts: list[dict[str, Any]] = []
-    for path in sorted(stage.path.parent.glob(f"{stage.path.stem}.traj-????.h5")):
-        with h5py.File(path, "r") as file:
-            if "grids" not in file:
-                return
-            parts.append({name: group["value"][()] for name, group in file["grids"].items()})
-            stage.grid_strain = np.concatenate([stage.grid_strain, next(iter(file["grids"].values()))["time"][()]])
-    if parts:
-        stage.grids = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    for name, seal in listed.items():
+        with File(stage.path.parent / name) as segment:
+            refuse_other(segment, seal, stage.path)
+            grids = segment.names("/grids")
+            parts.append({grid: segment.value(f"/grids/{grid}/value") for grid in grids})
+            stage.grid_strain = np.concatenate([stage.grid_strain, segment.value(f"/grids/{grids[0]}/time")])
+    stage.grids = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _read(file: Any, stage: StageResults) -> None:
-    if not file.attrs.get("complete", True):
-        raise FileError(f"{stage.path}: incomplete, its writing was interrupted")
+def _read(file: File, stage: StageResults) -> None:
     stage.params = _params(file, stage.path)
-    for name, item in file.get("results", {}).items():
-        if hasattr(item, "keys"):
-            columns = str(item.attrs["columns"]).split("\n") if "columns" in item.attrs else list(item)
-            stage.tables[name] = Table({column: item[column][()] for column in columns},
-                                       {column: str(item[column].attrs.get("units", "")) for column in columns},
-                                       {column: str(item[column].attrs.get("long_name", column)) for column in columns})
+    for name in file.names("/results"):
+        place = f"/results/{name}"
+        if file.is_group(place):
+            stage.tables[name] = read_table(file, name)
         else:
-            value = item[()]
-            stage.results[name] = value.decode() if isinstance(value, bytes) else value
-    for name, item in file.get("fields", {}).items():
-        stage.fields[name] = item[()]
-    for name, group in file.get("pairs", {}).items():
-        stage.pairs[name] = {column: item[()] for column, item in group.items()}
-    everything = file.get("particles/all")
-    if everything is not None:
-        stage.position = everything["position/value"][-1]
-        stage.box = everything["box/edges/value"][-1].T
-        if "diameter" in everything:
-            item = everything["diameter"]
-            stage.diameter = item["value"][-1] if hasattr(item, "keys") else item[()]
+            stage.results[name] = file.value(place)
+    stage.fields = {name: file.value(f"/fields/{name}") for name in file.names("/fields")}
+    stage.pairs = {name: {column: file.value(f"/pairs/{name}/{column}") for column in file.names(f"/pairs/{name}")}
+                   for name in file.names("/pairs")}
+    everything = "/particles/all"
+    if everything in file:
+        stage.position = file.value(f"{everything}/position/value", -1)
+        stage.box = file.value(f"{everything}/box/edges/value", -1).T
+        if f"{everything}/diameter" in file:
+            changing = file.is_group(f"{everything}/diameter")
+            stage.diameter = file.value(f"{everything}/diameter{'/value' if changing else ''}", -1 if changing else None)
 
 
-def _params(file: Any, path: Path) -> dict[str, Any]:
+def read_table(file: File, name: str) -> Table:
+    """A table of /results."""
+    place = f"/results/{name}"
+    told = file.attributes(place)
+    columns = str(told["columns"]).split("\n") if "columns" in told else file.names(place)
+    about = {column: file.attributes(f"{place}/{column}") for column in columns}
+    return Table({column: file.value(f"{place}/{column}") for column in columns},
+                 {column: str(about[column].get("units", "")) for column in columns},
+                 {column: str(about[column].get("long_name", column)) for column in columns})
+
+
+def _params(file: File, path: Path) -> dict[str, Any]:
     """The stage's table of the resolved input, with the values of parameters."""
-    text, match = file.get("provenance/resolved_input"), STAGE_FILE.fullmatch(path.name)
-    if text is None or match is None:
+    match = STAGE_FILE.fullmatch(path.name)
+    if "/provenance/resolved_input" not in file or match is None:
         return {}
-    data = tomllib.loads(text[()].decode())
+    data = tomllib.loads(file.value("/provenance/resolved_input"))
     numbers = {f"${name}": value for name, value in data.get("parameters", {}).items()}
     stages = data.get("stage", [])
     table = stages[int(match[1])] if int(match[1]) < len(stages) else {}

@@ -23,7 +23,8 @@ from hpcglass.io.contents import Contents
 from hpcglass.io.order import Array, by_id
 from hpcglass.io.reader import Reader
 from hpcglass.io.record import Record
-from hpcglass.io.trajectory import check_segments
+from hpcglass.io.trajectory import check_segments, set_aside
+from hpcglass.sealed.runfiles import CHECKPOINTS
 
 if TYPE_CHECKING:
     from hpcglass.core.system import System
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 Scalars = dict[str, Any]
 Rows = dict[str, Array]
 State = tuple[Scalars, Rows]        # the rows are particles, unless said otherwise
-NAMES = ("checkpoint-a.h5", "checkpoint-b.h5")
+NAMES = CHECKPOINTS
 
 
 @dataclass
@@ -142,6 +143,11 @@ def newest(comm: MPI.Comm, directory: Path, stage: int, warn: Callable[[str], No
         except FileError as error:
             warn(f"warning: {error}; it is not used")
             continue
-        if found.stage == stage and (best is None or found.number > best.number):
+        if found.stage > stage:
+            with together(comm, f"cannot rename {found.path}"):
+                if comm.rank == 0:
+                    set_aside(found.path, "surplus")
+            warn(f"set aside {name}: it is of stage {found.stage}, and stage {stage} has to be done before")
+        elif found.stage == stage and (best is None or found.number > best.number):
             best = found
     return best

@@ -9,7 +9,7 @@ import numpy as np
 from mpi4py import MPI
 
 from hpcglass.core.comm import total
-from hpcglass.io.order import Array, combine
+from hpcglass.sealed.hashes import Array, combine
 
 
 @dataclass

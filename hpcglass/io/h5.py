@@ -3,8 +3,8 @@
 Rank 0 lets HDF5 lay out the file: structure, attributes, small values, and contiguous room for the large
 datasets. All ranks then write their rows into that room by collective MPI-IO. HDF5 itself never runs in
 parallel: a failing rank cannot leave others waiting inside the library, an empty rank is nothing special,
-and any build of h5py will do. The file carries a SHA-256 of each dataset, and a stamp with one of everything else, written
-last (`seal.py`). See `contents.py` for what goes in and `reader.py` for the way back.
+and any build of h5py will do. The file carries a SHA-256 of each dataset, and a seal over everything else, written
+last (`sealed/seal.py`). See `contents.py` for what goes in and `reader.py` for the way back.
 """
 
 from __future__ import annotations
@@ -13,28 +13,33 @@ import contextlib
 import errno
 import functools
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mpi4py import MPI
 
+from hpcglass import disk, settings
 from hpcglass.core.comm import broadcast, smallest
 from hpcglass.errors import FileError
-from hpcglass.io import seal
 from hpcglass.io.agree import agree, broadcast_text, together
-from hpcglass.io.contents import Contents, Rows
-from hpcglass.io.order import gather_hashes, granule_hashes, span
-from hpcglass.io.seal import h5py, hash_value
+from hpcglass.io.contents import Contents
+from hpcglass.io.order import gather_hashes, span
+from hpcglass.sealed import seal
+from hpcglass.sealed.guard import h5py
+from hpcglass.sealed.hashes import granule_hashes, hash_contents, hash_value
 
 Pieces = Iterator[tuple[int, Any]]
 _CHUNK = 1 << 24     # bytes that travel at once when one rank writes for all
+_LONGEST_NAME = 200  # bytes of an absolute path: Open MPI 4.1 writes it and an ending into 256 bytes, and aborts
 
 
 def write(comm: MPI.Comm, path: str | Path, contents: Contents) -> str:
-    """Write a file atomically and return its seal. Collective.
+    """Write a file atomically and return the hash of its contents, by which other files name it. Collective.
 
     Temporary name in the same directory, written and synced by all ranks, closed, renamed by rank 0,
     directory synced: at any instant `path` is the old file or the new one, whole.
@@ -46,7 +51,7 @@ def write(comm: MPI.Comm, path: str | Path, contents: Contents) -> str:
         file is gone and the old file is as it was.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.part")
+    temporary = disk.temporary(path, broadcast_text(comm, secrets.token_hex(4)))
     doing = f"cannot write {path}"
     try:
         return _write(comm, path, temporary, contents, doing)
@@ -58,23 +63,26 @@ def write(comm: MPI.Comm, path: str | Path, contents: Contents) -> str:
 
 def _write(comm: MPI.Comm, path: Path, temporary: Path, contents: Contents, doing: str) -> str:
     hashes = _hash_rows(comm, contents)
-    offsets = np.empty(0, dtype=np.int64)
-    block = seal.room(len(contents.rows))
+    offsets, name = np.empty(0, dtype=np.int64), ""
     with together(comm, doing):
         if comm.rank == 0:
             _check_space(path, contents.size)
-            offsets = _lay_out(temporary, contents, hashes, block)
+            regions = (seal.Region(place, 0, rows.dtype.str, rows.shape, rows.framed, hashes[place])
+                       for place, rows in contents.rows.items())
+            sealed = seal.Seal(seal.FORMAT, _hash_all(contents, hashes), 0, tuple(regions))
+            offsets = _lay_out(temporary, contents, hashes, sealed.room)
             _reserve(temporary)
     offsets = broadcast(comm, offsets if comm.rank == 0 else None)
-    agree(comm, _write_rows_here(comm, temporary, contents, offsets), doing)
-    sealed = ""
+    agree(comm, _write_rows_here(comm, temporary, contents, offsets[1:]), doing)
     with together(comm, doing):
         if comm.rank == 0:
-            sizes = [rows.nbytes for rows in contents.rows.values()]
-            sealed = seal.stamp(temporary, block, list(zip(offsets.tolist(), sizes, strict=True)))
+            placed = zip(sealed.regions, offsets[1:].tolist(), strict=True)
+            seal.stamp(temporary, replace(sealed, regions=tuple(replace(region, place=place) for region, place in placed)),
+                       int(offsets[0]))
             os.replace(temporary, path)
-            sync(path.parent)
-    return broadcast_text(comm, sealed)
+            disk.sync(path.parent)
+            name = sealed.contents
+    return broadcast_text(comm, name)
 
 
 def _hash_rows(comm: MPI.Comm, contents: Contents) -> dict[str, str]:
@@ -87,6 +95,17 @@ def _hash_rows(comm: MPI.Comm, contents: Contents) -> dict[str, str]:
     return hashes
 
 
+def _hash_all(contents: Contents, hashes: dict[str, str]) -> str:
+    """Hash of names, attributes and data."""
+    named = {path: dict(attributes) for path, attributes in contents.attributes.items()}
+    for path in (*contents.values, *contents.rows):
+        named.setdefault(path, {})["sha256"] = hashes[path] if path in hashes else hash_value(contents.values[path])
+    for path, rows in contents.rows.items():
+        if rows.framed:
+            named[path]["frames"] = len(rows.blocks)
+    return hash_contents(named)
+
+
 def _check_space(path: Path, size: int) -> None:
     free = shutil.disk_usage(path.parent).free
     if free < size:
@@ -94,27 +113,31 @@ def _check_space(path: Path, size: int) -> None:
                                     "make room and run the same command again")
 
 
-def _lay_out(temporary: Path, contents: Contents, hashes: dict[str, str], block: int) -> np.ndarray[Any, Any]:
-    """Everything but the rows; returns where in the file each distributed dataset lies."""
-    offsets = []
+def _lay_out(temporary: Path, contents: Contents, hashes: dict[str, str], room: int) -> np.ndarray[Any, Any]:
+    """Everything but the rows and the seal; returns where in the file the seal and each distributed dataset lie."""
     # version 1.8 of the format, the first whose metadata carry checksums
-    with h5py.File(temporary, "w", libver=("v108", "v108"), userblock_size=block) as file:
+    with h5py.File(temporary, "x", libver=("v108", "v108")) as file:
+        text = h5py.h5t.C_S1.copy()
+        text.set_size(room)
+        text.set_strpad(h5py.h5t.STR_NULLTERM)
+        offsets = [_contiguous(file, seal.NAME, text, ()).id.get_offset()]      # before all else: it must lie near the beginning
+        file[seal.NAME].attrs["long_name"] = "hashes of everything"
         for name, value in contents.values.items():
             file[name] = value
             file[name].attrs["sha256"] = hash_value(value)
         for name, rows in contents.rows.items():
-            dataset = _contiguous(file, name, rows)
+            dataset = _contiguous(file, name, h5py.h5t.py_create(rows.dtype, logical=True), rows.shape)
             dataset.attrs["sha256"] = hashes[name]
             if rows.framed:
                 dataset.attrs["frames"] = len(rows.blocks)
-            offsets.append(dataset.id.get_offset())
+            offsets.append(dataset.id.get_offset() or 0)        # a dataset without rows has no place
         for name, attributes in contents.attributes.items():
             target = file[name] if name in file else file.create_group(name)
             target.attrs.update(attributes)
     return np.array(offsets, dtype=np.int64)
 
 
-def _contiguous(file: Any, name: str, rows: Rows) -> Any:
+def _contiguous(file: Any, name: str, kind: Any, shape: tuple[int, ...]) -> Any:
     """A dataset whose room is allocated at once and not filled."""
     creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     creation.set_obj_track_times(False)
@@ -122,8 +145,8 @@ def _contiguous(file: Any, name: str, rows: Rows) -> Any:
     creation.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
     creation.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
     file.require_group(name.rpartition("/")[0] or "/")
-    kind = h5py.h5t.py_create(rows.dtype, logical=True)
-    h5py.h5d.create(file.id, name.encode(), kind, h5py.h5s.create_simple(rows.shape), creation)
+    space = h5py.h5s.create_simple(shape) if shape else h5py.h5s.create(h5py.h5s.SCALAR)
+    h5py.h5d.create(file.id, name.encode(), kind, space, creation)
     return file[name]
 
 
@@ -142,11 +165,12 @@ def _reserve(temporary: Path) -> None:
 def _write_rows_here(comm: MPI.Comm, temporary: Path, contents: Contents, offsets: Any) -> Exception | None:
     """This rank's part in writing the rows, and what went wrong with it. Collective.
 
-    Through rank 0 when asked for (HPCGLASS_IO=serial), or where MPI-IO cannot open the file on all ranks.
+    Through rank 0 when asked for (HPCGLASS_IO=serial), where MPI-IO cannot open the file on all ranks, or if its name is long.
     """
     pieces = functools.partial(_pieces, comm, contents, offsets)
     file = None
-    if os.environ.get("HPCGLASS_IO") != "serial":
+    short = len(os.fsencode(temporary.absolute())) <= _LONGEST_NAME
+    if smallest(comm, int(short and not settings.serial_io())):
         with contextlib.suppress(MPI.Exception):
             file = MPI.File.Open(comm, os.fspath(temporary), MPI.MODE_WRONLY)
     if smallest(comm, int(file is not None)):
@@ -220,21 +244,3 @@ def _receive(comm: MPI.Comm, rank: int, position: int, mine: Any) -> Pieces:
         chunk = np.empty(min(_CHUNK, size - start), dtype=np.uint8)
         comm.Recv([chunk, MPI.BYTE], rank)
         yield position + start, chunk
-
-
-def sync(path: Path) -> None:
-    """fsync of a file or a directory."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a small text file atomically (one rank)."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(text, encoding="utf-8")
-    sync(temporary)
-    os.replace(temporary, path)
-    sync(path.parent)

@@ -6,19 +6,15 @@ its granules' hashes) is computed by all ranks at once and does not depend on ho
 
 from __future__ import annotations
 
-import hashlib
-from typing import Any
-
 import numpy as np
 from mpi4py import MPI
-from numpy.typing import NDArray
 
 from hpcglass.core.comm import block, block_owner, counts, offset, send_rows, total
 from hpcglass.errors import PhysicsError
 from hpcglass.io.agree import agree
+from hpcglass.sealed.hashes import GRANULE, Array
 
-Array = NDArray[Any]
-GRANULE = 4096
+__all__ = ["GRANULE", "Array", "by_id", "by_pair", "gather_hashes", "span"]
 
 
 def span(comm: MPI.Comm, rows: int) -> tuple[int, int]:
@@ -62,19 +58,6 @@ def by_pair(comm: MPI.Comm, particles: int, ids: Array, *arrays: Array) -> list[
     row = offset(comm, len(ids)) + np.arange(len(ids))
     owner = block_owner(row // GRANULE, -(-rows // GRANULE), comm.size)
     return send_rows(comm, owner, *(array[order] for array in (ids, *moved)))
-
-
-def granule_hashes(rows: Array) -> NDArray[np.uint8]:
-    """SHA-256 of each granule of an array whose first row begins a granule, (granules, 32)."""
-    rows = np.ascontiguousarray(rows)
-    digests = b"".join(hashlib.sha256(rows[i: i + GRANULE].data).digest() for i in range(0, len(rows), GRANULE))
-    return np.frombuffer(digests, dtype=np.uint8).reshape(-1, 32)
-
-
-def combine(dtype: np.dtype[Any], shape: tuple[int, ...], digests: Array) -> str:
-    """Hash of a dataset from its type, its shape and its granules' hashes in order."""
-    head = f"{np.dtype(dtype).str} {tuple(int(n) for n in shape)}\n".encode()
-    return hashlib.sha256(head + np.ascontiguousarray(digests).tobytes()).hexdigest()
 
 
 def gather_hashes(comm: MPI.Comm, mine: Array) -> Array | None:

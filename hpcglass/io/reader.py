@@ -1,23 +1,27 @@
-"""Reading files back: checked completely before anything in them is believed."""
+"""Reading files back on all ranks: checked completely before anything in them is believed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
 from mpi4py import MPI
 
-from hpcglass.errors import FileError
-from hpcglass.io import seal
-from hpcglass.io.agree import agree, broadcast_text, together
-from hpcglass.io.order import GRANULE, Array, combine, gather_hashes, granule_hashes, span
-from hpcglass.io.seal import h5py, hash_value
+from hpcglass.io.agree import agree, together
+from hpcglass.io.order import Array, gather_hashes, span
+from hpcglass.sealed.file import File, damaged
+from hpcglass.sealed.runfiles import misplaced, segments
+from hpcglass.sealed.seal import is_ours
+
+__all__ = ["Reader", "is_ours", "verify"]
+
+T = TypeVar("T")
 
 
 def verify(path: str | Path, comm: MPI.Comm = MPI.COMM_SELF) -> dict[str, str]:
-    """Check every byte that counts in a file against its hashes. Collective over `comm`.
+    """Check every byte of a file against its hashes. Collective over `comm`.
 
     Returns
     -------
@@ -39,18 +43,17 @@ class Reader:
 
     Attributes
     ----------
-    hashes : SHA-256 of each dataset by path
-    seal : hash of everything, see `seal.py`
+    seal : hash of all that the file holds, by which other files name it; see `sealed/seal.py`
     """
 
     def __init__(self, comm: MPI.Comm, path: str | Path) -> None:
         self.comm = comm
         self.path = Path(path)
-        self.seal = ""
-        self.hashes: dict[str, str] = {}
-        self._file: Any = None
+        self._file: File | None = None
         try:
-            self._open()
+            with together(comm):
+                self._file = File(self.path)
+            self._check_rows()
         except Exception:
             self.close()
             raise
@@ -65,105 +68,57 @@ class Reader:
         if self._file is not None:
             self._file.close()
 
-    def _open(self) -> None:
-        with together(self.comm):
-            if self.comm.rank == 0:
-                self.seal = self._guarded(seal.check, self.path)
-        self.seal = broadcast_text(self.comm, self.seal)
-        datasets: dict[str, Any] = {}
-        with together(self.comm):
-            datasets = self._guarded(self._read_structure)
-        mine: dict[str, Array] = {}
-        with together(self.comm):
-            mine = self._guarded(self._hash_rows, datasets)
-        bad = ""
-        for name, digests in mine.items():
+    def _check_rows(self) -> None:
+        """Each rank hashes its granules of each large dataset."""
+        assert self._file is not None and self._file.seal is not None
+        regions, mine = self._file.seal.regions, []
+        with together(self.comm), open(self.path, "rb") as file:
+            mine = [region.digests(file, *span(self.comm, region.rows)) for region in regions]
+        error = None
+        for region, digests in zip(regions, mine, strict=True):
             joined = gather_hashes(self.comm, digests)
-            if joined is not None and combine(datasets[name].dtype, datasets[name].shape, joined) != self.hashes[name]:
-                bad = bad or name
-        agree(self.comm, FileError(f"{self.path}: the data of {bad} are damaged (hash differs)") if bad else None)
+            if joined is not None and not region.fits(joined):
+                error = error or damaged(self.path, region)
+        agree(self.comm, error)
+        self.seal = self._file.name
 
-    def _guarded(self, function: Any, *arguments: Any) -> Any:
-        """HDF5 reports damage through many classes of exceptions: all of them mean a bad file here."""
-        try:
-            return function(*arguments)
-        except FileError:
-            raise
-        except FileNotFoundError:
-            raise FileError(f"{self.path}: no such file") from None
-        except Exception as error:
-            raise FileError(f"{self.path}: damaged or not an HDF5 file ({_first_line(error)})") from error
-
-    def _read_structure(self) -> dict[str, Any]:
-        """Open the file and list its datasets, and check the texts (the numbers are checked later, by all ranks together)."""
-        self._file = h5py.File(self.path, "r")
-        datasets: dict[str, Any] = {}
-        self._file.visititems(lambda name, item: datasets.update({f"/{name}": item}) if isinstance(item, h5py.Dataset) else None)
-        self.hashes = {name: item.attrs["sha256"] for name, item in sorted(datasets.items())}
-        numbers = {}
-        for name in self.hashes:
-            if not h5py.check_string_dtype(datasets[name].dtype):
-                numbers[name] = datasets[name]
-            elif hash_value(datasets[name][()]) != self.hashes[name]:
-                raise FileError(f"{self.path}: the text of {name} is damaged (hash differs)")
-        return numbers
-
-    def _hash_rows(self, datasets: dict[str, Any]) -> dict[str, Array]:
-        """Granule hashes of this rank's share of each dataset, (frames, granules, 32)."""
-        result = {}
-        for name, item in datasets.items():
-            frames = int(item.attrs.get("frames", 0))
-            rows = 1 if item.ndim == 0 else item.shape[1 if frames else 0]
-            first, last = span(self.comm, rows)
-            hashes = [np.concatenate([np.empty((0, 32), dtype=np.uint8)] + [
-                granule_hashes(_slab(item, frame if frames else None, row, min(row + GRANULE, last)))
-                for row in range(first, last, GRANULE)]) for frame in range(frames or 1)]
-            result[name] = np.stack(hashes)
+    def _together(self, function: Callable[[File], T]) -> T:
+        """What a function says of the file on this rank; what it raises on one rank is raised on all."""
+        result: Any = None
+        with together(self.comm):
+            assert self._file is not None
+            result = function(self._file)
         return result
 
     def __contains__(self, path: str) -> bool:
+        assert self._file is not None
         return path in self._file
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of each dataset by path."""
+        return self._together(lambda file: {name: file.hash(name) for name in file.datasets()})
 
     def names(self, group: str) -> list[str]:
         """Members of a group, sorted; empty if there is no such group."""
-        return sorted(self._file[group]) if group in self._file else []
+        return self._together(lambda file: file.names(group))
 
     def attributes(self, path: str = "/") -> dict[str, Any]:
         """Attributes of an object; NumPy scalars become Python ones."""
-        return {name: value.item() if isinstance(value, np.generic) else value for name, value in self._file[path].attrs.items()}
+        return self._together(lambda file: file.attributes(path))
 
     def value(self, path: str) -> Any:
         """A whole dataset, on every rank: array, or Python number, truth value or text if it is a scalar."""
-        value = None
-        with together(self.comm):
-            value = self._guarded(lambda: self._file[path][()])
-        if isinstance(value, bytes):
-            return value.decode()
-        return value.item() if isinstance(value, np.generic) else value
+        return self._together(lambda file: file.value(path))
+
+    def segments(self) -> dict[str, str]:
+        """Trajectory files and their seals that the file of a stage lists."""
+        return self._together(segments)
+
+    def misplaced(self) -> str:
+        """What is wrong if this is the file of another stage than its name says; else nothing."""
+        return self._together(misplaced)
 
     def rows(self, path: str, frame: int = -1) -> Array:
         """This rank's rows of a distributed dataset, in file order (`order.span`)."""
-        item = self._file[path]
-        frames = int(item.attrs.get("frames", 0))
-        first, last = span(self.comm, item.shape[1 if frames else 0])
-        result = np.empty(0)
-        with together(self.comm):
-            result = self._guarded(_slab, item, frame % frames if frames else None, first, last)
-        return result
-
-
-def is_ours(path: Path) -> bool:
-    """Whether a file looks like one of ours (one process). A damaged one may not."""
-    with open(path, "rb") as file:
-        return file.read(len(seal.MAGIC)) == seal.MAGIC
-
-
-def _slab(item: Any, frame: int | None, first: int, last: int) -> Array:
-    if item.ndim == 0:
-        return np.atleast_1d(item[()])
-    result: Array = item[first:last] if frame is None else item[frame, first:last]
-    return result
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip("'\"").splitlines()[0][:200] if str(error) else type(error).__name__
+        return self._together(lambda file: file.slab(path, *span(self.comm, file.rows(path)), frame))

@@ -7,6 +7,7 @@ their seals; those written after it belong to a future that will be computed aga
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 from mpi4py import MPI
 
+from hpcglass import disk
 from hpcglass.core.comm import largest
 from hpcglass.errors import FileError
 from hpcglass.io import configuration, h5
@@ -23,6 +25,8 @@ from hpcglass.io.contents import Contents
 from hpcglass.io.grids import GridFrame
 from hpcglass.io.order import Array
 from hpcglass.io.reader import Reader
+from hpcglass.sealed.file import File
+from hpcglass.sealed.runfiles import refuse_other
 
 MAX_FRAMES = 256
 MAX_BYTES = 1 << 26        # of buffered frames, on the fullest rank
@@ -62,6 +66,7 @@ class Trajectory:
         contents = Contents()
         self.describe(contents)
         self._frames[0].put(contents, self.comm, self._frames)
+        contents.attribute("/segment", stage=self.stem, number=len(self.segments))
         name = f"{self.stem}.traj-{len(self.segments):04d}.h5"
         self.segments[name] = h5.write(self.comm, self.directory / name, contents)
         self._frames = []
@@ -76,6 +81,18 @@ def check_segments(comm: MPI.Comm, directory: Path, segments: dict[str, str]) ->
         with Reader(comm, directory / name) as file:
             if file.seal != seal:
                 raise FileError(f"{directory / name}: not the segment that the checkpoint was written with")
+
+
+def faults_of_segments(directory: Path, segments: dict[str, str], owner: Path) -> list[str]:
+    """What is wrong with the segments that a stage's file lists, as far as a look without their data tells (one process)."""
+    faults = []
+    for name, seal in segments.items():
+        try:
+            with File(directory / name) as file:
+                refuse_other(file, seal, owner)
+        except FileError as error:
+            faults.append(str(error))
+    return faults
 
 
 def set_aside_surplus(comm: MPI.Comm, directory: Path, stem: str, keep: dict[str, str]) -> list[str]:
@@ -93,10 +110,10 @@ def set_aside_surplus(comm: MPI.Comm, directory: Path, stem: str, keep: dict[str
 def set_aside(path: Path, why: str) -> Path:
     """Rename a file or directory to the first free `<name>.<why>-<n>`; nothing is ever deleted."""
     n = 1
-    while (target := path.with_name(f"{path.name}.{why}-{n}")).exists():
+    while os.path.lexists(target := path.with_name(f"{path.name}.{why}-{n}")):
         n += 1
     path.rename(target)
-    h5.sync(path.parent)
+    disk.sync(path.parent)
     return target
 
 

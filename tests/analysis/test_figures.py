@@ -3,6 +3,7 @@
 import h5py
 import numpy as np
 import pytest
+from sealed_files import seal_file
 
 import hpcglass
 from hpcglass.__main__ import main
@@ -32,7 +33,6 @@ def stage_file(path, tables, fields=None, dimension=2, count=64):
     rng = np.random.default_rng(3)
     box = np.eye(dimension) * count ** (1 / dimension)
     with h5py.File(path, "w") as file:
-        file.attrs["complete"] = True
         file["particles/all/position/value"] = (rng.random((count, dimension)) @ box.T)[None]
         file["particles/all/box/edges/value"] = box.T[None]
         file["particles/all/diameter"] = rng.uniform(0.7, 1.6, count)
@@ -47,7 +47,7 @@ def stage_file(path, tables, fields=None, dimension=2, count=64):
             file[f"fields/{name}"] = values
         for name in tables:
             file[f"results/{name}"].attrs["columns"] = "\n".join(tables[name])
-    return path
+    return seal_file(path)
 
 
 @pytest.fixture

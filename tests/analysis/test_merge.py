@@ -10,7 +10,7 @@ from samples import N, soft, spectrum, write_sample
 from hpcglass.__main__ import main
 from hpcglass.analysis.ensembles.merge import merge, read_sample, shared_inputs, substituted
 from hpcglass.errors import FileError, InputError
-from hpcglass.io import seal
+from hpcglass.sealed.check import check
 
 
 @pytest.fixture
@@ -248,7 +248,7 @@ def test_bad_samples_are_left_out_by_name(ensemble, tmp_path, capsys):
         sources = file["provenance/sources"][()].decode().splitlines()
         assert len(sources) == 6 and len(file["provenance/skipped"][()].decode().splitlines()) == 2
     first = many / "sample-0000" / "01-soft.h5"
-    assert sources[0] == f"{first} {seal.check(first)}"
+    assert sources[0] == f"{first} {check(first).contents}"
 
 
 def test_nothing_good_is_an_error(tmp_path, capsys):

@@ -6,6 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from sealed_files import seal_file
 from test_screening import FLAT, events, field, points
 
 from hpcglass.__main__ import main
@@ -58,7 +59,7 @@ def stage_file(path, x, fields, sizes, changes, temperature=0.3):
                              ("energy_plastic", 0.0 * changes - 0.5), ("work", changes + 1.0)):
             file[f"results/inflation/{name}"] = values
         file["provenance/resolved_input"] = INPUT % temperature
-    return path
+    return seal_file(path)
 
 
 def write_all(folder, x, u):
@@ -91,7 +92,7 @@ def test_every_kind_of_file_gives_the_same_field(sample, tmp_path):
     with pytest.raises(InputError, match="columns x y ux uy"):
         read_cases(tmp_path / "bad.txt")
     (tmp_path / "bad.h5").write_text("no file")
-    with pytest.raises(FileError, match="cannot be read"):
+    with pytest.raises(FileError, match="not a file of this kind"):
         read_cases(tmp_path / "bad.h5")
     with pytest.raises(FileError, match="no such file"):
         read_cases(tmp_path / "absent.npz")

@@ -35,6 +35,7 @@ class Sample:
     params : those of the stage
     unit : frequency omega_0 = c_s / a_0, NaN if unknown
     fingerprint : hash of the configuration
+    seal : of the file
     """
 
     path: Path
@@ -47,6 +48,7 @@ class Sample:
     tables: dict[str, Table]
     results: dict[str, tuple[float, str, str]]
     fingerprint: str
+    seal: str
 
     @property
     def spacing(self) -> float:

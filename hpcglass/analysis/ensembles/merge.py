@@ -31,9 +31,11 @@ from hpcglass.analysis.ensembles.collectors import (
 from hpcglass.analysis.ensembles.events import Activity, BandProfile, events, loading
 from hpcglass.analysis.ensembles.lattices import Avalanches
 from hpcglass.analysis.ensembles.spectra import KINDS, Overlaps, Spectrum
-from hpcglass.analysis.open_run import STAGE_FILE, Run, Table, open_run, read_stage
+from hpcglass.analysis.open_run import STAGE_FILE, Run, Table, open_run, read_stage, read_table
 from hpcglass.config.suggest import did_you_mean
 from hpcglass.errors import FileError, InputError
+from hpcglass.sealed.file import File
+from hpcglass.sealed.runfiles import refuse_exchanged
 
 COLLECTORS: dict[str, Callable[[Sample], Collector]] = {
     **{kind.table: partial(Spectrum, kind) for kind in KINDS},
@@ -65,7 +67,7 @@ class Ensemble:
     def samples(self) -> int:
         return len(self.sources)
 
-    def add(self, sample: Sample, seal: str = "") -> None:
+    def add(self, sample: Sample) -> None:
         """Take a sample; one that is already there, under whatever name, is skipped.
 
         Raises
@@ -88,7 +90,7 @@ class Ensemble:
             self._seen[sample.fingerprint] = sample.path
         for collector in self._collectors.values():
             collector.add(sample, self.samples % BLOCKS)
-        self.sources.append(f"{sample.path} {seal}".strip())
+        self.sources.append(f"{sample.path} {sample.seal}")
 
     def finish(self) -> tuple[dict[str, Table], Numbers]:
         """Tables and single numbers of the ensemble; see docs/statistics.md."""
@@ -104,14 +106,13 @@ class Ensemble:
         return tables, numbers
 
 
-def merge(directories: Iterable[str | Path], stage: str, check: Callable[[Path], str] | None = None) -> Ensemble:
+def merge(directories: Iterable[str | Path], stage: str) -> Ensemble:
     """Merge the stage's file of every sample.
 
     Parameters
     ----------
     directories : run directories, of one sample or of an ensemble (`sample-*` below)
     stage : label of the stage, or its number and label as in the file's name
-    check : gives the seal of a file, or raises FileError if it is damaged
 
     Returns
     -------
@@ -132,12 +133,11 @@ def merge(directories: Iterable[str | Path], stage: str, check: Callable[[Path],
         raise InputError(f"--stage {stage}: no sample has it{did_you_mean(stage, known)}; stages: {', '.join(known) or 'none'}")
     for path in files:
         try:
-            seal = check(path) if check else ""
             sample = read_sample(path)
         except FileError as error:
             ensemble.skipped.append(str(error))
             continue
-        ensemble.add(sample, seal)
+        ensemble.add(sample)
     if not ensemble.samples:
         raise FileError("no sample could be read:\n  " + "\n  ".join(ensemble.skipped))
     return ensemble
@@ -170,43 +170,38 @@ def read_sample(path: Path) -> Sample:
     FileError
         The file is damaged or not a stage file.
     """
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
+    with File(path) as file:
+        refuse_exchanged(file)
+        try:
             return _sample(file, path)
-    except Exception as error:      # HDF5 reports damage in many ways: all of them mean a bad file here
-        raise FileError(f"{path}: damaged, or not a stage file ({str(error).partition(chr(10))[0][:200]})") from error
+        except (KeyError, ValueError) as error:
+            raise FileError(f"{path}: not a stage file ({error})") from error
 
 
-def _sample(file: Any, path: Path) -> Sample:
+def _sample(file: File, path: Path) -> Sample:
     tables, results = {}, {}
-    for name, item in file.get("results", {}).items():
-        if hasattr(item, "keys"):
-            columns = str(item.attrs["columns"]).split("\n") if "columns" in item.attrs else list(item)
-            tables[name] = make_table({column: (item[column][()], *_described(item[column], column)) for column in columns})
-        elif item.shape == () and item.dtype.kind in "iuf":
-            results[name] = (float(item[()]), *_described(item, name))
-    if "particles/all" in file:
-        position = file["particles/all/position/value"]
-        particles, dimension = position.shape[-2:]
-        volume = abs(float(np.linalg.det(file["particles/all/box/edges/value"][-1])))
-        fingerprint = str(position.attrs.get("sha256", ""))
+    for name in file.names("/results"):
+        place = f"/results/{name}"
+        if file.is_group(place):
+            tables[name] = read_table(file, name)
+        elif file.shape(place) == () and not isinstance(value := file.value(place), str | bool):
+            told = file.attributes(place)
+            results[name] = (float(value), str(told.get("units", "")), str(told.get("long_name", name)))
+    if "/particles/all" in file:
+        position = "/particles/all/position/value"
+        particles, dimension = file.shape(position)[-2:]
+        volume = abs(float(np.linalg.det(file.value("/particles/all/box/edges/value", -1))))
+        fingerprint = file.hash(position)
     else:                                           # a lattice: its sites have the volume 1
         particles, dimension, fingerprint = int(results["sites"][0]), 2, ""
         volume = float(particles)
-    resolved = file["provenance/resolved_input"][()].decode()
+    resolved = file.value("/provenance/resolved_input")
     match = STAGE_FILE.fullmatch(path.name)
     data = substituted(tomllib.loads(resolved))
     index = int(match[1]) if match else 0
     stages = data.get("stage", [])
     return Sample(path, resolved, shared_inputs(data, index), stages[index] if index < len(stages) else {},
-                  particles, dimension, volume, tables, results, fingerprint)
-
-
-def _described(item: Any, name: str) -> tuple[str, str]:
-    """Units and long name of a dataset."""
-    return str(item.attrs.get("units", "")), str(item.attrs.get("long_name", name))
+                  particles, dimension, volume, tables, results, fingerprint, file.name)
 
 
 def substituted(data: dict[str, Any]) -> dict[str, Any]:
@@ -274,15 +269,13 @@ def compare(files: Sequence[str | Path], reference: int = -1) -> Table:
     -----
     Fig. 5 of J. A. Giannini et al., Phys. Rev. E 104, 044905 (2021).
     """
-    import h5py
-
     rows, inputs = [], []
     for path in map(Path, files):
         stage = read_stage(path)
         if "samples" not in stage.results:
             raise InputError(f"{path}: not a merged file; make one with `hpcglass merge`")
-        with h5py.File(path, "r") as file:
-            data = substituted(tomllib.loads(file["provenance/resolved_input"][()].decode()))
+        with File(path) as file:
+            data = substituted(tomllib.loads(file.value("/provenance/resolved_input")))
         inputs.append(shared_inputs(data, len(data.get("stage", []))))
         tail: dict[str, Any] = stage.tables.get("eigenvalue_tail") or stage.tables.get("omega_tail") or {}
         fixed = {name: column[tail["fixed"] == 1][0] for name, column in tail.items()}

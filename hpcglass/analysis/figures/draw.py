@@ -20,18 +20,21 @@ from hpcglass.analysis.figures import (  # noqa: F401 (each adds its figures to 
     preparation,
 )
 from hpcglass.analysis.figures.catalogue import MAKERS, Figures
+from hpcglass.analysis.figures.files import full_name, save
 from hpcglass.analysis.figures.style import STYLE
 from hpcglass.analysis.open_run import StageResults, read_stage
 
 
-def plot_stage_file(path: str | Path, output: str | Path | None = None, kind: str = "png") -> list[Path]:
+def plot_stage_file(path: str | Path, output: str | Path | None = None, kind: str = "png",
+                    root: Path | None = None) -> list[Path]:
     """Draw the figures of a stage file, or of a merged ensemble.
 
     Parameters
     ----------
     path : stage file
-    output : directory of the figures; by default that of the file
+    output : directory of the figures, whose names then say task and sample, too; by default that of the file
     kind : "png", "pdf" or "svg"; lines are vectors in the last two, large numbers of particles are not
+    root : directory that all files drawn into `output` are in; the way from there is part of the names
 
     Returns
     -------
@@ -41,20 +44,15 @@ def plot_stage_file(path: str | Path, output: str | Path | None = None, kind: st
     Raises
     ------
     FileError
-        The file is damaged.
+        The file is damaged, or a figure cannot be written.
     """
     import matplotlib
 
     path = Path(path)
     stage = read_stage(path)
-    directory = Path(output) if output is not None else path.parent
-    written = []
+    start = Path(output) / full_name(path, root) if output is not None else path.with_suffix("")
     with matplotlib.rc_context(STYLE):
-        for suffix, draw in figures(stage):
-            target = directory / f"{path.stem}{suffix}.{kind}"
-            draw().savefig(target, dpi=200)
-            written.append(target)
-    return written
+        return [save(draw(), start.with_name(f"{start.name}{suffix}.{kind}")) for suffix, draw in figures(stage)]
 
 
 def figures(stage: StageResults) -> Figures:

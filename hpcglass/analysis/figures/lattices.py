@@ -18,6 +18,7 @@ import numpy as np
 
 from hpcglass.analysis.ensembles.collectors import Numbers
 from hpcglass.analysis.ensembles.merge import merge
+from hpcglass.analysis.figures.files import save
 from hpcglass.analysis.figures.lattice import highest_localisation
 from hpcglass.analysis.figures.style import BLUE, GREEN, GREY, RED, STYLE, round_ticks, row
 from hpcglass.analysis.open_run import StageResults, Table, read_stage
@@ -101,12 +102,8 @@ def draw(directory: str | Path, stage: str = "epm", output: str | Path | None = 
     import matplotlib
 
     lattices = read(Path(directory), stage)
-    written = []
     with matplotlib.rc_context(STYLE):
-        for name, make in figures(lattices):
-            written.append(Path(output or directory) / f"together-{name}.{kind}")
-            make().savefig(written[-1], dpi=200)
-    return written
+        return [save(make(), Path(output or directory) / f"together-{name}.{kind}") for name, make in figures(lattices)]
 
 
 def read(directory: Path, stage: str) -> list[Loaded]:

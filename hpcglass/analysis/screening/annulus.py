@@ -10,6 +10,7 @@ Source: A. Kumar, M. Moshe, I. Procaccia, M. Singh, Phys. Rev. E 106, 015001 (20
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,7 +74,7 @@ def screened(r: ArrayLike, kappa: ArrayLike, annulus: Annulus) -> Floats:
     d_r : array
         The elastic solution where κ = 0; not finite, or huge, at a pole (see `poles`).
     """
-    r, kappa = np.broadcast_arrays(np.asarray(r, dtype=np.float64), np.asarray(kappa, dtype=np.float64))
+    r, kappa = np.asarray(r, dtype=np.float64), np.asarray(kappa, dtype=np.float64)     # the walls need one value per κ only
     small = kappa * annulus.r_out < SMALL
     k = np.where(small, 1.0, kappa)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -103,13 +104,19 @@ def poles(annulus: Annulus, kappa_max: float) -> Floats:
     There the annulus has a free oscillation: cross(r_in, κ) = 0. The phases of the Bessel functions grow like κr, so the
     poles are about π/(r_out − r_in) apart; ten points per distance separate them.
     """
+    return np.array(_poles(annulus, kappa_max))
+
+
+@functools.lru_cache(maxsize=64)
+def _poles(annulus: Annulus, kappa_max: float) -> tuple[float, ...]:
+    """The same for all samples with these walls, and slow to find."""
     from scipy.optimize import brentq
 
     spacing = np.pi / (annulus.r_out - annulus.r_in)
     k = np.linspace(spacing / 10, kappa_max, max(2, int(np.ceil(10 * kappa_max / spacing))))
     value = cross(annulus.r_in, k, annulus)
     change = np.flatnonzero(np.sign(value[:-1]) != np.sign(value[1:]))
-    return np.array([brentq(lambda x: float(cross(annulus.r_in, x, annulus)), k[i], k[i + 1], xtol=1e-14) for i in change])
+    return tuple(brentq(lambda x: float(cross(annulus.r_in, x, annulus)), k[i], k[i + 1], xtol=1e-14) for i in change)
 
 
 def deviation_of_kappa(kappa: ArrayLike, annulus: Annulus) -> tuple[Floats, Floats]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hpcglass.analysis.figures.files import full_name, save
 from hpcglass.analysis.figures.style import BLUE, GREEN, GREY, RED, STYLE
 from hpcglass.analysis.open_run import Table
 from hpcglass.analysis.screening.annulus import Annulus, deviation_of_kappa, elastic, screened
@@ -33,19 +34,18 @@ def draw_all(found: Sequence[Found], table: Table, groups: Table, place: Path) -
 
     written: list[Path] = []
     with matplotlib.rc_context(STYLE):
-        def save(figure: Figure, name: str) -> None:
-            written.append(place.with_name(f"{name}.png"))
-            figure.savefig(written[-1], dpi=200)
+        def add(figure: Figure, name: str) -> None:
+            written.append(save(figure, place.with_name(f"{name}.png")))
 
-        names = [case.path.stem for case, *_ in found]
+        names = [case.path.stem if case.path.parent == place.parent else full_name(case.path) for case, *_ in found]
         for k, (case, profile, fit, _) in enumerate(found):
             name = names[k] if names.count(names[k]) == 1 else f"{names[k]}-{k}"
-            save(draw_profile(profile, fit), f"{name}-screening")
+            add(draw_profile(profile, fit), f"{name}-screening")
             if case.annulus.dimension == 2:
-                save(draw_map(case, profile), f"{name}-displacement")
+                add(draw_map(case, profile), f"{name}-displacement")
         if len(found) > 1:
-            save(draw_sweep(table, [case.path for case, *_ in found]), f"{place.stem}-sweep")
-            save(draw_groups(table, groups), f"{place.stem}-groups")
+            add(draw_sweep(table, [case.path for case, *_ in found]), f"{place.stem}-sweep")
+            add(draw_groups(table, groups), f"{place.stem}-groups")
     return written
 
 

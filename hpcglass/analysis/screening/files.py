@@ -15,6 +15,8 @@ from hpcglass.analysis.ensembles.merge import shared_inputs, substituted
 from hpcglass.analysis.open_run import STAGE_FILE
 from hpcglass.analysis.screening.annulus import Annulus
 from hpcglass.errors import FileError, InputError
+from hpcglass.sealed.file import File
+from hpcglass.sealed.runfiles import refuse_exchanged
 
 Floats = NDArray[np.float64]
 GEOMETRY = ("r_in", "r_out", "d_0", "centre")
@@ -67,13 +69,8 @@ def find_files(paths: Iterable[str | Path]) -> list[Path]:
 
 
 def _is_inflation(path: Path) -> bool:
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            return "results/inflation/d_0" in file
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read ({str(error)[:200]})") from error
+    with File(path) as file:
+        return "/results/inflation/d_0" in file
 
 
 def read_cases(path: str | Path, **given: Any) -> list[Case]:
@@ -126,27 +123,27 @@ def _case(path: Path, number: int, found: dict[str, Any]) -> Case:
 
 def _hdf5(path: Path) -> list[dict[str, Any]]:
     """A stage file, or datasets (numbers also as attributes) at the top of any other."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        if "results/inflation/d_0" not in file:
+    with File(path, foreign=True) as file:
+        if "/results/inflation/d_0" not in file:
             known = [name for name in ("position", "displacement", *GEOMETRY, *ENERGIES) if name in file]
-            return [{**{name: file.attrs[name] for name in (*GEOMETRY, *ENERGIES) if name in file.attrs},
-                     **{name: file[name][()] for name in known}}]
-        common = {name: file[f"results/{name}"][()] for name in ("centre", "r_in", "r_out")}
-        common |= {"position": file["fields/position_before"][()], "inputs": _inputs(file, path)}
-        table = {name: file[f"results/inflation/{name}"][()] for name in ("d_0", *ENERGIES)}
+            told = file.attributes()
+            return [{**{name: told[name] for name in (*GEOMETRY, *ENERGIES) if name in told},
+                     **{name: file.value(name) for name in known}}]
+        refuse_exchanged(file)
+        common = {name: file.value(f"/results/{name}") for name in ("centre", "r_in", "r_out")}
+        common |= {"position": file.value("/fields/position_before"), "inputs": _inputs(file, path)}
+        table = {name: file.value(f"/results/inflation/{name}") for name in ("d_0", *ENERGIES)}
         names = ["displacement"] if len(table["d_0"]) == 1 else [f"displacement_{k}" for k in range(len(table["d_0"]))]
-        return [{**common, "displacement": file[f"fields/{name}"][()], **{key: column[k] for key, column in table.items()}}
+        return [{**common, "displacement": file.value(f"/fields/{name}"), **{key: column[k] for key, column in table.items()}}
                 for k, name in enumerate(names)]
 
 
-def _inputs(file: Any, path: Path) -> dict[str, float]:
+def _inputs(file: File, path: Path) -> dict[str, float]:
     """Numbers of the resolved input up to this stage; `T_m` rather than `stage.0.temperature`, where it is "$T_m"."""
-    text, match = file.get("provenance/resolved_input"), STAGE_FILE.fullmatch(path.name)
-    if text is None or match is None:
+    match = STAGE_FILE.fullmatch(path.name)
+    if "/provenance/resolved_input" not in file or match is None:
         return {}
-    data = tomllib.loads(text[()].decode())
+    data = tomllib.loads(file.value("/provenance/resolved_input"))
     written, numbers = (shared_inputs(some, int(match[1])) for some in (data, substituted(data)))
     return {str(written[key]).removeprefix("$") if isinstance(written[key], str) else key: float(value)
             for key, value in numbers.items() if isinstance(value, int | float) and not isinstance(value, bool)}
