@@ -1,57 +1,110 @@
 """Configurations from and for other programs: extended XYZ, LAMMPS data, GSD, H5MD. No MPI is needed.
 
-`read_any` serves `[system] file`, `export` and `import`.
+`read_any` serves `[system] file` (through `adopt`), `export` and `import`.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
+from hpcglass import disk
 from hpcglass.errors import FileError, HpcglassError, InputError
 from hpcglass.io.formats.common import Configuration
 
-if TYPE_CHECKING:
-    from hpcglass.config import SystemParams
-
-__all__ = ["Configuration", "read_any", "start_configuration", "tile", "write_any"]
+__all__ = ["Configuration", "choose_frame", "frames", "read_any", "tile", "write_any"]
 
 ENDINGS = {".xyz": "extxyz", ".extxyz": "extxyz", ".data": "lammps", ".lmp": "lammps", ".lammps": "lammps",
            ".gsd": "gsd", ".h5": "h5md", ".h5md": "h5md", ".hdf5": "h5md"}
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
 
-def read_any(path: str | Path, dimension: int | None = None) -> Configuration:
-    """Read the (last) configuration of a file; its format is told by the ending of its name.
+def read_any(path: str | Path, dimension: int | None = None, frame: int | None = None) -> Configuration:
+    """Read a configuration of a file; its format is told by the ending of its name.
 
     Parameters
     ----------
     path : path
     dimension : 2 or 3, optional
-        What is wanted. By default told by the file: 2D if all z are 0.
+        What is wanted. By default told by the file: 2D if all particles have the same z.
+    frame : int, optional
+        Number from 0, or from the end if negative, of a frame of a trajectory; by default the last one. See `frames`.
 
     Raises
     ------
     InputError
-        No such file, unknown ending, wrong dimension.
+        No such file, unknown ending, wrong dimension, no such frame, a cell that is not periodic.
     FileError
         The file is damaged or has no such thing as a configuration.
     """
     path = Path(path)
-    module = _module(path, None)
+    module = _reader(path)
+    chosen = []
+    if frame is not None:
+        choose_frame(frame, len(frames(path)), path)
+        chosen = [frame]
+    with _damage_said(path), np.errstate(all="ignore"):      # absurd numbers are found by `check`
+        found: Configuration = module.read(path, dimension, *chosen).check(path)
+    return found
+
+
+def _reader(path: Path) -> ModuleType:
+    """What reads a file, which is there."""
+    if path.suffix.lower() in COMPRESSED:
+        raise InputError(f"{path}: is compressed, unpack it first")
+    module = _module(".readers", path, None)
     if not path.is_file():
         raise InputError(f"{path}: {'is a directory' if path.is_dir() else 'no such file'}")
     try:
-        with np.errstate(all="ignore"):      # absurd numbers are found by `check`
-            return module.read(path, dimension).check(path)
+        path.open("rb").close()
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read: {error.strerror}") from None
+    return module
+
+
+def frames(path: str | Path) -> list[int]:
+    """Steps of the frames of a file; none where they are not counted, or their format does not let one choose.
+
+    Raises
+    ------
+    InputError, FileError
+        As `read_any`.
+    """
+    path = Path(path)
+    module = _reader(path)
+    with _damage_said(path):
+        steps: list[int] = module.frames(path) if hasattr(module, "frames") else []
+    return steps
+
+
+def choose_frame(frame: int, count: int, path: Path) -> int:
+    """The number, from 0, of a frame that may be counted from the end.
+
+    Raises
+    ------
+    InputError
+        There is no such frame.
+    """
+    if not -max(count, 1) <= frame < max(count, 1):
+        raise InputError(f"{path}: there is no frame {frame}, it has {f'frames 0 to {count - 1}' if count > 1 else 'one'}")
+    return frame % max(count, 1)
+
+
+@contextmanager
+def _damage_said(path: Path) -> Iterator[None]:
+    """Libraries report damage in many ways: all of them mean a bad file here."""
+    try:
+        yield
     except HpcglassError:
         raise
-    except Exception as error:      # libraries report damage in many ways: all of them mean a bad file here
+    except Exception as error:
         reason = str(error).strip("'\"").partition("\n")[0][:200] or type(error).__name__
         raise FileError(f"{path}: damaged, or not a file of this kind ({reason})") from error
 
@@ -71,17 +124,19 @@ def write_any(configuration: Configuration, path: str | Path, to: str | None = N
         The file cannot be written; an old one is as it was.
     """
     path = Path(path)
-    module = _module(path, to)
-    if not hasattr(module, "write"):
+    if (to or ENDINGS.get(path.suffix.lower())) == "h5md":
         raise InputError(f"{path}: `export` writes extxyz, lammps and gsd; for .h5 use `import`")
-    temporary = path.with_name(f".{path.name}.part")
+    module = _module("", path, to)
+    if configuration.walls is not None and not getattr(module, "WALLS", False):
+        raise InputError(f"{path}: this format has no walls, and without them an annulus is a periodic cell with a hole; "
+                         "export it as extended XYZ (.xyz)")
     try:
-        module.write(configuration, temporary)
-        os.replace(temporary, path)
+        with disk.replacing(path) as new:
+            module.write(configuration, new)
+    except HpcglassError:
+        raise
     except OSError as error:
         raise FileError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def tile(configuration: Configuration, copies: Sequence[int]) -> Configuration:
@@ -90,8 +145,10 @@ def tile(configuration: Configuration, copies: Sequence[int]) -> Configuration:
     Raises
     ------
     InputError
-        Not one number, nor one for each edge, or one that is not positive.
+        Not one number, nor one for each edge, or one that is not positive; or between walls.
     """
+    if configuration.walls is not None:
+        raise InputError("--tile: a glass between walls is not periodic, there are no tiles of it")
     d = len(configuration.box)
     along = list(copies) * d if len(copies) == 1 else list(copies)
     if len(along) != d or min(along) < 1:
@@ -106,25 +163,8 @@ def tile(configuration: Configuration, copies: Sequence[int]) -> Configuration:
                    diameter=repeated(configuration.diameter), species=repeated(configuration.species))
 
 
-def start_configuration(system: SystemParams) -> Configuration:
-    """The configuration a run starts from, checked against what [system] says about it.
-
-    Raises
-    ------
-    InputError
-        Particles or density are given and differ from the file's.
-    """
-    assert system.file is not None
-    start = read_any(system.file, system.dimension)
-    if system.particles is not None and system.particles != len(start.position):
-        raise InputError(f"system.particles = {system.particles}: but {system.file} has {len(start.position)}; remove the key")
-    if system.density is not None and abs(system.density - start.density) > 1e-6 * start.density:
-        raise InputError(f"system.density = {system.density}: but {system.file} has {start.density:.9g}; remove the key")
-    return start
-
-
-def _module(path: Path, to: str | None) -> Any:
+def _module(package: str, path: Path, to: str | None) -> Any:
     kind = to or ENDINGS.get(path.suffix.lower())
     if kind is None:
         raise InputError(f"{path}: the format is told by the ending: {', '.join(ENDINGS)}")
-    return import_module(f"hpcglass.io.formats.{kind}")
+    return import_module(f"hpcglass.io.formats{package}.{kind}")

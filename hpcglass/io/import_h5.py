@@ -18,7 +18,7 @@ from hpcglass.potentials.model import Model
 
 
 def write_h5(configuration: Configuration, model: Model, source: Path, output: Path, text: str) -> None:
-    """Write one configuration of a built-in model (one process), `text` telling where it comes from.
+    """Write one adopted configuration (`adopt.adopt`) of a built-in model (one process), `text` telling where it comes from.
 
     Raises
     ------
@@ -28,37 +28,15 @@ def write_h5(configuration: Configuration, model: Model, source: Path, output: P
         The file cannot be written.
     """
     count, d = configuration.position.shape
+    for what in ("species", "diameter"):
+        if getattr(configuration, what) is None:
+            raise InputError(f"{source}: has no {'diameters' if what == 'diameter' else what}, which {model.name} needs; "
+                             "to have them drawn, start a run from it: [system] file = ...")
     rows: dict[str, Any] = {"position": configuration.position, "image": np.zeros((count, d), dtype=np.int32),
-            "diameter": diameters(configuration, model, source), "species": species_of(configuration, model, source)}
+                            "diameter": configuration.diameter, "species": configuration.species}
     contents = Contents()
     provenance.put(contents, MPI.COMM_SELF, text, dumps({"system": {
         "model": model.name, "dimension": d, "particles": count, "density": configuration.density, "file": str(source)}}), 0, [])
-    put(contents, MPI.COMM_SELF, [Frame(0, 0.0, configuration.box, rows)])
+    walls = None if configuration.walls is None else np.array(configuration.walls)
+    put(contents, MPI.COMM_SELF, [Frame(0, 0.0, configuration.box, rows, walls)])
     h5.write(MPI.COMM_SELF, output, contents)
-
-
-def species_of(configuration: Configuration, model: Model, source: Path) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
-    """Species of each particle; all 0 in a model without species."""
-    kinds = len(model.sizes.fractions)
-    if not kinds:
-        return np.zeros(len(configuration.position), dtype=np.int32)
-    if configuration.species is None:
-        raise InputError(f"{source}: has no species, which {model.name} needs")
-    if configuration.species.max() >= kinds:
-        raise InputError(f"{source}: has {configuration.species.max() + 1} species, {model.name} has {kinds}")
-    return configuration.species
-
-
-def diameters(configuration: Configuration, model: Model, source: Path) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Diameter of each particle, from its species or from the file."""
-    if model.sizes.kind == "species":
-        return np.array(model.sizes.diameters)[species_of(configuration, model, source)]
-    if configuration.diameter is None:
-        raise InputError(f"{source}: has no diameters, which {model.name} needs; "
-                         "to have them drawn, start a run from it: [system] file = ...")
-    low, high = configuration.diameter.min(), configuration.diameter.max()
-    smallest, largest = model.sizes.bounds
-    if low < smallest * (1 - 1e-6) or high > largest * (1 + 1e-6):
-        raise InputError(f"{source}: has diameters from {low:.6g} to {high:.6g}, "
-                         f"{model.name} from {smallest:.6g} to {largest:.6g}")
-    return configuration.diameter

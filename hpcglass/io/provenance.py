@@ -13,7 +13,7 @@ from mpi4py import MPI
 
 from hpcglass import __version__
 from hpcglass.io.contents import Contents
-from hpcglass.io.seal import h5py
+from hpcglass.sealed.guard import h5py
 
 _LIBRARIES = ("numpy", "scipy", "numba", "mpi4py", "h5py", "petsc4py", "slepc4py", "pydantic", "matplotlib")
 

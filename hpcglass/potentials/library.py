@@ -59,6 +59,7 @@ def lennard_jones_quartic(x_s: float, x_c: float) -> PairPotential:
 _POWER_LAW_MEAN_1 = (1 + 0.449) / (2 * 0.449)     # largest diameter of p(D) ~ D^-3 with ratio 0.449 and mean 1
 _SIZES_KUMAR = Sizes("power", 1.45 / 0.9 / 2.219, 1.45 / 0.9)
 _SMALL, _LARGE = 2 * sin(pi / 10), 2 * sin(pi / 5)
+_NAMES = (("S", "small"), ("L", "large"))          # of two sizes
 _GOLDEN = (1 + sqrt(5)) / 4                        # N_L / N_S of lj-binary
 
 MODELS: dict[str, Model] = {model.name: model for model in (
@@ -70,17 +71,18 @@ MODELS: dict[str, Model] = {model.name: model for model in (
           {2: 0.86, 3: 0.58}, repulsive=True, reference="lerner2019"),
     Model("ipl10-binary", "50:50 mixture of x^-10 (Richard 2023)",
           inverse_power(10, 3, 1.4), Mixing(length=((1.0, 1.18), (1.18, 1.4)), energy=((1.0, 1.0), (1.0, 1.0))),
-          Sizes("species", fractions=(0.5, 0.5), diameters=(1.0, 1.4)),
+          Sizes("species", fractions=(0.5, 0.5), diameters=(1.0, 1.4), names=_NAMES),
           {2: 0.86}, repulsive=True, reference="lerner2019"),
     Model("lj", "polydisperse Lennard-Jones, quadratic smoothing (Kumar et al. 2022)",
           lennard_jones_smoothed(2.5), Mixing(nonadditivity=0.2), _SIZES_KUMAR, reference="kumar2022"),
     Model("lj-binary", "binary Lennard-Jones of S and L, quartic smoothing (Barbot et al. 2018; Richard et al. 2020)",
           lennard_jones_quartic(2.0, 2.5),
           Mixing(length=((_SMALL, 1.0), (1.0, _LARGE)), energy=((0.5, 1.0), (1.0, 0.5))),
-          Sizes("species", fractions=(1 / (1 + _GOLDEN), _GOLDEN / (1 + _GOLDEN)), diameters=(_SMALL, _LARGE)),
+          Sizes("species", fractions=(1 / (1 + _GOLDEN), _GOLDEN / (1 + _GOLDEN)), diameters=(_SMALL, _LARGE),
+                names=_NAMES),
           {2: 1e4 / 98.8045**2}, reference="barbot2018"),
     Model("harmonic", "50:50 harmonic discs or spheres, diameters 1 and 1.4 (O'Hern et al. 2003)",
           PairPotential((Segment(1.0, (0, 1, 2), (0.5, -1.0, 0.5)),)), Mixing(energy_power=2),
-          Sizes("species", fractions=(0.5, 0.5), diameters=(1.0, 1.4)),
+          Sizes("species", fractions=(0.5, 0.5), diameters=(1.0, 1.4), names=_NAMES),
           {2: 0.87, 3: 0.80}, repulsive=True, reference="ohern2003"),
 )}

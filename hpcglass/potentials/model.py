@@ -72,7 +72,8 @@ class Sizes:
     """Distribution of diameters, or of species.
 
     kind = "power": p(D) ~ D^-exponent on [smallest, largest].
-    kind = "species": fractions of each species; `diameters` are their lambda_aa.
+    kind = "species": fractions of each species; `diameters` are their lambda_aa; `names` are what files may call each,
+    the first of them is shown.
     """
 
     kind: str
@@ -81,6 +82,11 @@ class Sizes:
     exponent: float = 3.0
     fractions: tuple[float, ...] = ()
     diameters: tuple[float, ...] = ()
+    names: tuple[tuple[str, ...], ...] = ()
+
+    def name(self, species: int) -> str:
+        """What a species is called: its first name, or its number."""
+        return self.names[species][0] if self.names else str(species)
 
     @property
     def bounds(self) -> tuple[float, float]:

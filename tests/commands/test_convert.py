@@ -12,11 +12,19 @@ import pytest
 from hpcglass.__main__ import main
 from hpcglass.config import SystemParams
 from hpcglass.errors import FileError, InputError
-from hpcglass.io.convert import Configuration, read_any, start_configuration, tile, write_any
+from hpcglass.io.adopt import start_configuration
+from hpcglass.io.convert import Configuration, read_any, tile, write_any
 from hpcglass.io.formats.common import restricted
+from hpcglass.potentials.library import MODELS
 
 SEED = 7
 ENDINGS = ["xyz", "data", "gsd"]
+
+
+@pytest.fixture(autouse=True)
+def no_probe(monkeypatch):
+    """Without the program that tries HDF5 beforehand, which takes half a second."""
+    monkeypatch.setattr("hpcglass.sealed.file.survives", lambda path: "")
 
 
 def configuration(dimension, tilt="none", count=40, sizes=True, species=True):
@@ -116,7 +124,7 @@ Masses
 
 1 1.0
 
-Atoms
+Atoms # atomic
 
 2 1 3.0 1.0 0.0 0 0 0
 1 1 2.0 4.0 0.0 1 0 0
@@ -230,19 +238,19 @@ def test_import_command_makes_a_file_of_ours(tmp_path, capsys):
 
 
 def test_a_start_must_not_contradict_the_input(tmp_path):
-    write_any(configuration(2), tmp_path / "c.xyz")
+    write_any(configuration(2, sizes=False), tmp_path / "c.xyz")
     file = str(tmp_path / "c.xyz")
-    density = read_any(file).density
-    assert len(start_configuration(SystemParams(model="ipl12", file=file, particles=40, density=density)).position) == 40
-    for wrong in ({"particles": 41}, {"density": 2 * density}, {"dimension": 3}):
-        if wrong == {"dimension": 3}:      # a flat file taken as 3D is a choice, not a contradiction
-            assert start_configuration(SystemParams(model="ipl12", file=file, dimension=3)).dimension == 3
-            continue
-        with pytest.raises(InputError, match="remove the key"):
-            start_configuration(SystemParams(model="ipl12", file=file, **wrong))
+    model, density = MODELS["ipl12"], read_any(file).density
+    start, said = start_configuration(SystemParams(model="ipl12", file=file, particles=40, density=density), model)
+    assert len(start.position) == 40 and start.diameter is None
+    assert any("has no diameters: they are drawn anew" in line for line in said) and "are these random positions" in said[-1]
+    for wrong, message in (({"particles": 41}, "remove the key"), ({"density": 2 * density}, "remove the key"),
+                           ({"dimension": 3}, "is 2D .its cell is not periodic along z. but a 3D one is wanted")):
+        with pytest.raises(InputError, match=message):
+            start_configuration(SystemParams(model="ipl12", file=file, **wrong), model)
     write_any(configuration(3), file)
     with pytest.raises(InputError, match="2D one is wanted"):
-        start_configuration(SystemParams(model="ipl12", file=file))
+        start_configuration(SystemParams(model="ipl12", file=file), model)
 
 
 @pytest.mark.parametrize(("name", "text", "said"), [

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-import platform
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -18,9 +14,10 @@ from hpcglass.io import h5, provenance
 from hpcglass.io.contents import Contents
 from hpcglass.io.reader import Reader, is_ours, verify
 from hpcglass.io.record import Record
-from hpcglass.rundir import lock, progress, references, signals, timing
+from hpcglass.rundir import progress, references, signals, timing
 from hpcglass.rundir.log import Log, duration
-from hpcglass.sample import changes, derive, refuse_changed
+from hpcglass.rundir.ready import changes, refuse_changed
+from hpcglass.sample import derive
 
 comm = MPI.COMM_SELF
 
@@ -90,20 +87,6 @@ def test_references(tmp_path):
     assert entries.count("{") == entries.count("}") and entries.count("\n@") + 1 == len(references._ENTRIES)
 
 
-def test_lock(tmp_path):
-    assert lock.acquire(tmp_path) == ""
-    with pytest.raises(FileError, match=f"process {os.getpid()} on"):
-        lock.acquire(tmp_path)
-    lock.release(tmp_path)
-    assert os.listdir(tmp_path) == []
-    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True).stdout.strip()
-    (tmp_path / lock.NAME).write_text(json.dumps({"host": platform.node(), "pid": gone, "began": "1", "job": ""}))
-    assert f"process {gone}" in lock.acquire(tmp_path)
-    lock.release(tmp_path)
-    (tmp_path / lock.NAME).write_text("")      # a disk that was full
-    assert "took over" in lock.acquire(tmp_path)
-
-
 def test_signals_set_a_flag(monkeypatch):
     before = signal.getsignal(signal.SIGTERM)
     monkeypatch.delenv("SLURM_JOB_END_TIME", raising=False)
@@ -112,6 +95,13 @@ def test_signals_set_a_flag(monkeypatch):
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.asked() == signal.SIGTERM and signals.explain(stop.asked()) == "SIGTERM"
     assert signal.getsignal(signal.SIGTERM) == before
+    with signals.Stop() as outer:
+        os.kill(os.getpid(), signal.SIGUSR1)        # while all is being loaded
+        with signals.Stop() as inner:
+            assert inner.asked() == signal.SIGUSR1
+        with signals.Stop() as inner:
+            os.kill(os.getpid(), signal.SIGINT)
+        assert outer.asked() == signal.SIGINT
     monkeypatch.setenv("SLURM_JOB_END_TIME", str(int(signals.time.time()) + 100))
     with signals.Stop() as stop:
         assert stop.asked(reserve=50) == 0 and stop.asked(reserve=150) == signals.TIME_LIMIT
@@ -200,13 +190,13 @@ def test_missing_file_and_directory(tmp_path):
 
 
 def test_other_programs_read_our_files(tmp_path):
-    """The stamp lies in HDF5's own room for such things."""
+    """The file begins with HDF5's first byte and ends with its last; the seal is a text that can be read."""
     import h5py
 
     contents = Contents()
     contents.per_particle("/particles/all/position/value", comm, [np.ones((5, 2))], "length", "position")
     h5.write(comm, tmp_path / "file.h5", contents)
     with h5py.File(tmp_path / "file.h5") as file:
-        assert file.userblock_size >= 512
+        assert file.userblock_size == 0 and file["/provenance/seal"][()].startswith(b"hpcglass file 2\n")
         assert file["/particles/all/position/value"][0, 4].tolist() == [1.0, 1.0]
         assert file["/particles/all/position/value"].attrs["units"] == "length"

@@ -1,1 +1,1 @@
-"""Files of other programs, one module per format: `read(path, dimension)` and `write(configuration, path)`."""
+"""Files of other programs, one module per format: `write(configuration, path)`, and `read(path, dimension)` in readers/."""

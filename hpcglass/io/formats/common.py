@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcglass.errors import FileError, InputError
+from hpcglass.errors import FileError
+from hpcglass.geometries.annulus import Walls
 
 Floats = NDArray[np.float64]
+THINNEST = 1e9      # condition of a cell: a longer or more tilted one has lost the digits of its height
+FARTHEST = 1e6     # periods from the cell: positions there have lost six of their digits
 
 
 @dataclass
 class Configuration:
-    """Particles in a periodic cell.
+    """Particles in a periodic cell, or between walls.
 
     Attributes
     ----------
@@ -24,12 +27,20 @@ class Configuration:
     box : (d, d), columns are the edge vectors [length]
     diameter : (N,) [length], if the file has them
     species : (N,) integers from 0, if the file has them
+    names : of species 0, 1, ... in the file; none where they are just numbered
+    ordered : the order of the names is the file's own; else ours: by number or alphabet
+    walls : centre, r_in, r_out of rigid walls (`geometries.annulus.Walls.numbers`), if there are any
+    notes : what a reader took, or left out, that a user should know
     """
 
     position: Floats
     box: Floats
     diameter: Floats | None = None
     species: NDArray[np.int32] | None = None
+    names: tuple[str, ...] = ()
+    ordered: bool = True
+    walls: tuple[float, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def dimension(self) -> int:
@@ -37,8 +48,9 @@ class Configuration:
 
     @property
     def density(self) -> float:
-        """Number density N/V."""
-        return len(self.position) / abs(float(np.linalg.det(self.box)))
+        """Number density N/V; V is what is between the walls where there are any."""
+        volume = abs(float(np.linalg.det(self.box))) if self.walls is None else Walls.of(self.walls).volume
+        return len(self.position) / volume
 
     def check(self, path: Path) -> Configuration:
         """Refuse what cannot be a configuration.
@@ -50,32 +62,33 @@ class Configuration:
         """
         if not len(self.position):
             raise FileError(f"{path}: has no particles")
+        cell = f"the cell {self.box.T.tolist()} (edge vectors)"
         if not np.isfinite(self.box).all() or not np.linalg.det(self.box) > 0:
-            raise FileError(f"{path}: the cell {self.box.T.tolist()} (edge vectors) has no volume or is left-handed")
-        bad = np.flatnonzero(~np.isfinite(self.position).all(axis=1))
-        if bad.size:
-            raise FileError(f"{path}: particle {bad[0]} has the position {self.position[bad[0]].tolist()}")
-        if self.diameter is not None and not (np.isfinite(self.diameter) & (self.diameter > 0)).all():
-            bad = np.flatnonzero(~(np.isfinite(self.diameter) & (self.diameter > 0)))
-            raise FileError(f"{path}: particle {bad[0]} has the diameter {self.diameter[bad[0]]}")
-        if self.species is not None and (self.species < 0).any():
-            raise FileError(f"{path}: particle {int(np.argmin(self.species))} has the species {self.species.min()}")
+            raise FileError(f"{path}: {cell} has no volume or is left-handed")
+        if not np.linalg.cond(self.box) < THINNEST or np.linalg.det(self.box) == np.inf:
+            raise FileError(f"{path}: {cell} is too large or too thin to compute with")
+        self._check_rows(path, self.position, np.isfinite(self.position).all(axis=1), "has the position")
+        periods = np.abs(np.linalg.solve(self.box, self.position.T)).max(axis=0)
+        self._check_rows(path, self.position, periods < FARTHEST, f"is more than {FARTHEST:g} periods away, its digits are lost:")
+        if self.diameter is not None:
+            self._check_rows(path, self.diameter, np.isfinite(self.diameter) & (self.diameter > 0), "has the diameter")
+        if self.species is not None:
+            self._check_rows(path, self.species, self.species >= 0, "has the species")
+        if self.walls is not None:
+            self._check_walls(path, Walls.of(self.walls))
         return self
 
+    @staticmethod
+    def _check_rows(path: Path, rows: NDArray[Any], good: NDArray[np.bool_], what: str) -> None:
+        if not good.all():
+            worst = int(np.argmin(good))
+            raise FileError(f"{path}: particle {worst} {what} {rows[worst].tolist()}")
 
-def flatten(position: Floats, box: Floats, dimension: int | None, path: Path) -> tuple[Floats, Floats]:
-    """Drop z where a file describes a 2D system.
-
-    Without `dimension`, a file whose particles all have z = 0 is 2D.
-    """
-    flat = not position[:, 2].any()
-    if dimension == 3 or (dimension is None and not flat):
-        return position, box
-    if not flat:
-        raise InputError(f"{path}: the configuration is 3D (z is not 0 everywhere) but a 2D one is wanted")
-    if box[2, :2].any() or box[:2, 2].any():
-        raise InputError(f"{path}: the cell is tilted out of the plane, a 2D system has no such cell")
-    return np.ascontiguousarray(position[:, :2]), np.ascontiguousarray(box[:2, :2])
+    def _check_walls(self, path: Path, walls: Walls) -> None:
+        if walls.dimension != self.dimension or not 0 < walls.r_in < walls.r_out < np.inf or not np.isfinite(walls.centre).all():
+            raise FileError(f"{path}: the walls {list(walls.numbers)} (centre, r_in, r_out) cannot be")
+        radius = np.linalg.norm(self.position - np.array(walls.centre), axis=1)
+        self._check_rows(path, self.position, (walls.r_in < radius) & (radius < walls.r_out), "is not between the walls:")
 
 
 def in_space(configuration: Configuration) -> tuple[Floats, Floats]:
@@ -106,54 +119,3 @@ def restricted(position: Floats, box: Floats, reduce: bool = False) -> tuple[Flo
                 cell[:, column] -= np.round(cell[row, column] / cell[row, row]) * cell[:, row]
     turned = position if (rotation == np.eye(len(box))).all() else position @ rotation
     return turned, np.triu(cell)
-
-
-def table(lines: list[str], columns: list[int], path: Path, first: int) -> Floats:
-    """Numbers in some columns of lines of text.
-
-    Raises
-    ------
-    FileError
-        With the line of the file; `first` is the number of the first line.
-    """
-    try:
-        return np.loadtxt(lines, usecols=columns, ndmin=2, dtype=np.float64)
-    except (ValueError, IndexError):
-        for number, line in enumerate(lines, first):
-            words = line.split("#")[0].split()
-            try:
-                [float(words[c]) for c in columns]
-            except (ValueError, IndexError):
-                raise FileError(f"{path}:{number}: {shown(line)} has no number in column "
-                                f"{_bad_column(words, columns) + 1}") from None
-        raise FileError(f"{path}:{first}: the numbers from here on cannot be read") from None
-
-
-def _bad_column(words: list[str], columns: list[int]) -> int:
-    for column in columns:
-        try:
-            float(words[column])
-        except (ValueError, IndexError):
-            return column
-    return columns[0]
-
-
-def text_lines(path: Path) -> list[str]:
-    """Lines of a text file.
-
-    Raises
-    ------
-    FileError
-        When it is not text.
-    """
-    try:
-        return path.read_bytes().decode("utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise FileError(f"{path}:{line}: byte {error.object[error.start]:#04x} is not text") from None
-
-
-def shown(line: Any) -> str:
-    """A line in a message, in quotes and not too long."""
-    text = str(line).strip()
-    return repr(text if len(text) <= 60 else text[:57] + "...")
