@@ -8,27 +8,32 @@
 from __future__ import annotations
 
 import tomllib
+import warnings
 from pathlib import Path
 from typing import Any
 
 from mpi4py import MPI
 
 from hpcglass.config import ModelParams
+from hpcglass.core import cache
 from hpcglass.core.system import System
-from hpcglass.errors import FileError
+from hpcglass.errors import FileError, InputError
 from hpcglass.io import configuration
+from hpcglass.io.convert import ENDINGS, choose_frame
 from hpcglass.io.reader import Reader
 from hpcglass.potentials.library import MODELS
 from hpcglass.potentials.model import Model
 
 
-def load(path: str | Path, comm: MPI.Comm = MPI.COMM_SELF) -> System:
-    """The final configuration of a stage's file, to the last bit. Collective over `comm`.
+def load(path: str | Path, comm: MPI.Comm = MPI.COMM_SELF, frame: int | None = None) -> System:
+    """The final configuration of a stage's file, to the last bit, or a frame of a trajectory. Collective over `comm`.
 
     Parameters
     ----------
-    path : file of a finished stage, "00-swap.h5"
+    path : file of a finished stage, "00-swap.h5", or segment of a trajectory, "02-shear.traj-0000.h5"
     comm : ranks to spread the particles over; default: this process alone
+    frame : number from 0, or from the end if negative; needed where there are several. Frames of a trajectory have positions
+        rounded to one number, the final configuration is exact.
 
     Returns
     -------
@@ -37,14 +42,26 @@ def load(path: str | Path, comm: MPI.Comm = MPI.COMM_SELF) -> System:
 
     Raises
     ------
+    InputError
+        There are several frames, and none was chosen; or there is no such frame.
     FileError
         The file is damaged, or not one of hpcglass.
+    InputError
+        It is a file of another program; `hpcglass import` makes one of ours of it.
     """
+    if ENDINGS.get(Path(path).suffix.lower(), "h5md") != "h5md":
+        raise InputError(f"{path}: is of another program; make a file of hpcglass of it: "
+                         f"hpcglass import {path} --model NAME -o {Path(path).stem}.h5")
     with Reader(comm, Path(path)) as file:
         if configuration.GROUP not in file:
             raise FileError(f"{path}: has no configuration; load the file of a finished stage")
         model = _model(tomllib.loads(file.value("/provenance/resolved_input")))
-        box, rows = configuration.read(file)
+        count = len(file.value(f"{configuration.GROUP}/box/edges/value"))
+        if frame is None and count > 1:
+            raise InputError(f"{path} has frames 0 to {count - 1}: choose one, load(..., frame=-1) for the last")
+        box, rows = configuration.read(file, choose_frame(-1 if frame is None else frame, count, Path(path)))
+    if cache.note:
+        warnings.warn(cache.note, stacklevel=2)
     return System(comm, model, box, rows)
 
 

@@ -7,15 +7,20 @@ less noise than that of independent samples. Where they shall be independent, `s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpcglass.config import Config
+from hpcglass.config.points import Point, Points
 from hpcglass.config.sweep import Number, points
 from hpcglass.errors import EXIT_DONE, EXIT_REQUEUE, HpcglassError, InputError, Interrupted
+from hpcglass.rundir import shared
+from hpcglass.words import show
 
+LONGEST_NAME = 255      # bytes of a directory's name
 if TYPE_CHECKING:
     from mpi4py import MPI
 
@@ -48,6 +53,74 @@ class Task:
             raise InputError(f"task {self.number} of the sweep: with {point} the input is wrong:\n{error}") from None
 
 
+@dataclass(frozen=True)
+class Sweep:
+    """An input and its tasks.
+
+    shared : what all tasks have in common, see `rundir.shared`
+    """
+
+    text: str
+    source: Path
+    overrides: Sequence[str]
+    config: Config
+    points: Points
+
+    @classmethod
+    def read(cls, text: str, source: Path, overrides: Sequence[str]) -> Sweep:
+        """From the text of an input, which need not have a sweep.
+
+        Raises
+        ------
+        InputError
+            The input is wrong.
+        """
+        return cls(text, source, overrides, *Config.parse_sweep(text, source, overrides))
+
+    @property
+    def over(self) -> list[str]:
+        """The parameters that it goes over."""
+        return list(self.config.sweep[0]) if self.config.sweep else []
+
+    @property
+    def follows(self) -> Sequence[str]:
+        """Keys of [system] that follow from other numbers."""
+        return self.points.follows
+
+    @cached_property
+    def shared(self) -> str:
+        """What all tasks have in common."""
+        return shared.shared(self.config.model_copy(update={"sweep": ()}).to_toml(), self.over, self.follows)
+
+    def inputs(self, chosen: Sequence[Task]) -> Iterator[Point]:
+        """Look at the input of each task.
+
+        Raises
+        ------
+        InputError
+            That of the first one that is wrong.
+        """
+        for task in chosen:
+            point = self.points.at(task.values)
+            if point is None:
+                self.configure(task)
+                raise InputError(f"task {task.number} of the sweep: its input is wrong")
+            yield point
+
+    def check(self, chosen: Sequence[Task]) -> None:
+        """The same, of all."""
+        for _ in self.inputs(chosen):
+            pass
+
+    def configure(self, task: Task) -> Config:
+        """The input of a task alone."""
+        return task.configure(self.text, self.source, self.overrides)
+
+    def tasks(self, output: Path) -> list[Task]:
+        """All tasks, as directories of `output`."""
+        return tasks(self.config, output, self.overrides)
+
+
 def tasks(config: Config, output: Path, overrides: Sequence[str] = ()) -> list[Task]:
     """All tasks of an input, in the order of the file, the last name fastest.
 
@@ -66,8 +139,11 @@ def tasks(config: Config, output: Path, overrides: Sequence[str] = ()) -> list[T
         name = argument.partition("=")[0].strip().removeprefix("parameters.")
         if name in found[0]:
             raise InputError(f"--set {argument}: the sweep goes over {name}; use --set sweep.{name}=[...] or --set sweep=[]")
-    return [Task(number, values, output / ",".join(f"{name}={value}" for name, value in values.items()))
-            for number, values in enumerate(found)]
+    names = [",".join(f"{name}={value}" for name, value in values.items()) for values in found]
+    if max(map(len, names), default=0) > LONGEST_NAME:
+        raise InputError(f"directories of the sweep's tasks would have names of {max(map(len, names))} letters, more than "
+                         f"{LONGEST_NAME}: shorten the names of its parameters")
+    return [Task(number, values, output / name) for number, (values, name) in enumerate(zip(found, names, strict=True))]
 
 
 def choose(every: Sequence[Task], first: int, stride: int | None = None) -> list[Task]:
@@ -89,7 +165,7 @@ def choose(every: Sequence[Task], first: int, stride: int | None = None) -> list
     return list(every[first::stride])
 
 
-def run_tasks(chosen: Sequence[Task], configs: Sequence[Config], text: str, comm: MPI.Comm, plots: bool) -> int:
+def run_tasks(whole: Sweep, chosen: Sequence[Task], comm: MPI.Comm, plots: bool) -> int:
     """Run tasks in turn, or continue them. One that fails does not stop the others. Collective.
 
     Returns 0, or the exit code of the first task that failed.
@@ -97,7 +173,7 @@ def run_tasks(chosen: Sequence[Task], configs: Sequence[Config], text: str, comm
     Raises
     ------
     InputError
-        The output directory is that of a single run.
+        The output directory is that of a single run, or of a sweep of another input.
     Interrupted
         When asked to stop: the task that was running has a checkpoint.
     """
@@ -106,16 +182,16 @@ def run_tasks(chosen: Sequence[Task], configs: Sequence[Config], text: str, comm
     from hpcglass.rundir.signals import Stop
 
     output = chosen[0].directory.parent
-    with together(comm):
-        if comm.rank == 0 and (output / "resolved.toml").exists():
-            raise InputError(f"{output} is the directory of a single run: choose another --output for the sweep")
+    with together(comm, f"cannot use {output}"):
+        if comm.rank == 0:
+            _begin(whole, output)
     codes: list[int] = []
     with Stop() as stop:
-        for task, config in zip(chosen, configs, strict=True):
+        for task in chosen:
             if largest(comm, stop.asked()):
                 break
             _say(comm, f"task {task.number}: {task.name}")
-            codes.append(_one(task, config, text, comm, plots))
+            codes.append(_one(whole, task, comm, plots))
             if codes[-1] == EXIT_REQUEUE:
                 break
     failed = [(task, code) for task, code in zip(chosen, codes, strict=False) if code not in (EXIT_DONE, EXIT_REQUEUE)]
@@ -129,13 +205,24 @@ def run_tasks(chosen: Sequence[Task], configs: Sequence[Config], text: str, comm
     return failed[0][1] if failed else EXIT_DONE
 
 
-def _one(task: Task, config: Config, text: str, comm: MPI.Comm, plots: bool) -> int:
+def _begin(whole: Sweep, output: Path) -> None:
+    """Make the directory of a sweep, or make sure that it is that of this one (one process)."""
+    if (output / "resolved.toml").exists():
+        raise InputError(f"{output} is the directory of a single run: choose another --output for the sweep")
+    output.mkdir(parents=True, exist_ok=True)
+    shared.belongs(output, whole.shared, whole.follows)
+
+
+def _one(whole: Sweep, task: Task, comm: MPI.Comm, plots: bool) -> int:
     """One task; its exit code."""
-    from hpcglass.io.agree import everybody_comes
+    from hpcglass.io.agree import everybody_comes, together
     from hpcglass.run import main
 
     try:
-        return main(config, text, task.directory, comm, fresh=False, plots=plots)
+        with together(comm):
+            if comm.rank == 0 and task.directory.is_symlink():
+                raise InputError(f"{task.directory} is a link; a sweep follows none: put the directory itself there")
+        return main(whole.configure(task), whole.text, task.directory, comm, fresh=False, plots=plots)
     except HpcglassError as error:
         if not everybody_comes(comm):
             raise
@@ -145,4 +232,4 @@ def _one(task: Task, config: Config, text: str, comm: MPI.Comm, plots: bool) -> 
 
 def _say(comm: MPI.Comm, message: str) -> None:
     if comm.rank == 0:
-        print(message, flush=True)
+        show(message)

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
+import stat
 from pathlib import Path
 
 from hpcglass.errors import InputError
+from hpcglass.words import one_line
+
+LONGEST, LONGEST_PART = 4095, 255       # bytes of a path, and of a name in it
+ROOM = 400                              # for the names of a task, a sample and a file
 
 
 def add_input(command: argparse.ArgumentParser) -> None:
@@ -28,9 +34,18 @@ def output_directory(options: argparse.Namespace) -> Path:
     Raises
     ------
     InputError
-        There is a file of that name.
+        There is a file of that name, or there cannot be a directory of that name.
     """
     output: Path = options.output or Path("results") / options.input.stem
-    if output.exists() and not output.is_dir():
+    try:
+        status = output.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        longest = len(os.fsencode(output.absolute())) + ROOM
+        if longest > LONGEST or any(len(os.fsencode(part)) > LONGEST_PART for part in output.parts):
+            raise InputError(f"--output: the name is too long: {one_line(output, 80)}") from None
+        return output
+    except OSError as error:
+        raise InputError(f"--output {one_line(output, 80)}: {error.strerror}") from None
+    if not stat.S_ISDIR(status.st_mode):
         raise InputError(f"--output {output}: is a file, not a directory")
     return output

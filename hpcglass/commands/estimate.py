@@ -6,12 +6,17 @@ Python is slow, and good to a factor of two or three. Its purpose is to tell min
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
+import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from hpcglass.config import Config
+from hpcglass.config.points import Point
+from hpcglass.errors import InputError
 from hpcglass.potentials.model import Model
 
 # measured in a quench of ipl12 (N = 600 and 10^4), in units of one step of `_python_step`, list builds included:
@@ -40,8 +45,21 @@ class Estimate:
     seconds: float              # of the whole run
 
 
-def estimate(config: Config, particles: int, density: float, ranks: int) -> Estimate:
-    """Needs of a run of `particles` at `density` on `ranks` ranks in total; without particles those of its lattices."""
+def estimate(config: Config | Point, particles: int, density: float, ranks: int) -> Estimate:
+    """Needs of a run of `particles` at `density` on `ranks` ranks in total; without particles those of its lattices.
+
+    Raises
+    ------
+    InputError
+        They cannot be computed.
+    """
+    try:
+        return _estimate(config, particles, density, ranks)
+    except (OverflowError, ZeroDivisionError) as error:
+        raise InputError(f"what the run needs cannot be computed ({error}): a number of the input is far out of range") from None
+
+
+def _estimate(config: Config | Point, particles: int, density: float, ranks: int) -> Estimate:
     samples = config.ensemble.samples
     group = max(1, min(config.ensemble.ranks_per_sample, ranks)) if samples > 1 else ranks
     model = config.glass()
@@ -65,7 +83,7 @@ def estimate(config: Config, particles: int, density: float, ranks: int) -> Esti
         evaluations=work, seconds=rounds * seconds)
 
 
-def _without_particles(config: Config, ranks: int, samples: int, group: int) -> Estimate:
+def _without_particles(config: Config | Point, ranks: int, samples: int, group: int) -> Estimate:
     """Each frame, and each checkpoint, takes no more than the stage's memory."""
     stages = config.stages()
     memory = [stage.memory(0, 2) for stage in stages]
@@ -73,6 +91,48 @@ def _without_particles(config: Config, ranks: int, samples: int, group: int) -> 
     return Estimate(
         0, ranks, 0.0, 0.0, RANK_BYTES + max(memory) / group,
         disk=samples * disk, files=samples * (2 * len(stages) + 5), evaluations=0.0, seconds=0.0)
+
+
+def machine_memory() -> float:
+    """Bytes of this machine, or of what is given to this job; infinity where nobody says."""
+    try:
+        found = float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return math.inf
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
+            _, controllers, group = line.split(":", 2)
+            if controllers in ("", "memory"):       # version 2 or 1 of control groups; the limits of groups around ours count
+                place = Path("/sys/fs/cgroup", controllers)
+                for part in Path(group).parts:
+                    place /= part.removeprefix("/")
+                    found = min(found, _limit(place / ("memory.limit_in_bytes" if controllers else "memory.max")))
+    return found
+
+
+def _limit(path: Path) -> float:
+    try:
+        return float(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):       # "max"
+        return math.inf
+
+
+def refuse_impossible(needs: Estimate) -> None:
+    """Raise InputError for a run that this machine cannot hold, be the estimate wrong by a factor of three."""
+    there = machine_memory()
+    if needs.memory_per_rank > 3 * there:
+        where = f"each of {needs.ranks} ranks" if needs.ranks > 1 else "its one rank"
+        raise InputError(f"the run needs about {size(needs.memory_per_rank)} of memory on {where}, this machine has "
+                         f"{size(there)}: take fewer particles, or more ranks on more machines")
+
+
+def size(count: float) -> str:
+    """Bytes for people."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
 
 
 def pairs_per_particle(model: Model, density: float, dimension: int) -> float:

@@ -74,7 +74,7 @@ def parallel(comm: Any) -> dict[str, Any]:
     """What only the loaded libraries can tell."""
     from mpi4py import MPI
 
-    version = MPI.Get_library_version().strip("\0").splitlines()[0].strip(" ,")
+    version = " ".join(MPI.Get_library_version().strip("\0").splitlines()[0].strip(" ,").split())
     facts: dict[str, Any] = {
         "MPI library": version, "MPI standard": ".".join(map(str, MPI.Get_version())), "MPI ranks": comm.size}
     for look in (_hdf5, _petsc, _slepc, _numba):
@@ -82,6 +82,8 @@ def parallel(comm: Any) -> dict[str, Any]:
             facts |= look()
         except ImportError as error:
             facts[look.__name__[1:]] = f"cannot be loaded: {error}"
+    if not {"PETSc", "SLEPc"} <= facts.keys():
+        facts["without them"] = "no expand, modes, bonds, shear along branches: docs/install.md"
     return facts
 
 
@@ -112,4 +114,7 @@ def _slepc() -> dict[str, Any]:
 def _numba() -> dict[str, Any]:
     import numba
 
-    return {"numba threads": numba.config.NUMBA_NUM_THREADS}
+    from hpcglass.core import cache
+
+    facts = {"numba threads": numba.config.NUMBA_NUM_THREADS, "cache directory": numba.config.CACHE_DIR}
+    return facts | ({"cache, warning": cache.note} if cache.note else {})

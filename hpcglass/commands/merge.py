@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpcglass.errors import InputError
+from hpcglass.words import show
 
 if TYPE_CHECKING:
     from hpcglass.analysis.ensembles.merge import Ensemble
@@ -28,18 +29,17 @@ def main(options: argparse.Namespace) -> int:
     if not options.output.parent.is_dir():
         raise InputError(f"-o {options.output}: there is no directory {options.output.parent}")
     from hpcglass.analysis.ensembles.merge import merge
-    from hpcglass.io import seal
 
-    ensemble = merge(options.directories, options.stage, seal.check)
+    ensemble = merge(options.directories, options.stage)
     for why in ensemble.skipped:
-        print(f"skipped: {why}")
+        show(f"skipped: {why}")
     write(ensemble, options.output, f"hpcglass merge of stage {options.stage}\n")
-    print(f"{options.output}: stage {options.stage} of {ensemble.samples} of {ensemble.samples + len(ensemble.skipped)} samples")
+    show(f"{options.output}: stage {options.stage} of {ensemble.samples} of {ensemble.samples + len(ensemble.skipped)} samples")
     if not options.no_plots:
         from hpcglass.analysis.figures.draw import plot_stage_file
 
         for figure in plot_stage_file(options.output):
-            print(figure)
+            show(figure)
     return 0
 
 

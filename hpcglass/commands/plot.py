@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from hpcglass.errors import FileError, InputError
+from hpcglass.words import show
 
 HELP = "figures of a stage file, a run, a sweep, or a merged ensemble"
 
@@ -26,9 +27,11 @@ def main(options: argparse.Namespace) -> int:
             options.output.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FileError(f"{options.output}: cannot be made: {error.strerror}") from None
-    figures = [figure for file in stage_files(options.path) for figure in plot_stage_file(file, options.output, options.format)]
+    root = options.path if options.path.is_dir() else None
+    figures = [figure for file in stage_files(options.path)
+               for figure in plot_stage_file(file, options.output, options.format, root)]
     figures += together(options.path, options.output, options.format)
-    print("\n".join(map(str, figures)) if figures else "there is nothing to draw")
+    show("\n".join(map(str, figures)) if figures else "there is nothing to draw")
     return 0
 
 

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hpcglass import disk
 from hpcglass.errors import InputError
+from hpcglass.words import show
 
 if TYPE_CHECKING:
     from hpcglass.analysis.open_run import Table
@@ -51,18 +53,18 @@ def main(options: argparse.Namespace) -> int:
     table = summary(found, options.medium)
     together = groups(table)
     if len(found) > 1:
-        print(describe(together))
+        show(describe(together))
         for value, text in statistics(table).values():
-            print(f"{text}: {value:.4g}")
+            show(f"{text}: {value:.4g}")
     if options.output is not None:
         cases = [case for case, *_ in found]
         for written in (_write_csv if options.output.suffix == ".csv" else _write_h5)(options.output, table, together, cases):
-            print(written)
+            show(written)
     if options.plot:
         from hpcglass.analysis.screening.figures import draw_all
 
         for figure in draw_all(found, table, together, options.output or files[0]):
-            print(figure)
+            show(figure)
     return 0
 
 
@@ -73,17 +75,14 @@ def _fit(case: Case, options: argparse.Namespace) -> Found:
 
     profile = radial_profile(case.position, case.displacement, case.centre, case.annulus, options.bins)
     fit, deviation = fit_screening(profile, options.kappa_max), measure_deviation(profile)
-    print(f"{case.path}: d_0 {case.annulus.d_0:.4g}, {'screened' if fit.screened else 'elastic'} (delta {fit.delta:.1f}), "
-          f"kappa {fit.kappa:.4g} [{fit.low:.4g}, {fit.high:.4g}], M {deviation.signed:.3g} +- {deviation.signed_error:.1g}, "
-          f"|M| {deviation.absolute:.3g}{f'; {fit.elastic_amplitude:.3g} times elastic fits better' if fit.scaled else ''}",
-          flush=True)
+    show(f"{case.path}: d_0 {case.annulus.d_0:.4g}, {'screened' if fit.screened else 'elastic'} (delta {fit.delta:.1f}), "
+         f"kappa {fit.kappa:.4g} [{fit.low:.4g}, {fit.high:.4g}], M {deviation.signed:.3g} +- {deviation.signed_error:.1g}, "
+         f"|M| {deviation.absolute:.3g}{f'; {fit.elastic_amplitude:.3g} times elastic fits better' if fit.scaled else ''}")
     return case, profile, fit, deviation
 
 
 def _write_csv(path: Path, table: Table, together: Table, cases: Sequence[Case]) -> list[Path]:
     """One file of all fields, one of the groups beside it."""
-    from hpcglass.io import h5
-
     beside = path.with_name(f"{path.stem}-groups.csv")
     names = [str(case.path) for case in cases]
     for place, rows, first in ((path, table, {"file": names}), (beside, together, {})):
@@ -92,7 +91,7 @@ def _write_csv(path: Path, table: Table, together: Table, cases: Sequence[Case])
         writer.writerow([*first, *rows])
         for k in range(rows.rows):
             writer.writerow([*(column[k] for column in first.values()), *(f"{column[k]:.10g}" for column in rows.values())])
-        h5.write_text(place, text.getvalue())
+        disk.write_text(place, text.getvalue())
     return [path, beside]
 
 

@@ -8,10 +8,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-from hpcglass.errors import InputError
-from hpcglass.rundir.lock import NAME as LOCK
+from hpcglass import disk
+from hpcglass.errors import FileError, InputError
+from hpcglass.rundir import lock
+from hpcglass.rundir.ready import resolved_input
+from hpcglass.words import one_line, show
 
 HELP = "how far runs are"
+HELD = {lock.ALIVE: ", held by {}, which is running", lock.UNKNOWN: ", held by {}, which cannot be asked from here",
+        lock.DEAD: ", its last run ({}) ended without a word: the same command goes on"}
 STAGE_FILE = re.compile(r"\d\d+-[A-Za-z0-9_-]+\.h5")
 
 
@@ -22,7 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     rows = [row for directory in options.directories for row in look(directory)]
-    print(json.dumps(rows, indent=1) if options.json else "\n".join(_line(row) for row in rows))
+    print(json.dumps(rows, indent=1)) if options.json else show("\n".join(_line(row) for row in rows))
     return 0
 
 
@@ -54,23 +59,15 @@ def _started(directory: Path) -> bool:
 
 def _state(directory: Path) -> dict[str, Any]:
     done = sorted(p.name for p in directory.iterdir() if STAGE_FILE.fullmatch(p.name))
-    checkpoint = max((p.stat().st_mtime for p in directory.glob("checkpoint-?.h5")), default=None)
+    checkpoint = max((p.lstat().st_mtime for p in directory.glob("checkpoint-?.h5")), default=None)
     row: dict[str, Any] = {"directory": str(directory), "state": "finished" if (directory / "DONE").exists() else "unfinished",
                            "finished_stages": done, "stages": _stages(directory), "last": _last_line(directory / "log.txt")}
     if checkpoint is not None:
         row["checkpoint"] = checkpoint
-    if (directory / LOCK).exists():
-        row["held_by"] = _holder(directory / LOCK)
+    held = lock.look(directory)
+    if held is not None:
+        row["holder"], row["held_by"] = held[0], str(held[1]) if held[1] else "an unknown process"
     return row
-
-
-def _holder(lock: Path) -> str:
-    """Who runs in the directory, or died in it without a word."""
-    try:
-        holder = json.loads(lock.read_text(encoding="utf-8"))
-        return f"process {holder['pid']} on {holder['host']}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "an unknown process"
 
 
 def _stages(directory: Path) -> list[str]:
@@ -78,26 +75,24 @@ def _stages(directory: Path) -> list[str]:
 
     for place in (directory, directory.parent):
         try:
-            data = tomllib.loads((place / "resolved.toml").read_text(encoding="utf-8"))
+            data = tomllib.loads(resolved_input(place) or "")
             return [str(stage.get("label") or stage["kind"]) for stage in data["stage"]]
-        except (OSError, ValueError, KeyError):
+        except (FileError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
     return []
 
 
 def _last_line(log: Path) -> str:
     try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 4096))
-            lines = file.read().decode("utf-8", "replace").strip().splitlines()
+        lines = disk.tail(log, 4096).decode("utf-8", "replace").strip().splitlines()
     except OSError:
         return ""
-    return lines[-1].strip() if lines else ""
+    return one_line(lines[-1].strip()) if lines else ""
 
 
 def _line(row: dict[str, Any]) -> str:
     progress = f"{len(row['finished_stages'])}/{len(row['stages'])} stages"
     if "samples" in row:
         progress = f"{row['finished_samples']}/{row['samples']} samples"
-    held = f", held by {row['held_by']}" if "held_by" in row else ""
+    held = HELD[row["holder"]].format(row["held_by"]) if "holder" in row else ""
     return f"{row['directory']}: {row['state']}{held}, {progress}" + (f"; {row['last']}" if row["last"] else "")

@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from hpcglass import launcher, sweep
 from hpcglass.commands.common import add_input
-from hpcglass.commands.estimate import Estimate, estimate
+from hpcglass.commands.estimate import Estimate, estimate, machine_memory, size
 from hpcglass.config import Config, read_text
+from hpcglass.config.points import Point
 from hpcglass.errors import InputError
+from hpcglass.solvers import refuse_missing
+from hpcglass.words import show
 
 HELP = "check an input file, estimate memory, disk and time"
 
@@ -26,9 +30,10 @@ def main(options: argparse.Namespace) -> int:
     try:
         if options.ranks < 1:
             raise InputError(f"--ranks {options.ranks}: must be at least 1")
-        config = Config.load(options.input, options.set)
-        configs = _points(config, options)
-        needs = _needs(configs, options.ranks)
+        whole = sweep.Sweep.read(read_text(options.input), options.input, options.set)
+        config, tasks = whole.config, whole.tasks(Path())
+        refuse_missing(config, options.input)
+        needs, said = _needs(whole, tasks, options.ranks)
     except InputError as error:
         if not options.json:
             raise
@@ -37,48 +42,48 @@ def main(options: argparse.Namespace) -> int:
         return error.exit_code
     if launcher.rank() == 0:
         longest = max(range(len(needs)), key=lambda k: (needs[k].seconds, needs[k].memory_per_rank))
-        whole = {"tasks": len(needs), "sweep_disk": sum(n.disk for n in needs), "sweep_seconds": sum(n.seconds for n in needs)}
+        total = {"tasks": len(needs), "sweep_disk": sum(n.disk for n in needs), "sweep_seconds": sum(n.seconds for n in needs)}
         if options.json:
-            print(json.dumps({"valid": True, **dataclasses.asdict(needs[longest]), **(whole if config.sweep else {})}, indent=1))
+            print(json.dumps({"valid": True, **dataclasses.asdict(needs[longest]), **(total if config.sweep else {}),
+                              **({"start": said} if said else {})}, indent=1))
         else:
-            print(report(configs[longest], needs[longest]))
+            show(report(next(whole.inputs([tasks[longest]])) if tasks else config, needs[longest]))
+            for line in said:
+                show(f"  start               {line}")
             if config.sweep:
-                print(f"  sweep               {len(needs)} tasks; above is task {longest}, the longest. All in turn: "
-                      f"{size(whole['sweep_disk'])}, {duration(whole['sweep_seconds'])}")
+                show(f"  sweep               {len(needs)} tasks; above is task {longest}, the longest. All in turn: "
+                     f"{size(total['sweep_disk'])}, {duration(total['sweep_seconds'])}")
     return 0
 
 
-def _points(config: Config, options: argparse.Namespace) -> list[Config]:
-    """The inputs of all tasks of a sweep, checked; or just the input."""
-    every = sweep.tasks(config, Path(), options.set)
-    text = read_text(options.input) if every else ""
-    return [task.configure(text, options.input, options.set) for task in every] or [config]
+def _needs(whole: sweep.Sweep, tasks: Sequence[sweep.Task], ranks: int) -> tuple[list[Estimate], tuple[str, ...]]:
+    """Of each task, or of the input without a sweep, and what is to be said of the file that all start from, if from any."""
+    system = whole.config.system
+    start = _size(whole.config) if system is not None and system.file is not None else None
+    inputs = whole.inputs(tasks) if tasks else [whole.config]
+    return [estimate(config, *(start or _size(config))[:2], ranks) for config in inputs], start[2] if start else ()
 
 
-def _needs(configs: list[Config], ranks: int) -> list[Estimate]:
-    """Of each task. They all start from the same file, if from any."""
-    system = configs[0].system
-    if system is not None and system.file is not None:
-        start = _size(configs[0])
-        return [estimate(config, *start, ranks) for config in configs]
-    return [estimate(config, *_size(config), ranks) for config in configs]
+def _size(config: Config | Point) -> tuple[int, float, tuple[str, ...]]:
+    """Particles and density, read from the file where the run starts from one, and what is to be said about it.
 
-
-def _size(config: Config) -> tuple[int, float]:
-    """Particles and density, read from the file where the run starts from one; no particles without [system]."""
+    There are no particles without [system].
+    """
     system = config.system
     if system is None:
-        return 0, 0.0
+        return 0, 0.0, ()
     if system.file is not None:
-        from hpcglass.io.convert import start_configuration
+        from hpcglass.io.adopt import start_configuration
 
-        start = start_configuration(system)
-        return len(start.position), start.density
+        model = config.glass()
+        assert model is not None
+        start, said = start_configuration(system, model)
+        return len(start.position), start.density, said
     assert system.particles is not None and system.density is not None
-    return system.particles, system.density
+    return system.particles, system.density, ()
 
 
-def report(config: Config, needs: Estimate) -> str:
+def report(config: Config | Point, needs: Estimate) -> str:
     """The estimate in words."""
     stages = ", ".join(params.kind for params in config.stage)
     samples = f", {config.ensemble.samples} samples" if config.ensemble.samples > 1 else ""
@@ -90,18 +95,14 @@ def report(config: Config, needs: Estimate) -> str:
         f"  disk                {size(needs.disk)} in about {needs.files} files",
         f"  time                {duration(needs.seconds)} (good to a factor of 3)" if needs.seconds else
         "  time                not known for these stages"]
+    there, all_ranks = machine_memory(), needs.memory_per_rank * needs.ranks
+    if needs.memory_per_rank > there:
+        lines.append(f"  note                one rank needs more memory than this machine has ({size(there)})")
+    elif all_ranks > there:
+        lines.append(f"  note                all ranks need {size(all_ranks)}, this machine has {size(there)}")
     if 0 < needs.particles_per_rank < 200 and needs.ranks > 1:
         lines.append("  note                fewer than 200 particles per rank: fewer ranks will be faster")
     return "\n".join(lines)
-
-
-def size(count: float) -> str:
-    """Bytes for people."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"
 
 
 def duration(seconds: float) -> str:

@@ -5,17 +5,21 @@ Each check gets valid tables and yields (key path, message, value).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from hpcglass.config.models import SystemParams
 from hpcglass.config.toml import Path
+from hpcglass.geometries.room import misfit
 from hpcglass.potentials.model import Model
 from hpcglass.stages.base import StageParams
 
 Found = Iterator[tuple[Path, str, Any]]
 MOST_STEPS = 10**8
 BETWEEN_WALLS = ("swap", "md", "quench", "modes", "inflate")
+FAR = 1e6                   # in units of length, or one over it: no particle is so large or so small
+STEEPEST = 30.0             # exponent of a distribution of sizes
 LONGEST_INFLATION = 0.5     # of the inner wall in one step, in units of the smallest diameter
 
 
@@ -48,6 +52,20 @@ def _check_walls(system: SystemParams) -> Found:
         yield ("system",), "density is missing (or particles): how many particles shall be between the walls", None
 
 
+def check_sizes(model: Model) -> Found:
+    """A user's sizes: numbers near 1, the unit of length, so that nothing made of them overflows."""
+    sizes, cutoff = model.sizes, model.potential.cutoff
+    small, large = sizes.bounds
+    ranges = [r for row in model.mixing.length or () for r in row]
+    if not all(1 / FAR <= x <= FAR for x in (cutoff, small, large, *ranges)):
+        yield ("model",), f"has lengths beyond {1 / FAR:g} to {FAR:g}: take the size of a particle as the unit", None
+    elif sizes.kind == "power" and not abs(sizes.exponent) <= STEEPEST:
+        yield ("model", "sizes", "exponent"), f"must be within {-STEEPEST:g} to {STEEPEST:g}", sizes.exponent
+    if model.mixing.length is None and not model.mixing.nonadditivity * (large - small) < 1:
+        yield (("model", "mixing", "nonadditivity"), f"makes lambda_ij of the sizes {small:g} and {large:g} <= 0",
+               model.mixing.nonadditivity)
+
+
 def check_potential(model: Model) -> Found:
     """A user's potential: no jump of the energy or the force where two pieces meet or at the cut-off."""
     segments = model.potential.segments
@@ -68,22 +86,25 @@ def check_box(system: SystemParams, model: Model) -> Found:
     """The cell must be wider than the interaction range, or a particle would meet itself."""
     if system.file is not None:
         return
+    reach = model.largest_cutoff
     if system.r_in is not None and system.r_out is not None:
         if not system.r_out - system.r_in > 2 * model.sizes.bounds[1]:
             yield (("system", "r_out"), f"the walls are {system.r_out - system.r_in:.4g} apart, less than two of the largest "
                    f"diameters of {model.name} ({model.sizes.bounds[1]:.4g})", system.r_out)
+        elif reason := misfit([2 * system.r_out], [2 * system.r_out], reach):
+            yield ("system", "r_out"), f"the cell around the walls {reason}", system.r_out
         return
     try:
-        narrow = min(heights(system.box()))
+        box = system.box()
+        high = heights(box)
+        reason = misfit(high, [math.hypot(*column) for column in zip(*box, strict=True)], reach)
     except (OverflowError, ZeroDivisionError):
         yield ("system",), "the box cannot be computed: density, aspect or tilt is far out of range", None
         return
-    reach = model.largest_cutoff
-    if not narrow > reach:
-        yield (("system", "particles"),
-               f"the box is only {narrow:.4g} wide between opposite faces, less than the interaction range {reach:.4g} "
-               f"of {model.name}: particles would interact with themselves; take more particles, or another aspect or tilt",
-               system.particles)
+    if reason and not min(high) > reach:
+        yield ("system", "particles"), f"the box {reason}; take more particles, or another aspect or tilt", system.particles
+    elif reason:
+        yield ("system", "density"), f"the box {reason}; raise the density, or take another aspect or tilt", system.density
 
 
 def heights(box: tuple[tuple[float, ...], ...]) -> list[float]:

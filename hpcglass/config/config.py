@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializeAsAny
 from hpcglass import registry
 from hpcglass.config import toml
 from hpcglass.config.models import EnsembleParams, ModelParams, SystemParams
+from hpcglass.config.points import Points
 from hpcglass.config.reader import Reader
 from hpcglass.config.tables import read_text
 from hpcglass.config.toml import Path
@@ -56,13 +57,20 @@ class Config(BaseModel):
     @classmethod
     def parse(cls, text: str, path: str | FilePath, overrides: Sequence[str] = ()) -> Config:
         """Same, from the text of the file; `path` is for messages and for files named in it."""
+        return cls.parse_sweep(text, path, overrides)[0]
+
+    @classmethod
+    def parse_sweep(cls, text: str, path: str | FilePath, overrides: Sequence[str] = ()) -> tuple[Config, Points]:
+        """Same, and what its tables are at each point of the sweep."""
         try:
             reader = Reader(text, FilePath(path), overrides, list(cls.model_fields))
             result = cls(**reader.fields())
         except RecursionError:
             raise InputError(f"{path}: nested too deeply to be read") from None
+        except (OverflowError, ZeroDivisionError) as error:
+            raise InputError(f"{path}: a number is far out of range, what follows from it cannot be computed ({error})") from None
         result._references = reader.references
-        return result
+        return result, Points(reader)
 
     def to_toml(self) -> str:
         """The input with every default filled in; it loads back to an equal Config."""

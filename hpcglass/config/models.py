@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -15,6 +15,7 @@ from hpcglass.geometries import annulus
 from hpcglass.potentials.model import Mixing, Model, PairPotential, Segment, Sizes
 
 Row = tuple[float, ...]
+MOST_PARTICLES = 2**40
 
 
 class Table(BaseModel):
@@ -28,7 +29,8 @@ class SystemParams(Table):
 
     model: str = Field(description="name of a model glass, see `hpcglass list models`, or of the [model] of this input")
     dimension: Literal[2, 3] = Field(2, description="number of space dimensions")
-    particles: int | None = Field(None, ge=1, le=2**40, description="number of particles N; read from `file` if there is one")
+    particles: int | None = Field(None, ge=1, le=MOST_PARTICLES,
+                                  description="number of particles N; read from `file` if there is one")
     density: float | None = Field(None, gt=0, description="number density N/V [1/length^d]; default: the model's, or the file's")
     aspect: tuple[float, ...] | None = Field(None, description="relative lengths of the d box edges; default: all equal")
     tilt: tuple[float, ...] | None = Field(
@@ -49,8 +51,16 @@ class SystemParams(Table):
             return self
         if self.r_in is None or self.r_out is None or not self.r_in < self.r_out:
             raise ValueError("walls need r_in < r_out, both of them")
-        inside = annulus.volume(self.dimension, self.r_in, self.r_out)
+        try:
+            inside = annulus.volume(self.dimension, self.r_in, self.r_out)
+        except OverflowError:
+            inside = math.inf
+        if not 0 < inside < math.inf:
+            raise ValueError("the volume between the walls cannot be computed: r_in or r_out is far out of range")
         if self.particles is None and self.density is not None:
+            if not self.density * inside <= MOST_PARTICLES:
+                raise ValueError(f"density = {self.density:g} makes {self.density * inside:.3g} particles between the walls, "
+                                 f"more than {MOST_PARTICLES}")
             object.__setattr__(self, "particles", max(round(self.density * inside), 1))
         elif self.particles is not None and self.density is None:
             object.__setattr__(self, "density", self.particles / inside)
@@ -76,7 +86,8 @@ class SegmentParams(Table):
     """phi(x) = sum_k coefficients[k] x^powers[k] for x below `upto`, in order of x."""
 
     upto: float = Field(gt=0, description="end of the segment, in units of lambda_ij; the last one ends at the cut-off x_c")
-    powers: tuple[int, ...] = Field(min_length=1, description="exponents of x = r / lambda_ij")
+    powers: tuple[Annotated[int, Field(ge=-200, le=200)], ...] = Field(
+        min_length=1, max_length=100, description="exponents of x = r / lambda_ij, within -200 to 200")
     coefficients: tuple[float, ...] = Field(description="one coefficient per power [energy]")
 
     @model_validator(mode="after")
@@ -120,6 +131,7 @@ class SizesParams(Table):
     exponent: float | None = Field(None, description="p(D) ~ D^-exponent; default 3")
     fractions: tuple[float, ...] | None = Field(None, min_length=1, description="share of each species; they add up to 1")
     diameters: tuple[float, ...] | None = Field(None, description="diameter of each species [length]; default: lambda_aa")
+    names: tuple[str, ...] | None = Field(None, description="what files of other programs call each species; default: numbers")
 
     @model_validator(mode="after")
     def _one_kind(self) -> SizesParams:
@@ -133,13 +145,17 @@ class SizesParams(Table):
             raise ValueError(f"fractions must be >= 0 and add up to 1, these add up to {sum(self.fractions):.12g}")
         if self.diameters is not None and min(self.diameters, default=0.0) <= 0:
             raise ValueError("diameters must be > 0")
+        different = {name.casefold() for name in self.names or ()}
+        if self.names is not None and not len(different) == len(self.names) == len(self.fractions or ()):
+            raise ValueError("names must be as many as fractions, each of them another")
         return self
 
 
 class ModelParams(Table):
     """A model glass of one's own, with the same rights as the built-in ones."""
 
-    name: str = Field("custom", pattern=r"^[A-Za-z0-9_-]+$", description="what [system] model calls it")
+    name: str = Field("custom", pattern=r"^[A-Za-z0-9_-]+$", max_length=64,
+                      description="what [system] model calls it, at most 64 characters")
     summary: str = Field("", description="one line about it")
     segment: tuple[SegmentParams, ...] | None = Field(None, min_length=1, description="potential, piece by piece in order of x")
     beta: int | None = Field(None, ge=1, le=100, description="potential x^-beta + sum_l c_2l x^2l, smooth at x_c")
@@ -197,7 +213,7 @@ class ModelParams(Table):
             assert s.smallest is not None and s.largest is not None
             return Sizes("power", s.smallest, s.largest, 3.0 if s.exponent is None else s.exponent)
         own = s.diameters or tuple(row[a] for a, row in enumerate(length or ()))
-        return Sizes("species", fractions=s.fractions, diameters=own)
+        return Sizes("species", fractions=s.fractions, diameters=own, names=tuple((name,) for name in s.names or ()))
 
 
 def is_repulsive(potential: PairPotential, points: int = 4000) -> bool:

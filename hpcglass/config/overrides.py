@@ -13,6 +13,8 @@ from hpcglass.config.suggest import did_you_mean, suggest
 from hpcglass.config.toml import Path
 from hpcglass.errors import InputError
 
+SMALLEST, LARGEST = 1e-100, 1e100     # of numbers that are not 0: whatever is computed from them stays finite
+
 
 def apply(data: dict[str, Any], overrides: Sequence[str], tables: Sequence[str]) -> dict[Path, str]:
     """Write each `key=value` into `data`; return where each one went.
@@ -99,8 +101,8 @@ def _place(data: dict[str, Any], path: Path, value: Any, argument: str) -> None:
 
 def references(data: dict[str, Any]) -> dict[Path, str]:
     """Which parameter's name stands where, as `"$name"`."""
-    return {path: value[1:].strip() for path, value in _leaves(data)
-            if path[0] not in ("parameters", "sweep", "title") and isinstance(value, str) and value.startswith("$")}
+    tables = {key: value for key, value in data.items() if key not in ("parameters", "sweep", "title")}
+    return {path: value[1:].strip() for path, value in _leaves(tables) if isinstance(value, str) and value.startswith("$")}
 
 
 def substitute(data: dict[str, Any], problems: Problems, in_file: Collection[str]) -> dict[Path, str]:
@@ -113,7 +115,7 @@ def substitute(data: dict[str, Any], problems: Problems, in_file: Collection[str
     found = references(data)
     for path, name in found.items():
         if name in parameters:
-            _replace(data, path, parameters[name])
+            replace(data, path, parameters[name])
         elif problems.under(("parameters", name)):
             problems.muted.add(path)
         else:
@@ -149,15 +151,18 @@ def normalise(data: dict[str, Any], problems: Problems) -> None:
     for path, value in list(_leaves(data)):
         if isinstance(value, float) and not math.isfinite(value):
             problems.add(path, f"{value} is not a finite number")
-            _replace(data, path, None)
+            replace(data, path, None)
+        elif isinstance(value, float) and value and not SMALLEST <= abs(value) <= LARGEST:
+            problems.add(path, f"{value} is far out of range: numbers are 0 or within {SMALLEST:g} to {LARGEST:g}")
+            replace(data, path, None)
         elif isinstance(value, int) and abs(value) >= 2**63:
             problems.add(path, "the number is too large (whole numbers end at 2^63)", value)
-            _replace(data, path, None)
+            replace(data, path, None)
         elif isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
-            _replace(data, path, int(value))
+            replace(data, path, int(value))
         elif not isinstance(value, str | int | float):
             problems.add(path, "dates and times have no meaning here", str(value))
-            _replace(data, path, None)
+            replace(data, path, None)
 
 
 def _leaves(value: Any, path: Path = ()) -> Any:
@@ -171,7 +176,8 @@ def _leaves(value: Any, path: Path = ()) -> Any:
         yield path, value
 
 
-def _replace(data: Any, path: Path, value: Any) -> None:
+def replace(data: Any, path: Path, value: Any) -> None:
+    """Another value at a place."""
     for part in path[:-1]:
         data = data[part]
     data[path[-1]] = value

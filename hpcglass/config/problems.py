@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from hpcglass.config.toml import Path
+from hpcglass.config.toml import Path, key_lines
 from hpcglass.errors import InputError
 
 SHOWN = 100      # more problems than this are counted, not listed
@@ -21,15 +22,20 @@ class Problems:
     ----------
     source : str
         Name of the input file.
-    lines : key path -> line in the file
+    text : the file's, for the lines of keys
     overridden : key path -> the `--set` argument it came from
     """
 
     source: str
-    lines: dict[Path, int]
+    text: str = ""
     overridden: dict[Path, str] = field(default_factory=dict)
     found: list[tuple[Path, str]] = field(default_factory=list)
     muted: set[Path] = field(default_factory=set)     # wrong because of something reported elsewhere
+
+    @cached_property
+    def lines(self) -> dict[Path, int]:
+        """Line of each key; looked up when there is something to say."""
+        return key_lines(self.text)
 
     def add(self, path: Iterable[str | int], message: str, value: Any = None) -> None:
         """One problem at a key; `value` is what was written there. A second one at the same key is not added."""

@@ -14,7 +14,7 @@ from hpcglass.config.suggest import did_you_mean, suggest
 from hpcglass.config.tables import table
 from hpcglass.config.toml import Path
 from hpcglass.potentials.model import Model
-from hpcglass.stages.base import Stage, StageParams
+from hpcglass.stages.base import StageParams
 
 
 class Reader:
@@ -23,10 +23,11 @@ class Reader:
     def __init__(self, text: str, path: FilePath, arguments: Sequence[str], known: list[str]) -> None:
         self.path = path
         self.known = known
-        self.data, lines = toml.parse(text, str(path))
+        self.classes = registry.stages()
+        self.data = toml.parse(text, str(path))
         in_file = overrides.references(self.data).values()
         placed = overrides.apply(self.data, arguments, known)
-        self.problems = Problems(str(path), lines, placed)
+        self.problems = Problems(str(path), text, placed)
         overrides.normalise(self.data, self.problems)
         self.references = overrides.substitute(self.data, self.problems, in_file)
 
@@ -39,19 +40,21 @@ class Reader:
             With all problems.
         """
         self.top_level()
-        system = self.typed(SystemParams, "system")
-        own = self.typed(ModelParams, "model")
+        system, model, own = self.system()
         ensemble = self.typed(EnsembleParams, "ensemble") or EnsembleParams.model_validate({})
         stages = self.stages()
         grids = sweep.read(self.data.get("sweep", []), self.data.get("parameters", {}), self.problems)
-        if system is not None and not self.problems.under(("model",)):
-            system = self.complete(system, own, stages)
-        elif system is None and isinstance(given := self.data.get("system", {}), dict) and isinstance(given.get("model"), str):
-            self.glass(given["model"], own)       # the table is wrong anyway; say all that is
+        for number, params in enumerate(stages):
+            if params is not None and system is not None and model is not None:
+                self.check_stage(number, params, system, model)
         self.problems.raise_if_any()
         return {"title": self.data.get("title", ""), "seed": self.data.get("seed", 0),
                 "parameters": self.data.get("parameters", {}), "system": system, "model": own,
                 "stage": tuple(stages), "sweep": grids, "ensemble": ensemble}
+
+    def put(self, path: Path, value: Any) -> None:
+        """Another value where a parameter is named."""
+        overrides.replace(self.data, path, value)
 
     def typed(self, kind: Any, name: str) -> Any:
         what = f" in [{name}]"
@@ -77,7 +80,7 @@ class Reader:
 
     def needs_system(self) -> bool:
         """Whether any stage acts on particles; an unknown kind, or none at all, counts as one that does."""
-        classes, tables = registry.stages(), self.data.get("stage", [])
+        classes, tables = self.classes, self.data.get("stage", [])
         kinds = [t.get("kind") if isinstance(t, dict) else None for t in tables] if isinstance(tables, list) else []
         return not kinds or any(not isinstance(kind, str) or kind not in classes or classes[kind].needs_system for kind in kinds)
 
@@ -88,10 +91,10 @@ class Reader:
             return []
         if not tables and "stage" in self.data:
             self.problems.add(("stage",), "the list is empty: nothing to do")
-        classes = registry.stages()
-        return [self.stage(t, ("stage", number), classes) for number, t in enumerate(tables)]
+        return [self.stage(number) for number in range(len(tables))]
 
-    def stage(self, data: dict[str, Any], path: Path, classes: dict[str, type[Stage]]) -> StageParams | None:
+    def stage(self, number: int) -> StageParams | None:
+        data, path, classes = self.data["stage"][number], ("stage", number), self.classes
         kind = data.get("kind")
         if isinstance(kind, str) and kind in classes:
             params = table(classes[kind].Params, data, path, self.problems, f" in a {kind} stage")
@@ -111,21 +114,31 @@ class Reader:
             self.problems.add((*path, "kind"), f"there is no such stage{hint or f' (known: {known})'}", kind)
         return None
 
-    def complete(self, system: SystemParams, own: ModelParams | None, stages: list[StageParams | None]) -> SystemParams:
-        """Fill in what follows from the model, then check that all fits together."""
+    def check_stage(self, number: int, params: StageParams, system: SystemParams, model: Model) -> None:
+        """Whether a stage fits the system."""
+        for found in checks.check_stage(params, ("stage", number), system, model):
+            self.problems.add(*found)
+
+    def system(self) -> tuple[SystemParams | None, Model | None, ModelParams | None]:
+        """The system with what follows from its model, checked; the model glass, and its table if it is the input's own.
+
+        No model is given where system or model are so wrong that nothing can be compared with them.
+        """
+        system, own = self.typed(SystemParams, "system"), self.typed(ModelParams, "model")
+        if system is None or self.problems.under(("model",)):
+            if system is None and isinstance(given := self.data.get("system", {}), dict) and isinstance(given.get("model"), str):
+                self.glass(given["model"], own)       # the table is wrong anyway; say all that is
+            return system, None, own
         model = self.glass(system.model, own)
         for found in checks.check_start(system):
             self.problems.add(*found)
         if model is None or self.problems.under(("system",)):
-            return system
+            return system, None, own
         system = self.filled(system, model)
         if not self.problems.under(("system",)):
             for found in checks.check_box(system, model):
                 self.problems.add(*found)
-        for number, params in enumerate(stages):
-            for found in checks.check_stage(params, ("stage", number), system, model) if params is not None else ():
-                self.problems.add(*found)
-        return system
+        return system, model, own
 
     def glass(self, name: str, own: ModelParams | None) -> Model | None:
         known = registry.models()
@@ -134,9 +147,14 @@ class Reader:
         elif own is not None and name != own.name:
             self.problems.add(("system", "model"), f"but [model] defines '{own.name}': use it, or remove [model]", name)
         elif own is not None:
-            model = own.build()
-            for found in checks.check_potential(model) if own.segment is not None else ():
-                self.problems.add(*found)
+            try:
+                model = own.build()
+                found = [*checks.check_sizes(model), *(checks.check_potential(model) if own.segment is not None else ())]
+            except (OverflowError, ZeroDivisionError):
+                self.problems.add(("model",), "its potential cannot be computed: a number is far out of range")
+                return None
+            for problem in found:
+                self.problems.add(*problem)
             return model
         elif name in known:
             return known[name]

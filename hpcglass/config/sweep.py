@@ -54,6 +54,8 @@ def _grid(table: dict[str, Any], path: Path, parameters: Mapping[str, Any], prob
         if name not in parameters:
             hint = did_you_mean(name, parameters) or " (a sweep goes over names of [parameters])"
             problems.add((*path, name), f"unknown parameter{hint}")
+        elif problems.under((*path, name)):
+            continue        # a number that is none
         elif not isinstance(items, list) or not items or any(
                 isinstance(x, bool) or not isinstance(x, int | float) for x in items):
             problems.add((*path, name), f"must be a {'number or a ' * (len(path) > 1)}list of numbers", values)

@@ -26,6 +26,7 @@ REASONS = {
     "model_type": "must be a table", "dict_type": "must be a table",
     "greater_than": "must be > {gt}", "greater_than_equal": "must be >= {ge}",
     "less_than": "must be < {lt}", "less_than_equal": "must be <= {le}",
+    "string_too_long": "must have at most {max_length} characters",
     "too_short": "must have at least {min_length} items", "too_long": "must have at most {max_length} items",
     "string_pattern_mismatch": "may have letters, digits, _ and - only",
     "value_error": "{error}",
@@ -41,9 +42,11 @@ def read_text(path: FilePath) -> str:
         When there is no such file, or it cannot be an input.
     """
     try:
-        if path.stat().st_size > LARGEST:
-            raise InputError(f"{path}: {path.stat().st_size} bytes is too large for an input file")
-        text = path.read_bytes().decode("utf-8-sig")
+        with open(path, "rb") as file:
+            data = file.read(LARGEST + 1)       # not to its end: there are files without
+        if len(data) > LARGEST:
+            raise InputError(f"{path}: more than {LARGEST} bytes is too large for an input file")
+        text = data.decode("utf-8-sig")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file{_similar(path)}") from None
     except IsADirectoryError:

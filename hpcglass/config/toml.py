@@ -23,8 +23,8 @@ STRINGS = [re.compile(p, re.DOTALL) for p in
            (r'"""(?:\\.|[^\\])*?"""+', r"'''.*?'''+", r'"(?:\\.|[^"\\\n])*"', r"'[^'\n]*'")]
 
 
-def parse(text: str, source: str) -> tuple[dict[str, Any], dict[Path, int]]:
-    """Values and the line of each key.
+def parse(text: str, source: str) -> dict[str, Any]:
+    """The values.
 
     Raises
     ------
@@ -32,8 +32,7 @@ def parse(text: str, source: str) -> tuple[dict[str, Any], dict[Path, int]]:
         With file and line, when the text is not TOML.
     """
     try:
-        data = tomllib.loads(text)
-        return data, key_lines(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(_syntax_message(str(error), source, text)) from None
     except RecursionError:

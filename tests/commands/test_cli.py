@@ -210,7 +210,7 @@ def test_status(tmp_path, capsys):
     assert capsys.readouterr().out.endswith("run: unfinished, 1/2 stages; 2026-01-01 10:01:00  sweep 50 of 100\n")
     (run / ".lock").write_text('{"pid": 12, "host": "here"}')
     assert main(["status", str(run)]) == 0
-    assert "unfinished, held by process 12 on here, 1/2 stages" in capsys.readouterr().out
+    assert "unfinished, held by process 12 on here, which cannot be asked from here, 1/2 stages" in capsys.readouterr().out
     (run / "01-shear.h5").touch()
     (run / "DONE").touch()
     sample = run / "sample-0000"

@@ -92,8 +92,8 @@ def test_merged_lattices(ensemble):
     assert merged.tables["mean_loading"]["shear_stress"] == pytest.approx(stress, abs=1e-12)
     assert "steady_stress_density" in merged.tables and merged.results["steady_from"] == 0.5
     drawn = {path.name for path in [*plot_stage_file(target), *plot_stage_file(parts[0].path, ensemble)]}
-    assert {"merged-lattice.png", "merged-avalanches.png", "merged-steady.png", "00-epm.png", "00-epm-map.png", "00-epm-band.png",
-            "00-epm-avalanches.png"} <= drawn
+    assert {"merged-lattice.png", "merged-avalanches.png", "merged-steady.png", "sample-0000_00-epm.png",
+            "sample-0000_00-epm-map.png", "sample-0000_00-epm-band.png", "sample-0000_00-epm-avalanches.png"} <= drawn
 
 
 SWEEP = """

@@ -107,7 +107,7 @@ def test_each_element_of_an_array_with_a_stride_has_its_own_tasks(source):
 def test_a_task_is_the_run_of_its_input_to_the_bit(source, tmp_path):
     done = program("sweep", source, "--output", tmp_path / "out", SLURM_ARRAY_TASK_ID="2")
     assert done.returncode == 0, done.stderr
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["N=70,F=0.0001"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["N=70,F=0.0001", "sweep.toml"]
     plain = tmp_path / "plain.toml"
     plain.write_text(HEAD + BODY)
     assert program("run", plain, "--output", tmp_path / "plain", "--set", "N=70", "--set", "F=1e-4").returncode == 0
@@ -125,11 +125,12 @@ def test_run_does_all_tasks_and_one_that_fails_does_not_stop_the_others(source, 
     done = program("run", source, "--output", out, "--set", "quench.max_evaluations=500", ranks=2)
     assert done.returncode == 3, done.stdout + done.stderr
     assert "2 of 4 tasks done" in done.stdout and "task 2 failed with exit code 3" in done.stdout
-    assert main(["sweep", str(source), "--output", str(out)]) == 0
+    assert main(["sweep", str(source), "--output", str(out), "--set", "quench.max_evaluations=500"]) == 0
     said = capsys.readouterr().out
     assert re.findall(r" (done|running|stopped|failed|waiting) ", said.partition("tasks:")[0]) == ["failed", "done"] * 2
     assert "4 tasks: 2 done, 2 failed" in said
-    assert f"hpcglass run {source} --output {out}\n" in said and "--array=0-3 " in said
+    assert f"hpcglass run {source} --output {out} --set quench.max_evaluations=500\n" in said and "--array=0,2 " in said
+    assert len(re.findall(r"failed .*F=1e-99  .*500", said)) == 2      # and why
     assert main(["status", str(out)]) == 0
     assert capsys.readouterr().out.count("finished, 1/1 stages") == 2
     again = program("run", source, "--output", out, "--set", "quench.max_evaluations=500")
@@ -147,12 +148,12 @@ def test_a_request_to_stop_ends_the_sweep_with_75(tmp_path):
     end = time.monotonic() + 60
     while not (log.exists() and "starts" in log.read_text()) and time.monotonic() < end:
         time.sleep(0.05)
-    assert state(log.parent) == "running"
+    assert state(log.parent) == ("running", "")
     process.send_signal(signal.SIGUSR1)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 75, said
     assert "3 tasks are not done: run the same command again" in said
-    assert state(log.parent) == "stopped" and list(log.parent.glob("checkpoint-?.h5"))
+    assert state(log.parent) == ("stopped", "") and list(log.parent.glob("checkpoint-?.h5"))
     assert not (tmp_path / "out" / "T=0.2").exists()
 
 
@@ -172,22 +173,28 @@ def test_a_request_in_the_last_stage_of_a_task_is_not_forgotten():
 
 def test_states(tmp_path):
     run = tmp_path / "T=1"
-    assert state(run) == "waiting"
+    assert state(run) == ("waiting", "")
     run.mkdir()
     log = run / "log.txt"
     began, stamp = "2026-01-01 10:00:00  hpcglass 1.0 on 2 ranks\n", "2026-01-01 10:01:00  "
-    for text, expected in ((began, "stopped"), (f"{began}{stamp}error: nan\nerror: and more\n", "failed"),
-                           (f"{stamp}error: nan\n{began}", "stopped"), (f"{began}{stamp}stopped: stopped at step 3\n", "stopped"),
-                           (f"{began}{stamp}sample 3 failed with exit code 3, see x\n{stamp}3 of 4 samples done\n", "failed")):
+    for text, *expected in (
+            (began, "stopped", ""), (f"{began}{stamp}error: nan\x1b[2J\nerror: and more\n", "failed", "nan\\x1b[2J"),
+            (f"{stamp}error: nan\n{began}", "stopped", ""), (f"{began}{stamp}stopped: stopped at step 3\n", "stopped", ""),
+            (f"{began}{stamp}sample 3 failed with exit code 3, see x\n{stamp}3 of 4 samples done\n", "failed",
+             "sample 3 failed with exit code 3, see x")):
         log.write_text(text)
-        assert state(run) == expected
+        assert state(run) == tuple(expected)
     lock.acquire(run)
-    assert state(run) == "running"
+    assert state(run) == ("running", "")
     lock.release(run)
     (run / ".lock").write_text(json.dumps({"host": os.uname().nodename, "pid": "1", "began": "never"}))
-    assert state(run) == "failed"
+    assert state(run)[0] == "failed"
     (run / "DONE").touch()
-    assert state(run) == "done"
+    assert state(run) == ("done", "")
+    log.unlink()
+    os.mkfifo(log)          # nobody waits for somebody to write into it
+    (run / "DONE").unlink()
+    assert state(run) == ("waiting", "")
 
 
 @pytest.mark.parametrize(("arguments", "said"), [

@@ -171,7 +171,7 @@ def test_a_stage_named_twice_must_be_numbered():
     ("seed = 3", "seed = -1", 2, "whole number >= 0"),
     ("N = 1e4", "N = 1", 10, "the box is only 0.995 wide"),
     ("tilt = [0.1]", "tilt = [0.1, 0.2]", 11, "must be [xy] in 2D"),
-    ("tilt = [0.1]", "tilt = [1e200]", 10, "less than the interaction range"),
+    ("tilt = [0.1]", "tilt = [1e50]", 10, "less than the interaction range"),
     ("tilt = [0.1]", "aspect = [1, -1]", 11, "must be 2 positive numbers"),
     ("tilt = [0.1]", 'file = "no.xyz"', 11, "there is no file"),
     ("tilt = [0.1]", 'file = "no.xyz"\nstart = "lattice"', 12, "comes from `file` already"),

@@ -1,0 +1,74 @@
+"""What a run finds in its directory before it begins: what one that was killed has left, links, the input it was made from."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from hpcglass import disk
+from hpcglass.errors import FileError, InputError
+
+OWN = re.compile(r"resolved\.toml|log\.txt|references\.bib|DONE|checkpoint-[ab]\.h5|\d\d+-.*\.h5|sample-\d{4,}")     # names
+LARGEST = 64 * 2**20      # bytes of a resolved input
+ADVICE = "remove it and run the same command again: the files of the stages know their input, too"
+
+
+def make_ready(directory: Path) -> None:
+    """Clear temporary files, and refuse links in the place of files and samples (one process; nobody else is writing).
+
+    Raises
+    ------
+    FileError
+        There is a link.
+    """
+    disk.clear_leftovers(directory)
+    for path in disk.links(directory, OWN):
+        raise FileError(f"{path} is a link; a run follows none in its directory: put the file itself there, or remove the link")
+
+
+def resolved_input(directory: Path) -> str | None:
+    """Text of resolved.toml; None if it is not there.
+
+    Raises
+    ------
+    FileError
+        It cannot be read, or is no text.
+    """
+    path = directory / "resolved.toml"
+    try:
+        data = disk.read_bytes(path, LARGEST)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read: {error.strerror}") from None
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise FileError(f"{path}: damaged, it is no text; {ADVICE}") from None
+
+
+def changes(old: str, new: str) -> list[str]:
+    """Keys in which two resolved inputs differ, as "key: old -> new"; the title is free to change."""
+    before, after = _flat(tomllib.loads(old)), _flat(tomllib.loads(new))
+    keys = [key for key in {**before, **after} if key != "title" and before.get(key) != after.get(key)]
+    return [f"{key}: {before.get(key, 'not set')} -> {after.get(key, 'not set')}" for key in keys]
+
+
+def _flat(value: Any, path: str = "") -> dict[str, Any]:
+    if isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        return {key: leaf for name, item in items for key, leaf in _flat(item, f"{path}.{name}" if path else str(name)).items()}
+    return {path: value}
+
+
+def refuse_changed(old: str, new: str, where: Path) -> None:
+    """Raise InputError if a directory belongs to another input, FileError if it does not say which."""
+    try:
+        differences = changes(old, new)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise FileError(f"{where}: resolved.toml is damaged ({error}); {ADVICE}") from None
+    if differences:
+        raise InputError(f"{where} was made from another input; these keys changed:\n  " + "\n  ".join(differences)
+                         + "\nuse --fresh to start over (the old files are kept aside), or another --output")
