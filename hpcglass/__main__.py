@@ -13,27 +13,40 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpcglass import launcher
+from hpcglass import launcher, settings
 from hpcglass.commands import calibrate, parser
 from hpcglass.commands.common import output_directory
-from hpcglass.errors import HpcglassError, InputError
+from hpcglass.errors import EXIT_FILE, HpcglassError, InputError
+from hpcglass.rundir.signals import Stop
+from hpcglass.rundir.watchdog import Watchdog, limit
+from hpcglass.words import plain
 
 if TYPE_CHECKING:
     from mpi4py import MPI
 
+    from hpcglass.sweep import Sweep, Task
+
 SRUN = "use `srun --mpi=pmix` (`srun --mpi=list` shows what there is)"
+OUT_OF_MEMORY = "out of memory: take fewer particles, or more ranks on more nodes"
 PATIENCE = 3.0      # seconds that a failed rank waits for the others to fail as well
 STAGGER = 0.25      # seconds per rank between their messages
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit code."""
-    options = parser.build().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")       # what the terminal cannot show is no error
     try:
-        if options.command == "sweep" and options.task is None:
+        check_words(sys.argv[1:] if arguments is None else arguments)
+        options = parser.build().parse_args(arguments)
+        if options.command == "sweep" and options.resubmit and options.task is not None:
+            raise InputError("--resubmit submits all tasks that are missing: leave out --task")
+        if options.command == "sweep" and options.task is None and not options.resubmit:
             options.task = launcher.array_element()
         if options.command in ("run", "calibrate") or (options.command == "sweep" and options.task is not None):
-            return run(options)
+            with Stop():        # from here on no signal kills
+                return run(options)
         return int(options.main(options, world) if options.needs_world else options.main(options))
     except HpcglassError as error:
         launcher.say(f"hpcglass: {error}" if "\n" not in str(error) else str(error))
@@ -41,8 +54,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:     # `hpcglass list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        launcher.say(f"hpcglass: {f'{error.filename}: ' if error.filename else ''}{error.strerror or error}")
+        return EXIT_FILE
+    except MemoryError as error:
+        launcher.say(f"hpcglass: {OUT_OF_MEMORY} ({error})")
+        return EXIT_FILE
     except KeyboardInterrupt:
         return 130
+
+
+def check_words(words: Sequence[str]) -> None:
+    """Refuse arguments that are no text: names in files, in the log and for MPI are; and empty ones, as of unset variables.
+
+    Raises
+    ------
+    InputError
+    """
+    for word in words:
+        if not word:
+            raise InputError("an argument is empty: was a variable not set?")
+        if not word.isprintable() and any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in word):
+            raise InputError(f"the argument {word} is not UTF-8 text: choose another name")
 
 
 def run(options: Any) -> int:
@@ -51,29 +84,47 @@ def run(options: Any) -> int:
     `run` does all tasks of a sweep in turn.
     """
     from hpcglass import sweep
-    from hpcglass.config import Config, read_text
+    from hpcglass.config import read_text
+    from hpcglass.solvers import refuse_missing
 
+    settings.check()
     text = read_text(options.input)
-    config = Config.parse(text, options.input, options.set)
+    whole = sweep.Sweep.read(text, options.input, options.set)
+    config = whole.config
+    refuse_missing(config, options.input)
     if options.command == "calibrate":
         calibrate.check(config)
     output = output_directory(options)
-    tasks = sweep.tasks(config, output, options.set)
+    tasks = whole.tasks(output)
     if options.command == "sweep":
         tasks = sweep.choose(tasks, options.task, options.stride)
     elif tasks and options.fresh:
         raise InputError("--fresh: a sweep has a directory per task: remove those to be done again, or choose another --output")
-    configs = [task.configure(text, options.input, options.set) for task in tasks]
+    whole.check(tasks)
     comm = world()
 
     def work() -> int:
+        check_memory(whole, tasks, comm)
         if tasks:
-            return sweep.run_tasks(tasks, configs, text, comm, not options.no_plots)
+            return sweep.run_tasks(whole, tasks, comm, not options.no_plots)
         from hpcglass.run import main as run_main
 
         return run_main(config, text, output, comm, options.fresh, not options.no_plots)
 
     return guarded(comm, work)
+
+
+def check_memory(whole: Sweep, tasks: Sequence[Task], comm: MPI.Comm) -> None:
+    """Refuse what this machine can never hold, before anything is written. Collective."""
+    from hpcglass.commands.estimate import estimate, refuse_impossible
+    from hpcglass.io.agree import together
+
+    with together(comm):
+        for config in whole.inputs(tasks) if tasks else [whole.config]:
+            system = config.system
+            if comm.rank == 0 and (system is None or system.file is None):
+                size = (system.particles or 0, system.density or 0.0) if system is not None else (0, 0.0)
+                refuse_impossible(estimate(config, *size, comm.size))
 
 
 def world() -> MPI.Comm:
@@ -110,7 +161,7 @@ def guarded(comm: MPI.Comm, work: Callable[[], int]) -> int:
     """
     farewell = comm.Dup()
     try:
-        return work()
+        return Watchdog(comm.rank, comm.size, limit()).run(work)
     except BaseException as error:
         return _failed(farewell, error)
 
@@ -122,12 +173,14 @@ def _failed(farewell: MPI.Comm, error: BaseException) -> int:
     together = _everybody_failed(farewell)
     if expected and together:
         if rank == 0:
-            print(f"hpcglass: {error}", file=sys.stderr, flush=True)
+            print(plain(f"hpcglass: {error}"), file=sys.stderr, flush=True)
         return code
     # whoever speaks first ends the job: rank 0 if it can, else the lowest rank that failed
     time.sleep(PATIENCE if together and rank else min(STAGGER * rank, PATIENCE))
     message = f"hpcglass: {error} (rank {rank} of {farewell.size})" if expected else _report(error, rank)
-    print(message, file=sys.stderr, flush=True)
+    if isinstance(error, MemoryError):
+        message, code = f"hpcglass: {OUT_OF_MEMORY} ({error}) on rank {rank} of {farewell.size}", EXIT_FILE
+    print(plain(message), file=sys.stderr, flush=True)
     if farewell.size > 1:
         farewell.Abort(code)
     return code

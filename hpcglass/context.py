@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -13,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from mpi4py import MPI
 
+from hpcglass import settings
 from hpcglass.core.comm import largest
-from hpcglass.errors import Interrupted
 from hpcglass.io import checkpoint, configuration, grids, h5, provenance
 from hpcglass.io.contents import Contents
 from hpcglass.io.order import by_id, by_pair
 from hpcglass.io.record import Record, Table
 from hpcglass.io.trajectory import Trajectory
-from hpcglass.rundir import guard, references, signals, timing
+from hpcglass.rundir import guard, references, signals, timing, watchdog
 from hpcglass.rundir.log import Log
 from hpcglass.rundir.progress import Progress
 from hpcglass.stages.base import Snapshot
@@ -76,14 +75,16 @@ class StageContext:
         self.record = found.record if found else Record()
         self.timer_table = timing.Timers()
         self.cited: set[str] = set()
+        self.written: dict[str, str] = {}
         self._log = log
         self._stop = stop
         self._progress = Progress(log, self.stem, bar)
         self._trajectory = Trajectory(self.comm, directory, self.stem, origin.describe, found.segments if found else None)
         self._number = found.number if found else 0
+        self._chosen = settings.checkpoint_seconds()
         self._cost = 0.0
         self._saved = self._last = time.monotonic()
-        self._longest_step = 0.0
+        self._longest = 0.0
 
     @property
     def system(self) -> System:
@@ -123,6 +124,7 @@ class StageContext:
         self._log.line(message)
 
     def timer(self, verb: str) -> AbstractContextManager[None]:
+        watchdog.alive(f"{self.stem}: {verb}")
         return self.timer_table(verb)
 
     def cite(self, *keys: str) -> None:
@@ -131,11 +133,11 @@ class StageContext:
 
     def safe_point(self, step: int, total: int, snapshot: Callable[[], Snapshot], note: str = "") -> None:
         self.step = step
+        watchdog.alive(f"{self.stem}, step {step}")
         self._progress.update(step, total, note)
-        now = time.monotonic()
-        self._longest_step, self._last = max(self._longest_step, now - self._last), now
+        now = self._tick()
         due = self.comm.rank == 0 and now - self._saved >= self._interval
-        reserve = RESERVE_SECONDS + 2 * (self._cost + self._longest_step)
+        reserve = RESERVE_SECONDS + 2 * (self._cost + self._longest)
         wishes = np.array([self._stop.asked(reserve), due, not guard.looks_finite(self._system)], dtype=np.int64)
         request, due, broken = largest(self.comm, wishes).tolist()
         if broken:
@@ -143,18 +145,13 @@ class StageContext:
         if request or due:
             self._save(snapshot())
         if request:
-            self.interrupt(request, f"at step {step}{f' of {total}' if total else ''} of {self.stem}")
+            self._stop.obey(request, f"at step {step}{f' of {total}' if total else ''} of {self.stem}")
 
     # ------------------------------------------------------------------ what the run loop calls
 
-    def interrupt(self, request: int, where: str) -> None:
-        """Stop because somebody asked; everything is saved."""
-        self._stop.tell_others()
-        self.close()
-        raise Interrupted(f"stopped {where} by {signals.explain(request)}; run the same command again to continue")
-
     def finish(self) -> Path:
         """Write the stage's file, with the final configuration. Collective."""
+        self._tick()
         with self.timer("files"):
             self._trajectory.flush()
             contents = Contents()
@@ -170,13 +167,20 @@ class StageContext:
         path = self.directory / f"{self.stem}.h5"
         seal = h5.write(self.comm, path, contents)
         self.origin.parents = [f"{path.name} {seal}"]
+        self.written = {path.name: seal, **self._trajectory.segments}
         self.close()
-        self._log.line(f"{self.stem}: done\n{timing.report(times)}")
+        self._log.line(f"{self.stem}: done; {self._longest:.2g} s at most between two safe points\n{timing.report(times)}")
         return path
 
     def close(self) -> None:
         """Take the progress bar away."""
         self._progress.close()
+
+    def _tick(self) -> float:
+        """Now; keeps the longest time between two safe points."""
+        now = time.monotonic()
+        self._longest, self._last = max(self._longest, now - self._last), now
+        return now
 
     @property
     def _where(self) -> str:
@@ -184,8 +188,7 @@ class StageContext:
 
     @property
     def _interval(self) -> float:
-        chosen = os.environ.get("HPCGLASS_CHECKPOINT_SECONDS")
-        return float(chosen) if chosen else max(CHECKPOINT_SECONDS, self._cost / CHECKPOINT_SHARE)
+        return max(CHECKPOINT_SECONDS, self._cost / CHECKPOINT_SHARE) if self._chosen is None else self._chosen
 
     def _save(self, snapshot: Snapshot) -> None:
         """Write a checkpoint of a state that is finite."""
@@ -199,6 +202,6 @@ class StageContext:
             checkpoint.write(self.comm, path, self.index, self.step, self._number, self._system,
                              (snapshot.scalars, snapshot.fields), self.record, self._trajectory.segments, self.origin.describe,
                              snapshot.ids)
-        self._saved = time.monotonic()
+        self._saved = self._last = time.monotonic()
         self._cost = max(self._cost, self._saved - began)
         self._log.line(f"{self.stem}: checkpoint at step {self.step} in {self._saved - began:.2g} s", terminal=False)

@@ -5,7 +5,6 @@ Group g of G takes every G-th of the samples that are not done yet. A sample tha
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +12,16 @@ import numpy as np
 from mpi4py import MPI
 from numpy.typing import NDArray
 
+from hpcglass import disk
 from hpcglass.core.comm import broadcast, largest
-from hpcglass.errors import EXIT_DONE, EXIT_REQUEUE, HpcglassError, InputError, Interrupted
-from hpcglass.io import h5
+from hpcglass.errors import EXIT_DONE, EXIT_FILE, EXIT_REQUEUE, FileError, HpcglassError, InputError, Interrupted
 from hpcglass.io.agree import everybody_comes, together
+from hpcglass.rundir import done, whole
+from hpcglass.rundir.leaders import Leaders
 from hpcglass.rundir.log import Log
+from hpcglass.rundir.ready import make_ready, refuse_changed, resolved_input
 from hpcglass.rundir.signals import Stop
-from hpcglass.sample import Sample, refuse_changed
+from hpcglass.sample import Sample
 
 if TYPE_CHECKING:
     from hpcglass.config import Config
@@ -46,22 +48,24 @@ def run_ensemble(config: Config, input_text: str, output: Path, comm: MPI.Comm, 
         raise InputError(f"{comm.size} ranks cannot be split into groups of {ranks} (ensemble.ranks_per_sample): "
                          f"start {comm.size // ranks * ranks} or {(comm.size // ranks + 1) * ranks}")
     waiting = _prepare(config, output, comm)
+    broken = _broken(config, output, comm, waiting, log)
     groups = comm.size // ranks
     log.line(f"{config.ensemble.samples} samples, {len(waiting)} to do, in {groups} group{'s' if groups > 1 else ''} of {ranks}")
     group = comm.Split(comm.rank // ranks)
-    leaders = comm.Split(0 if group.rank == 0 else MPI.UNDEFINED)
+    first = comm.Split(0 if group.rank == 0 else MPI.UNDEFINED)
+    leaders = Leaders(first) if group.rank == 0 else None
     codes = np.full(config.ensemble.samples, _UNTOUCHED, dtype=np.int64)
-    with Stop(leaders if group.rank == 0 else None) as stop:
+    with Stop(leaders) as stop:
         for number in waiting[comm.rank // ranks::groups]:
             codes[number] = _one(config, input_text, output, group, int(number), log, stop, plots)
             if codes[number] == EXIT_REQUEUE:
                 break
         codes = largest(comm, codes)
-        stop.clear_messages()
+        if leaders is not None:
+            leaders.finish()
+            first.Free()
     group.Free()
-    if leaders != MPI.COMM_NULL:
-        leaders.Free()
-    return _conclude(codes, waiting, output, comm, log)
+    return _conclude(codes, waiting, broken, output, comm, log)
 
 
 def _prepare(config: Config, output: Path, comm: MPI.Comm) -> NDArray[np.int64]:
@@ -70,15 +74,28 @@ def _prepare(config: Config, output: Path, comm: MPI.Comm) -> NDArray[np.int64]:
     with together(comm, f"cannot write in {output}"):
         if comm.rank == 0:
             resolved = config.to_toml()
-            old = output / "resolved.toml"
-            if old.exists():
-                refuse_changed(old.read_text(encoding="utf-8"), resolved, output)
-            h5.write_text(old, resolved)
+            if (old := resolved_input(output)) is not None:
+                refuse_changed(old, resolved, output)
+            disk.write_text(output / "resolved.toml", resolved)
             directories = [sample_directory(output, k) for k in range(config.ensemble.samples)]
             for directory in directories:
                 directory.mkdir(exist_ok=True)
-            waiting = np.array([k for k, d in enumerate(directories) if not (d / "DONE").exists()], dtype=np.int64)
+            waiting = np.array([k for k, d in enumerate(directories) if not (d / done.NAME).exists()], dtype=np.int64)
+            for k in waiting:
+                make_ready(directories[k])
     return broadcast(comm, waiting)
+
+
+def _broken(config: Config, output: Path, comm: MPI.Comm, waiting: NDArray[np.int64], log: Log) -> list[int]:
+    """Samples that are done but whose files are not all whole. They are reported; the others go on."""
+    broken = []
+    for number in sorted(set(range(config.ensemble.samples)) - set(waiting.tolist())):
+        try:
+            whole.refuse_unfinished(comm, sample_directory(output, number))
+        except FileError as error:
+            log.line(f"error: {error}")
+            broken.append(number)
+    return broken
 
 
 def _one(config: Config, input_text: str, output: Path, group: MPI.Comm, number: int, log: Log, stop: Stop, plots: bool) -> int:
@@ -98,17 +115,20 @@ def _one(config: Config, input_text: str, output: Path, group: MPI.Comm, number:
     return EXIT_DONE
 
 
-def _conclude(codes: NDArray[np.int64], waiting: NDArray[np.int64], output: Path, comm: MPI.Comm, log: Log) -> int:
+def _conclude(codes: NDArray[np.int64], waiting: NDArray[np.int64], broken: list[int], output: Path, comm: MPI.Comm,
+              log: Log) -> int:
     failed = [int(k) for k in waiting if codes[k] not in (EXIT_DONE, EXIT_REQUEUE, _UNTOUCHED)]
     stopped = [int(k) for k in waiting if codes[k] in (EXIT_REQUEUE, _UNTOUCHED)]
     for number in failed:
         log.line(f"sample {number} failed with exit code {codes[number]}, see {sample_directory(output, number) / 'log.txt'}")
-    log.line(f"{len(codes) - len(failed) - len(stopped)} of {len(codes)} samples done")
+    log.line(f"{len(codes) - len(failed) - len(stopped) - len(broken)} of {len(codes)} samples done")
     if stopped:
         raise Interrupted(f"stopped on request; {len(stopped)} samples are not done: run the same command again to continue")
     if failed:
         return int(codes[failed[0]])
+    if broken:
+        return EXIT_FILE
     with together(comm, f"cannot write in {output}"):
         if comm.rank == 0:
-            h5.write_text(output / "DONE", datetime.now().isoformat(timespec="seconds") + "\n")
+            done.declare(output, {})
     return EXIT_DONE

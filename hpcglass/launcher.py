@@ -6,6 +6,10 @@ import os
 import sys
 import time
 
+from hpcglass.errors import InputError
+from hpcglass.settings import whole
+from hpcglass.words import plain
+
 RANKS = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID")
 SIZES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS")    # not SLURM_NTASKS: a batch script is one task
 HEAD_START = 2.0     # seconds
@@ -13,7 +17,7 @@ HEAD_START = 2.0     # seconds
 
 def _first(names: tuple[str, ...], default: int) -> int:
     for name in names:
-        if os.environ.get(name, "").isdigit():
+        if whole(os.environ.get(name, "")):
             return int(os.environ[name])
     return default
 
@@ -29,9 +33,17 @@ def tasks() -> int:
 
 
 def array_element() -> int | None:
-    """Number of this element of a SLURM job array; None outside of one."""
+    """Number of this element of a SLURM job array; None outside of one.
+
+    Raises
+    ------
+    InputError
+        It is no number.
+    """
     number = os.environ.get("SLURM_ARRAY_TASK_ID", "")
-    return int(number) if number.isdigit() else None
+    if number and not whole(number):
+        raise InputError(f"SLURM_ARRAY_TASK_ID={number}: must be a whole number >= 0")
+    return int(number) if number else None
 
 
 def without_pmi() -> bool:
@@ -46,6 +58,6 @@ def say(message: str) -> None:
     The launcher may kill all ranks as soon as one has ended: the silent ones give rank 0 a head start.
     """
     if rank() == 0:
-        print(message, file=sys.stderr, flush=True)
+        print(plain(message), file=sys.stderr, flush=True)
     else:
         time.sleep(HEAD_START)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mpi4py import MPI
 
-from hpcglass import __version__
-from hpcglass.core.cache import is_cold
+from hpcglass import __version__, disk
+from hpcglass.core import cache
 from hpcglass.core.comm import largest
 from hpcglass.ensemble import run_ensemble
 from hpcglass.errors import EXIT_DONE, InputError
-from hpcglass.io import h5
 from hpcglass.io.agree import broadcast_text, together
-from hpcglass.rundir import lock
+from hpcglass.rundir import done, lock, whole
 from hpcglass.rundir.log import Log
+from hpcglass.rundir.ready import make_ready, refuse_changed, resolved_input
 from hpcglass.rundir.signals import Stop
-from hpcglass.sample import Sample, refuse_changed
+from hpcglass.sample import Sample
+from hpcglass.solvers import refuse_lacking
+from hpcglass.words import one_line, show
 
 if TYPE_CHECKING:
     from hpcglass.config import Config
@@ -51,9 +54,10 @@ def main(config: Config, input_text: str, output: Path, comm: MPI.Comm, fresh: b
             note = _open(output, config.to_toml(), fresh)
     note = broadcast_text(comm, note)
     try:
-        if largest(comm, int(comm.rank == 0 and (output / "DONE").exists())):
+        if largest(comm, int(comm.rank == 0 and (output / done.NAME).exists())):
+            whole.refuse_unfinished(comm, output)
             if comm.rank == 0:
-                print(f"{output} is finished; nothing to do (--fresh starts over)", flush=True)
+                show(f"{output} is finished; nothing to do (--fresh starts over)")
             return EXIT_DONE
         return _run(config, input_text, output, comm, plots, note)
     finally:
@@ -68,8 +72,8 @@ def _open(output: Path, resolved: str, fresh: bool) -> str:
     try:
         if fresh and any(path.name != lock.NAME for path in output.iterdir()):
             note = _move_aside(output)
-        if (output / "resolved.toml").exists() and (output / "DONE").exists():
-            refuse_changed((output / "resolved.toml").read_text(encoding="utf-8"), resolved, output)
+        if (output / done.NAME).exists() and (old := resolved_input(output)) is not None:
+            refuse_changed(old, resolved, output)
     except Exception:
         lock.release(output)
         raise
@@ -82,24 +86,30 @@ def _move_aside(output: Path) -> str:
         raise InputError(f"--fresh: {output} has files but is no run directory; choose another --output")
     output = output.resolve()
     n = 1
-    while (old := output.with_name(f"{output.name}.{n}")).exists():
+    while os.path.lexists(old := output.with_name(f"{output.name}.{n}")):
         n += 1
     output.rename(old)
     lock.release(old)
     output.mkdir()
-    h5.sync(output.parent)
+    disk.sync(output.parent)
     lock.acquire(output)
     return f"the old files are in {old}"
 
 
 def _run(config: Config, input_text: str, output: Path, comm: MPI.Comm, plots: bool, note: str) -> int:
+    refuse_lacking(config, min(config.ensemble.ranks_per_sample, comm.size) if config.ensemble.samples > 1 else comm.size)
+    with together(comm, f"cannot use {output}"):
+        if comm.rank == 0:
+            make_ready(output)
     log = Log(output / "log.txt" if comm.rank == 0 else None)
     try:
         log.line(f"hpcglass {__version__} on {comm.size} rank{'s' if comm.size > 1 else ''} of {platform.node()}"
-                 + (f": {config.title}" if config.title else ""))
+                 + (f": {one_line(config.title)}" if config.title else ""))
         if note:
             log.line(note)
-        if comm.rank == 0 and is_cold("forces._forces" if config.system else "dynamics.absorb"):
+        if cache.note:
+            log.line(f"warning: {cache.note}")
+        if comm.rank == 0 and cache.is_cold("forces._forces" if config.system else "dynamics.absorb"):
             log.line("first run on this machine: kernels are compiled as they are needed, about half a minute in all")
         if config.ensemble.samples > 1:
             return run_ensemble(config, input_text, output, comm, plots, log)

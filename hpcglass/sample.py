@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mpi4py import MPI
 
+from hpcglass import disk
 from hpcglass.context import Origin, StageContext
 from hpcglass.core.comm import largest
-from hpcglass.errors import FileError, HpcglassError, InputError, Interrupted
-from hpcglass.io import checkpoint, configuration, h5
+from hpcglass.errors import FileError, HpcglassError, Interrupted
+from hpcglass.io import checkpoint, configuration
 from hpcglass.io.agree import together
 from hpcglass.io.reader import Reader
-from hpcglass.io.trajectory import set_aside, set_aside_surplus
-from hpcglass.rundir import references
+from hpcglass.io.trajectory import faults_of_segments, set_aside, set_aside_surplus
+from hpcglass.rundir import done, references
 from hpcglass.rundir.log import Log
+from hpcglass.rundir.ready import refuse_changed
 from hpcglass.rundir.signals import Stop
 from hpcglass.stages.base import Snapshot
 
@@ -33,28 +33,6 @@ if TYPE_CHECKING:
 def derive(seed: int, sample: int, what: int | str) -> int:
     """Random key of one stage (its index) of one sample: 64 bits of a SHA-256."""
     return int.from_bytes(hashlib.sha256(f"{seed} {sample} {what}".encode()).digest()[:8], "little")
-
-
-def changes(old: str, new: str) -> list[str]:
-    """Keys in which two resolved inputs differ, as "key: old -> new"; the title is free to change."""
-    before, after = _flat(tomllib.loads(old)), _flat(tomllib.loads(new))
-    keys = [key for key in {**before, **after} if key != "title" and before.get(key) != after.get(key)]
-    return [f"{key}: {before.get(key, 'not set')} -> {after.get(key, 'not set')}" for key in keys]
-
-
-def _flat(value: Any, path: str = "") -> dict[str, Any]:
-    if isinstance(value, dict | list):
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        return {key: leaf for name, item in items for key, leaf in _flat(item, f"{path}.{name}" if path else str(name)).items()}
-    return {path: value}
-
-
-def refuse_changed(old: str, new: str, where: Path) -> None:
-    """Raise InputError if a directory belongs to another input."""
-    differences = changes(old, new)
-    if differences:
-        raise InputError(f"{where} was made from another input; these keys changed:\n  " + "\n  ".join(differences)
-                         + "\nuse --fresh to start over (the old files are kept aside), or another --output")
 
 
 @dataclass
@@ -95,11 +73,13 @@ class Sample:
         self.model = self.config.glass()
         self.stages = self.config.stages()
         self.names = [params.label or params.kind for params in self.config.stage]
-        self._on_root(lambda: h5.write_text(self.directory / "resolved.toml", self.origin.resolved))
-        done = self._count_finished()
+        self.seals: dict[str, str] = {}         # of finished files
+        self._on_root(lambda: disk.write_text(self.directory / "resolved.toml", self.origin.resolved))
+        finished = self._count_finished()
+        self._on_root(partial(self._set_aside_later, finished))
         system: System | None = None
-        for index in range(done, len(self.stages)):
-            system = self._stage(index, system, first=index == done)
+        for index in range(finished, len(self.stages)):
+            system = self._stage(index, system, first=index == finished)
         self._on_root(self._declare_done)
         self.log.line(f"done: results in {self.directory}")
 
@@ -109,7 +89,7 @@ class Sample:
                 action()
 
     def _declare_done(self) -> None:
-        h5.write_text(self.directory / "DONE", datetime.now().isoformat(timespec="seconds") + "\n")
+        done.declare(self.directory, self.seals)
         for name in checkpoint.NAMES:
             (self.directory / name).unlink(missing_ok=True)
 
@@ -126,14 +106,37 @@ class Sample:
                 return index
             try:
                 with Reader(self.comm, path) as file:
-                    old, seal = file.value("/provenance/resolved_input"), file.seal
+                    old, parents = file.value("/provenance/resolved_input"), file.attributes("/provenance")["parents"]
+                    segments, misplaced, seal = file.segments(), file.misplaced(), file.seal
             except FileError as error:
                 self.log.line(f"warning: {error}; it is set aside and the stage is done again")
                 self._on_root(partial(set_aside, path, "damaged"))
                 return index
             refuse_changed(old, self.origin.resolved, path)
+            if misplaced:
+                raise FileError(misplaced)
+            if index and parents != self.origin.parents[0]:
+                raise FileError(f"{path}: was made from another {self._path(index - 1).name} than the one beside it; put the "
+                                f"right one back, or move {path.name} away to have it made again")
+            self._on_root(partial(self._look_at_segments, path, segments))
+            self.seals |= {path.name: seal, **segments}
             self.origin.parents = [f"{path.name} {seal}"]
         return len(self.stages)
+
+    def _look_at_segments(self, path: Path, segments: dict[str, str]) -> None:
+        """Warn of trajectories that are no longer whole; the run does not need them to go on."""
+        for fault in faults_of_segments(self.directory, segments, path):
+            self.log.line(f"warning: {fault}; to have it made again, move {path.name} away too")
+
+    def _set_aside_later(self, index: int) -> None:
+        """Files of stages after one that has to be done (again) are not overwritten."""
+        stems = [self._path(k).stem for k in range(index + 1, len(self.stages))]
+        later = [path for stem in stems for path in sorted(self.directory.glob(f"{stem}.*h5"))]
+        for path in later:
+            set_aside(path, "surplus")
+        if later:
+            names = ", ".join(path.name for path in later)
+            self.log.line(f"set aside {names}: will be made again after {self._path(index).stem}")
 
     # ------------------------------------------------------------------ one stage
 
@@ -142,6 +145,9 @@ class Sample:
 
         first : in this process; the system is yet to be found
         """
+        request = largest(self.comm, self.stop.asked())
+        if request:
+            self.stop.obey(request, f"before {self._path(index).stem}")
         found, restored = None, None
         if first:
             found = checkpoint.newest(self.comm, self.directory, index, self.log.line)
@@ -164,10 +170,8 @@ class Sample:
             path = context.finish()
         finally:
             context.close()
+        self.seals |= context.written
         self._after(context, path)
-        request = largest(self.comm, self.stop.asked())
-        if request and index + 1 < len(self.stages):
-            context.interrupt(request, f"after {stem}")
         return system and system.renewed()
 
     def _start(self, index: int) -> System | None:
@@ -181,14 +185,14 @@ class Sample:
             with Reader(self.comm, self._path(index - 1)) as file:
                 return System(self.comm, self.model, *configuration.read(file))
         system, self.origin.parents = start(self.comm, self.config.system, self.model,
-                                            derive(self.config.seed, self.number, "system"))
+                                            derive(self.config.seed, self.number, "system"), self.log.line)
         return system
 
     def _after(self, context: StageContext, path: Path) -> None:
         """References and figures; a figure that fails is a warning."""
         bib = self.directory / "references.bib"
         cited = context.cited | {"debuyl2014"} | ({self.model.reference} if self.model and self.model.reference else set())
-        self._on_root(lambda: h5.write_text(bib, references.bibtex(references.keys_in(bib) | cited)))
+        self._on_root(lambda: disk.write_text(bib, references.bibtex(references.keys_in(bib) | cited)))
         if not self.plots or self.comm.rank:
             return
         try:

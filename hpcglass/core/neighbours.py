@@ -19,6 +19,7 @@ from hpcglass.core.pairs import KEEP_NAN, PairTable, pair_length
 from hpcglass.geometries.periodic import heights
 
 BLOCK = 256     # candidates tested together
+MOST_BINS = 2**40
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -35,14 +36,17 @@ class Bins:
 
     @classmethod
     def covering(cls, box: Floats, low: Floats, high: Floats, reach: float, particles: int) -> Bins:
-        """Bins at least `reach` high between the fractional corners, and not many more than particles."""
+        """Bins at least `reach` high between the fractional corners, and not many more than particles.
+
+        However large the cell: counts are cut at MOST_BINS along an axis, and multiplied as floats, which do not overflow.
+        """
         extent = high - low
         thickness = heights(box)
-        shape = np.maximum((extent * thickness / reach).astype(np.int64), 1)
-        while shape.prod() > 8 * particles + 64:
+        shape = np.clip(extent * thickness / reach, 1, MOST_BINS).astype(np.int64)
+        while shape.prod(dtype=np.float64) > 8 * particles + 64:
             shape = np.maximum(shape // 2, 1)
         bin_height = extent * thickness / shape
-        return cls(low, shape / extent, shape, np.ceil(reach / bin_height - 1e-12).astype(np.int64))
+        return cls(low, shape / extent, shape, np.maximum(np.ceil(reach / bin_height - 1e-12), 1).astype(np.int64))
 
     def index(self, fraction: Floats) -> Ints:
         """(n,) flat bin of each fractional position, last axis fastest."""

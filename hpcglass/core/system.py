@@ -32,6 +32,8 @@ Floats = NDArray[np.float64]
 Array = NDArray[Any]
 
 DEFAULT_SKIN = 0.4
+BETWEEN_LOOKS = 200_000, 20     # particles of a rank times steps, and steps, at most, between two looks at requests to stop
+LARGEST_MAP = 1e3       # entry of a deformation
 
 
 class System:
@@ -100,6 +102,12 @@ class System:
         return self.n_owned + self.n_ghosts
 
     @property
+    def pace(self) -> int:
+        """Steps or force evaluations from one safe point to the next: some hundredths of a second, or a single long one."""
+        work, most = BETWEEN_LOOKS
+        return min(max(work * self.comm.size // self.n_total, 1), most)
+
+    @property
     def first_row(self) -> int:
         """Global row of the first owned particle: row first_row + i of any distributed vector is owned particle i."""
         return ranks.offset(self.comm, self.n_owned)
@@ -138,10 +146,13 @@ class System:
     def deform(self, deformation: Floats) -> None:
         """Affine map x -> D x of box and particles (D = exp(strain A)); call `update` before asking for energies.
 
-        Raises PhysicsError between walls, which are rigid.
+        Raises PhysicsError between walls, which are rigid, and for a map that turns the cell inside out or makes it huge at once.
         """
         if self.walls is not None:
             raise PhysicsError("a glass between rigid walls cannot be strained or compressed; move its walls (stage inflate)")
+        if not (np.abs(deformation).max() <= LARGEST_MAP and np.linalg.det(deformation) > 0):
+            raise PhysicsError(f"a cell cannot be deformed by {np.asarray(deformation).tolist()} at once: the strain is too "
+                               "large; take smaller steps")
         change = deformation - np.eye(self.dimension)
         own = slice(0, self.n_owned)
         self.displacement[own] += (self.reference[own] + self.displacement[own]) @ change.T

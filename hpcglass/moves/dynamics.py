@@ -21,10 +21,13 @@ from numpy.typing import NDArray
 from hpcglass.core import comm as ranks
 from hpcglass.core.random import Stream, normal
 from hpcglass.core.system import System
+from hpcglass.errors import PhysicsError
 from hpcglass.landscape.forces import forces
 from hpcglass.landscape.walls import rigid_motions
 
 Floats = NDArray[np.float64]
+
+FARTHEST = 1.0      # that a particle may move in one step along an axis, in units of the model's length: beyond, it meets nobody
 
 
 def maxwell_velocities(system: System, temperature: float, seed: int) -> Floats:
@@ -66,6 +69,7 @@ class Dynamics:
         self.seed = seed
         self.scalars = scalars or {"xi": 0.0, "eta": 0.0, "work": 0.0}
         self.freedom = system.dimension * system.n_total if thermostat == "langevin" else max(free_coordinates(system), 1)
+        self.too_fast = 0           # components of velocities of this rank that were, in the steps since `check`
         system.update()
         self.force = forces(system, exact=False, reuse=True)
 
@@ -94,9 +98,23 @@ class Dynamics:
             self.system.move(0.5 * dt * self.velocity)
         self.system.update()
         self.force = forces(self.system, exact=False, reuse=True)
-        _kick(self.velocity.reshape(-1), self.force.reshape(-1), 0.5 * dt)
+        self.too_fast += _kick(self.velocity.reshape(-1), self.force.reshape(-1), 0.5 * dt, FARTHEST / dt)
         if self.thermostat == "nose-hoover":
             self._rub(temperature)
+
+    def check(self, step: int) -> None:
+        """Look back at all steps since the last call. Collective.
+
+        Raises
+        ------
+        PhysicsError
+            In one of them a particle moved further than it could see, or a velocity was not finite.
+        """
+        if ranks.total(self.system.comm, self.too_fast):
+            raise PhysicsError(f"the system explodes: at step {step}, or little before, a particle moved by more than "
+                               f"{FARTHEST:g} in one step; use a shorter time_step than {self.time_step:g}, or start from a "
+                               "quench")
+        self.too_fast = 0
 
     def _rub(self, temperature: float) -> None:
         """Half a step of the thermostat: xi half way, velocities scaled, xi the rest."""
@@ -133,10 +151,14 @@ def _kick_drift(velocity, force, displacement, kick, drift):
 
 
 @numba.njit(cache=True)
-def _kick(velocity, force, kick):
-    """v += kick F, on flat arrays."""
+def _kick(velocity, force, kick, limit):
+    """v += kick F, on flat arrays. How many are then beyond the limit, or no numbers."""
+    beyond = 0
     for i in range(velocity.size):
-        velocity[i] += kick * force[i]
+        v = velocity[i] + kick * force[i]
+        velocity[i] = v
+        beyond += not abs(v) <= limit
+    return beyond
 
 
 @numba.njit(cache=True, fastmath={"reassoc", "contract", "arcp", "nsz"})

@@ -10,17 +10,13 @@ import numpy as np
 from hpcglass.core.system import System
 from hpcglass.errors import PhysicsError
 from hpcglass.landscape.forces import Mechanics, evaluate
+from hpcglass.landscape.rest import force_scale
 from hpcglass.moves.minimise import METHODS, Report, minimise
 
-SMALLEST_SCALE = 1e-4       # of forces, where nothing touches
 LARGEST_COMPRESSION = 0.02  # true strain of the box between two minimisations
+MOST_ROUNDS = 60            # of them
 
 Watch = Callable[[int, float, dict[str, Any]], None]
-
-
-def force_scale(mechanics: Mechanics) -> float:
-    """Root-mean-square pair force [energy/length], the unit of force tolerances."""
-    return max(mechanics.force_scale, SMALLEST_SCALE)
 
 
 def to_minimum(system: System, algorithm: str, tolerance: float, max_evaluations: int, watch: Watch | None = None,
@@ -64,7 +60,8 @@ def to_minimum(system: System, algorithm: str, tolerance: float, max_evaluations
         scale, evaluations, method = force_scale(mechanics), report.evaluations, algorithm
 
 
-def to_pressure(system: System, target: float, tolerance: float, relax: Callable[[], Mechanics]) -> tuple[Mechanics, int]:
+def to_pressure(system: System, target: float, tolerance: float, relax: Callable[[dict[str, Any]], Mechanics],
+                state: dict[str, Any] | None = None) -> tuple[Mechanics, int]:
     """Minimise the enthalpy U + P V over particles and isotropic box: F = 0 and -tr(sigma)/d = P. Collective.
 
     Newton in the true strain eta of the box, V = V_0 exp(d eta), on inherent states: d(eta) = (p - P) / (d K), with the bulk
@@ -74,7 +71,8 @@ def to_pressure(system: System, target: float, tolerance: float, relax: Callable
     Parameters
     ----------
     tolerance : on |p - P| relative to the larger of |P| and the pressure scale 1e-6
-    relax : minimises at fixed box
+    relax : minimises at fixed box; it is given the numbers from which this goes on if it is interrupted there, as `state`
+    state : such numbers
 
     Returns
     -------
@@ -85,23 +83,31 @@ def to_pressure(system: System, target: float, tolerance: float, relax: Callable
     PhysicsError
         When 60 minimisations do not suffice.
     """
-    mechanics = relax()
-    modulus = max(_affine_bulk_modulus(system, mechanics), 1e-9)
     allowed = tolerance * max(abs(target), 1e-6)
-    for count in range(1, 61):
-        excess = mechanics.pressure - target
-        if abs(excess) <= allowed:
-            return mechanics, count
+    if state:
+        mechanics, modulus = _next_round(system, relax, state)
+    else:
+        state = {"rounds": 0}
+        mechanics = relax(state)
+        modulus = max(_affine_bulk_modulus(system, mechanics), 1e-9)
+    while not abs(excess := mechanics.pressure - target) <= allowed:
+        if state["rounds"] == MOST_ROUNDS:
+            raise PhysicsError(f"the box did not reach pressure {target:g} in {MOST_ROUNDS} minimisations: it is at "
+                               f"{mechanics.pressure:g}, volume {system.volume:g}; is there a glass at this pressure?")
         strain = float(np.clip(excess / (system.dimension * modulus), -LARGEST_COMPRESSION, LARGEST_COMPRESSION))
         if mechanics.pairs == 0 or mechanics.pressure == 0.0:
             strain = float(np.sign(excess)) * LARGEST_COMPRESSION      # nothing touches: no modulus to go by
-        before = mechanics.pressure
+        state = {"rounds": state["rounds"] + 1, "before": mechanics.pressure, "strain": strain, "modulus": modulus}
         system.deform(np.exp(strain) * np.eye(system.dimension))
-        mechanics = relax()
-        secant = (before - mechanics.pressure) / (system.dimension * strain)
-        modulus = secant if secant > 0.1 * modulus else 0.5 * modulus
-    raise PhysicsError(f"the box did not reach pressure {target:g} in 60 minimisations: it is at {mechanics.pressure:g}, "
-                       f"volume {system.volume:g}; is there a glass at this pressure?")
+        mechanics, modulus = _next_round(system, relax, state)
+    return mechanics, state["rounds"] + 1
+
+
+def _next_round(system: System, relax: Callable[[dict[str, Any]], Mechanics], state: dict[str, Any]) -> tuple[Mechanics, float]:
+    """Relax after the box was strained; also the bulk modulus seen in this."""
+    mechanics = relax(state)
+    secant = (state["before"] - mechanics.pressure) / (system.dimension * state["strain"])
+    return mechanics, secant if secant > 0.1 * state["modulus"] else 0.5 * state["modulus"]
 
 
 def _affine_bulk_modulus(system: System, mechanics: Mechanics) -> float:

@@ -8,6 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
+from hpcglass import disk
+from hpcglass.words import plain
+
 
 class Log:
     """Lines with a date, written by one rank; on the others every method does nothing.
@@ -28,11 +31,11 @@ class Log:
         self._file: IO[str] | None = None
         if path is not None:
             with contextlib.suppress(OSError):
-                self._file = open(path, "a", encoding="utf-8", buffering=1)
+                self._file = disk.open_log(path)
 
     def line(self, message: str, terminal: bool = True) -> None:
         """One message, perhaps of several lines."""
-        stamp = datetime.now().strftime("%Y-%m-%d %H:%M:%S")
+        message, stamp = plain(message), datetime.now().strftime("%Y-%m-%d %H:%M:%S")
         with contextlib.suppress(OSError, ValueError):
             if self._file is not None:
                 self._file.write(f"{stamp}  {message}\n")

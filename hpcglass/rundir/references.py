@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hpcglass import disk
+
+LARGEST = 2**20     # bytes of a references.bib
 _BIBTEX = r"""
 @article{ninarello2017,
     author = {Ninarello, Andrea and Berthier, Ludovic and Coslovich, Daniele},
@@ -310,6 +313,8 @@ def bibtex(keys: set[str]) -> str:
 
 def keys_in(path: Path) -> set[str]:
     """Known keys that a references.bib already has, so that a resumed run adds to them."""
-    if not path.exists():
+    try:
+        text = disk.read_bytes(path, LARGEST).decode(errors="replace")
+    except OSError:
         return set()
-    return _split(path.read_text(encoding="utf-8")).keys() & _ENTRIES.keys()
+    return _split(text).keys() & _ENTRIES.keys()

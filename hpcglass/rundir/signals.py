@@ -3,6 +3,8 @@
 A handler only sets a flag. `Stop.asked` is local to a rank; the run loop reduces it over the ranks at safe points, so that
 all of them stop at the same step whichever rank was told. Groups of an ensemble tell each other by empty messages between
 their first ranks.
+
+Light to import, without MPI: the command line listens before it loads anything heavy, so that no signal can kill a start-up.
 """
 
 from __future__ import annotations
@@ -11,46 +13,57 @@ import os
 import signal
 import time
 from types import FrameType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import numpy as np
-from mpi4py import MPI
+from hpcglass import launcher
+from hpcglass.errors import Interrupted
+
+if TYPE_CHECKING:
+    from hpcglass.rundir.leaders import Leaders
+
+from hpcglass import settings
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 TIME_LIMIT = 1000        # a request that is no signal: the job is about to end
 OTHER_GROUP = 1001       # nor is this: another group of the ensemble was asked
-_TAG = 75
 
 
 class Stop:
-    """A context manager that listens.
+    """A context manager that listens. One inside another knows what the outer one has heard, and the other way round.
 
     Parameters
     ----------
-    leaders : communicator of the first ranks of all groups of an ensemble (on those ranks), else None
+    leaders : how the groups of an ensemble tell each other, on the first rank of each
     """
 
-    def __init__(self, leaders: MPI.Comm | None = None) -> None:
+    def __init__(self, leaders: Leaders | None = None) -> None:
         self._signal = 0
         self._leaders = leaders
-        self._told = False
         self._previous: dict[int, Any] = {}
-        end = os.environ.get("SLURM_JOB_END_TIME", "")
-        self._end = float(end) if end.isdigit() else float("inf")
+        self._end = settings.job_end()
 
     def __enter__(self) -> Stop:
         for number in SIGNALS:
             self._previous[number] = signal.signal(number, self._note)
+            around = self._around(number)
+            if around and around._signal in SIGNALS:
+                self._signal = around._signal
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
-            around = getattr(handler, "__self__", None)     # of a Stop around this one, which shall know as well
-            if isinstance(around, Stop) and self._signal == number:
-                around._note(number, None)
+            around = self._around(number)
+            if around and self._signal == number:
+                around._signal = number
+
+    def _around(self, number: int) -> Stop | None:
+        around = getattr(self._previous[number], "__self__", None)
+        return around if isinstance(around, Stop) else None
 
     def _note(self, number: int, frame: FrameType | None) -> None:
+        if not self._signal and launcher.rank() == 0:       # not by print, which may just be at work
+            os.write(2, f"hpcglass: {signal.Signals(number).name}: will stop at the next safe point\n".encode())
         self._signal = number
 
     def asked(self, reserve: float = 0.0) -> int:
@@ -60,29 +73,21 @@ class Stop:
         """
         if not self._signal and time.time() > self._end - reserve:
             self._signal = TIME_LIMIT
-        if self._leaders is not None and not self._signal and self._leaders.Iprobe(MPI.ANY_SOURCE, _TAG):
+        if self._leaders is not None and not self._signal and self._leaders.asked():
             self._signal = OTHER_GROUP
         return self._signal
 
-    def tell_others(self) -> None:
-        """Let the other groups know; once."""
-        if self._leaders is None or self._told:
-            return
-        self._told = True
-        empty = np.empty(0, dtype=np.uint8)
-        for rank in range(self._leaders.size):
-            if rank != self._leaders.rank:
-                self._leaders.Isend([empty, MPI.BYTE], rank, _TAG).Free()
+    def obey(self, request: int, where: str) -> NoReturn:
+        """Stop because somebody asked; everything is saved.
 
-    def clear_messages(self) -> None:
-        """Receive what nobody waited for. Collective over the leaders."""
-        if self._leaders is None:
-            return
-        self._leaders.Barrier()
-        empty = np.empty(0, dtype=np.uint8)
-        while self._leaders.Iprobe(MPI.ANY_SOURCE, _TAG):
-            self._leaders.Recv([empty, MPI.BYTE], MPI.ANY_SOURCE, _TAG)
-        self._leaders.Barrier()
+        Raises
+        ------
+        Interrupted
+            On all ranks of a group alike; the other groups are told.
+        """
+        if self._leaders is not None:
+            self._leaders.tell()
+        raise Interrupted(f"stopped {where} by {explain(request)}; run the same command again to continue")
 
 
 def explain(request: int) -> str:

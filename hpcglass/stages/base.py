@@ -19,14 +19,26 @@ if TYPE_CHECKING:
     from hpcglass.core.system import System
 
 
+@dataclass(frozen=True)
+class Solvers:
+    """Linear algebra that a stage needs: PETSc and SLEPc.
+
+    any_of : packages of which PETSc must have one ("mumps", "cholmod"); none named: any PETSc will do
+    instead : which keys do without, for the message if it cannot be had
+    """
+
+    any_of: tuple[str, ...] = ()
+    instead: str = ""
+
+
 class StageParams(BaseModel):
     """Keys every `[[stage]]` table may have besides its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: str
-    label: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]+$",
-                              description="name used in the file name instead of the kind")
+    label: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]+$", max_length=64,
+                              description="name used in the file name instead of the kind, at most 64 characters")
 
     def beside(self, folder: Path) -> Self:
         """The same with the files it names found: paths are relative to the input's folder.
@@ -37,6 +49,10 @@ class StageParams(BaseModel):
             Its arguments are the dotted key of a file that is not there, and where it was looked for.
         """
         return self
+
+    def solvers(self, ranks: int) -> Solvers | None:
+        """Linear algebra without which the stage cannot do its work on so many ranks; None: it needs none."""
+        return None
 
 
 @dataclass

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     Minimum = tuple[Report, Mechanics, WallLoad]
 
-SAFE_POINT_EVERY = 20       # force evaluations
 ADVICE = "take more `steps`, or inflate less"
 Sizes = tuple[float, ...]
 
@@ -242,7 +241,7 @@ class Minimiser:
         now, system = self.now, self.system
 
         def watch(count: int, largest: float, numbers: dict[str, Any]) -> None:
-            if count % SAFE_POINT_EVERY == 0:
+            if count % system.pace == 0:
                 self._safe_point(count, numbers, f", max|F| {largest:.2e}")
 
         with self.context.timer("minimise"):

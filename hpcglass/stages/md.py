@@ -12,7 +12,7 @@ from hpcglass.stages.base import Context, Snapshot, Stage, StageParams
 if TYPE_CHECKING:
     from hpcglass.core.system import System
 
-SAFE_POINT_EVERY = 20       # steps
+DRIFT = 0.1                 # of the energy in a run without thermostat, over the kinetic energy: the step is too long
 EXPLODED = 10.0             # kinetic temperature over the thermostat's: neither a fluctuation nor potential energy set free
 
 
@@ -55,10 +55,10 @@ class MD(Stage):
                               kinetic=("energy", "kinetic energy"), potential=("energy", "potential energy"),
                               pressure=("energy/length^d", "pressure, kinetic part included"),
                               conserved=("energy", "conserved quantity of the thermostatted dynamics at constant temperature"))
-        begin, scalars = 0, None
+        begin, scalars, start = 0, None, float("nan")
         if context.restored:
             scalars = dict(context.restored.scalars)
-            begin = int(scalars.pop("step"))
+            begin, start = int(scalars.pop("step")), float(scalars.pop("energy at the start"))
         else:
             system.fields["velocity"] = maxwell_velocities(system, params.temperature, context.seed)
         dynamics = Dynamics(system, params.thermostat, params.time_step, params.damping_time, context.seed, scalars)
@@ -70,15 +70,23 @@ class MD(Stage):
             return params.temperature + (params.temperature_end - params.temperature) * step / params.steps
 
         def measure(step: int) -> None:
+            nonlocal start
+            dynamics.check(step)
             mechanics = evaluate(system)
             kinetic = dynamics.kinetic_energy()
-            if kinetic > EXPLODED * 0.5 * dynamics.freedom * max(params.temperature, target(step)):
+            conserved = dynamics.conserved(mechanics.energy, target(step))
+            start = start if step else conserved
+            if params.thermostat == "none":
+                if not abs(conserved - start) <= DRIFT * kinetic:
+                    raise PhysicsError(f"the energy drifts: {start:.6g} at the start, {conserved:.6g} at step {step}, kinetic "
+                                       f"energy {kinetic:.3g}; use a shorter time_step than {params.time_step:g}")
+            elif not kinetic <= EXPLODED * 0.5 * dynamics.freedom * max(params.temperature, target(step)):
                 raise PhysicsError(f"the system explodes: kinetic temperature {2 * kinetic / dynamics.freedom:.3g} at step {step}"
                                    f", thermostat at {target(step):g}; use a shorter time_step than {params.time_step:g}")
             table.append(step=step, time=step * params.time_step, temperature=2 * kinetic / dynamics.freedom,
                          target=target(step), kinetic=kinetic, potential=mechanics.energy,
                          pressure=mechanics.pressure + 2 * kinetic / (system.dimension * system.volume),
-                         conserved=dynamics.conserved(mechanics.energy, target(step)))
+                         conserved=conserved)
 
         if begin == 0:
             measure(0)
@@ -89,8 +97,10 @@ class MD(Stage):
                 measure(step)
             if every_frame and step % every_frame == 0:
                 context.frame(step, step * params.time_step, velocity=dynamics.velocity)
-            if step % SAFE_POINT_EVERY == 0 and step < params.steps:
-                context.safe_point(step, params.steps, lambda: Snapshot({**dynamics.scalars, "step": step}),  # noqa: B023
+            if step % system.pace == 0 and step < params.steps:
+                dynamics.check(step)
+                kept = {"step": step, "energy at the start": start}
+                context.safe_point(step, params.steps, lambda: Snapshot({**dynamics.scalars, **kept}),  # noqa: B023
                                    note=f"T {target(step):.4g}")
         context.reached(params.steps, params.steps * params.time_step)
         context.field("velocity", system.fields.pop("velocity"), "length/time", "velocity")

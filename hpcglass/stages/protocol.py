@@ -6,7 +6,8 @@ A step is counted in units of 2^-m of the whole one, so that halving and growing
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, log2
+from itertools import pairwise
+from math import ceil, inf, log2
 from typing import Any
 
 
@@ -17,6 +18,16 @@ class Leg:
     start: float
     step: float
     steps: int
+
+
+def whole_steps(max_strain: float, strain_step: float, turning_points: list[float], cycles: int) -> float:
+    """About how many steps `legs` makes; infinity for steps that are nothing beside the strain."""
+    points = [0.0, *(turning_points or [max_strain, -max_strain, 0.0] * cycles or [max_strain])]
+    covered = sum(abs(b - a) for a, b in pairwise(points))
+    try:
+        return covered / abs(strain_step)
+    except (OverflowError, ZeroDivisionError):
+        return inf
 
 
 def legs(max_strain: float, strain_step: float, turning_points: list[float], cycles: int) -> list[Leg]:

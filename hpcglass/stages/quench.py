@@ -11,8 +11,6 @@ from hpcglass.stages.base import Context, Snapshot, Stage, StageParams
 if TYPE_CHECKING:
     from hpcglass.core.system import System
 
-SAFE_POINT_EVERY = 20       # force evaluations
-
 
 class QuenchParams(StageParams):
     """Minimise the energy (or, with `pressure`, the enthalpy over particles and isotropic box)."""
@@ -44,6 +42,7 @@ class Quench(Stage):
         state: dict[str, Any] = dict(context.restored.scalars) if context.restored else {}
         done = int(state.pop("done before", 0))           # evaluations of earlier minimisations of this stage
         next_row = int(state.pop("next row", 1))
+        box = {name[4:]: state.pop(name) for name in list(state) if name.startswith("box:")}    # on the way to a pressure
         resumed: dict[str, Any] | None = state or None
 
         def watch(count: int, largest: float, numbers: dict[str, Any]) -> None:
@@ -51,16 +50,17 @@ class Quench(Stage):
             if done + count >= next_row:
                 table.append(evaluations=done + count, energy=energy_here(), max_force=largest)
                 next_row = int(1.08 * (done + count)) + 1
-            if (done + count) % SAFE_POINT_EVERY == 0:
-                context.safe_point(done + count, 0, lambda: Snapshot({**numbers, "done before": done, "next row": next_row}),
-                                   note=f"max|F| {largest:.2e}")
+            if (done + count) % system.pace == 0:
+                kept = {"done before": done, "next row": next_row, **{f"box:{name}": value for name, value in box.items()}}
+                context.safe_point(done + count, 0, lambda: Snapshot({**numbers, **kept}), note=f"max|F| {largest:.2e}")
 
         def energy_here() -> float:
             system.update()
             return evaluate(system).energy
 
-        def minimum() -> Any:
-            nonlocal done, resumed
+        def minimum(rounds: dict[str, Any]) -> Any:
+            nonlocal done, resumed, box
+            box = rounds
             with context.timer("minimise"):
                 report, mechanics = relax.to_minimum(system, params.algorithm, params.force_tolerance, params.max_evaluations,
                                                      watch, resumed)
@@ -70,9 +70,10 @@ class Quench(Stage):
 
         last: list[Any] = []
         if params.pressure is None:
-            mechanics, rounds = minimum(), 1
+            mechanics, rounds = minimum({}), 1
         else:
-            mechanics, rounds = relax.to_pressure(system, params.pressure, params.pressure_tolerance, minimum)
+            mechanics, rounds = relax.to_pressure(system, params.pressure, params.pressure_tolerance, minimum,
+                                                  box if box.get("rounds") else None)
         report, scale = last[0], relax.force_scale(mechanics)
         context.reached(done, 0.0)
         table.append(evaluations=done, energy=mechanics.energy, max_force=report.max_force)

@@ -73,7 +73,7 @@ class Swap(Stage):
             if number >= begin:
                 due = done >= params.warmup and ((done - params.warmup) % params.interval == 0 or length == 0)
                 with context.timer("moves"):
-                    tally = chain.sub_sweep(number, length, due)
+                    tally = chain.sub_sweep(number, length, due, partial(record.pause, number, done, length))
                 if due:
                     record.measured(done - params.warmup, tally.measured)
                 record.moved(tally)
@@ -155,11 +155,16 @@ class Recorder:
         self.energy = now.energy
         self.recent[:] = 0
 
+    def pause(self, number: int, done: int, length: int, share: float) -> None:
+        """A safe point within sub-sweep `number`, of `length` after `done` sweeps. Collective."""
+        self.context.safe_point(done + int(length * share), self.params.warmup + self.params.sweeps,
+                                partial(self.snapshot, number), self.note)
+
     def snapshot(self, number: int) -> Snapshot:
-        """State after `number` sub-sweeps. Collective."""
+        """State after `number` sub-sweeps, or in the next one. Collective."""
         self.chain.store()
         scalars = {"number": number, "step": self.chain.step, "skin": self.chain.skin, "energy": self.energy,
-                   "recent": self.recent, "total": self.total, "blocks": self.averages.blocks}
+                   "recent": self.recent, "total": self.total, "blocks": self.averages.blocks, "ranks": self.chain.numbers()}
         return Snapshot(scalars, self.chain.state())
 
     def resume(self, snapshot: Snapshot) -> int:
@@ -171,7 +176,7 @@ class Recorder:
         self.recent[:], self.total[:] = scalars["recent"], scalars["total"]
         self.chain.step = float(scalars["step"])
         self.chain.set_skin(float(scalars["skin"]))
-        self.chain.restore(snapshot.fields, int(scalars["number"]))
+        self.chain.restore(snapshot.fields, scalars["ranks"], int(scalars["number"]))
         return int(scalars["number"])
 
     def results(self) -> None:

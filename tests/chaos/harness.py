@@ -24,9 +24,25 @@ CHANGING = ("/provenance/", "/timing/", "/stage/segments")     # differ between 
 
 @functools.cache
 def launcher() -> tuple[str, ...]:
-    """mpirun with what Open MPI needs to start more ranks than cores, also as root."""
-    version = subprocess.run(["mpirun", "--version"], capture_output=True, text=True).stdout
-    return ("mpirun", "--allow-run-as-root", "--oversubscribe") if "Open MPI" in version else ("mpirun",)
+    """This environment's mpirun with what Open MPI needs to start more ranks than cores, also as root and beside other jobs."""
+    beside = Path(sys.executable).parent / "mpirun"
+    mpirun = str(beside) if beside.exists() else "mpirun"
+    version = subprocess.run([mpirun, "--version"], capture_output=True, text=True).stdout
+    if "Open MPI" not in version:
+        return (mpirun,)
+    return (mpirun, "--allow-run-as-root", "--oversubscribe", "--bind-to", "none", "--mca", "mpi_yield_when_idle", "1")
+
+
+def children(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def last_descendants(pid: int) -> list[int]:
+    """Ranks are children of mpirun (Open MPI) or of its proxy (MPICH)."""
+    return [rank for child in children(pid) for rank in (last_descendants(child) or [child])]
 
 
 def write_input(path: Path, pause: float = 0.0, steps: int = 30, particles: int = 300, extra: str = "") -> Path:
@@ -54,13 +70,13 @@ frames_every = 5
 
 
 class Program:
-    """One start of the program."""
+    """One start of the program; `through` are the words of another launcher than mpirun."""
 
     def __init__(self, input_file: Path, output: Path, ranks: int, *options: str, checkpoint: float = 0.1,
-                 **environment: str) -> None:
+                 through: tuple[str, ...] = (), **environment: str) -> None:
         command = [sys.executable, str(PROGRAM), "run", str(input_file), "--output", str(output), "--no-plots", *options]
-        if ranks > 1:
-            command = [*launcher(), "-n", str(ranks), *command]
+        if through or ranks > 1:
+            command = [*(through or (*launcher(), "-n", str(ranks))), *command]
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("OMPI_", "PMIX_", "PMI_", "SLURM_"))}
         variables = {"HPCGLASS_CHECKPOINT_SECONDS": str(checkpoint), "OPENBLAS_NUM_THREADS": "1",
                      "PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), inherited.get("PYTHONPATH", "")])}
@@ -73,21 +89,28 @@ class Program:
         """The ranks."""
         if self.ranks == 1:
             return [self.process.pid]
-        pid = self.process.pid
-        try:
-            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        except OSError:
-            return []
-        return [int(child) for child in children]
+        return last_descendants(self.process.pid)
 
     def kill(self) -> None:
         """kill -9 of all ranks and the launcher."""
-        for pid in [*self.pids(), self.process.pid]:
+        for pid in [*self.pids(), self.process.pid, *self.session()]:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
         self.wait()
+
+    def session(self) -> list[int]:
+        """All processes that the start gave birth to, also those that mpirun had no time to know."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = path.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[3]) == self.process.pid:
+                found.append(int(path.parent.name))
+        return found
 
     def wait(self) -> tuple[int, str]:
         """Exit code and all that was printed. A program that hangs is killed and fails the test."""

@@ -1,4 +1,4 @@
-"""`python -m hpcglass` with the toy stage in its table, and a write that fails if CHAOS_DISK says so."""
+"""`python -m hpcglass` with the toy stage in its table; a write that fails if CHAOS_DISK, one that waits if CHAOS_AIM says so."""
 
 from __future__ import annotations
 
@@ -41,4 +41,11 @@ if __name__ == "__main__":
 
         world()
         fail_to_write(*(int(n) for n in os.environ["CHAOS_DISK"].split(":")))
+    if "CHAOS_AIM" in os.environ:
+        from hpcglass.__main__ import world
+
+        world()
+        import aim
+
+        aim.take(os.environ["CHAOS_AIM"], sys.argv[sys.argv.index("--output") + 1])
     sys.exit(main())

@@ -49,7 +49,8 @@ def test_lock_of_another_host_is_respected(slow_input, tmp_path):
     code, text = Program(slow_input, output, 1).wait()
     assert code == 4 and "process 1 on elsewhere" in text and "remove" in text
     (output / ".lock").write_text(json.dumps({"host": "elsewhere", "pid": "1", "began": "", "job": "77"}))
-    code, text = Program(slow_input, output, 1, SLURM_JOB_ID="77", CHAOS="signal:0:2").wait()     # requeued on another node
+    code, text = Program(slow_input, output, 1, SLURM_JOB_ID="77", SLURM_RESTART_COUNT="1",
+                         CHAOS="signal:0:2").wait()     # put back into the queue, and started on another node
     assert code == 75 and "took over" in text, text
 
 

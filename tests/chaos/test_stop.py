@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
+from pathlib import Path
 
 import pytest
 from harness import Program, all_readable, same, wait_for
@@ -15,6 +17,26 @@ def resume(slow_input, output, ranks, reference):
     assert code == 0, text
     assert "continuing from checkpoint" in text
     same(output, reference(ranks))
+
+
+def caught(pid: int) -> set[int]:
+    """Signals that a process has handlers for."""
+    mask = int(re.search(r"^SigCgt:\s*(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.M)[1], 16)
+    return {number for number in range(1, 64) if mask >> (number - 1) & 1}
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks /proc who listens")
+def test_signal_while_it_starts(slow_input, tmp_path):
+    """Nothing is loaded yet, and nothing lost: it ends before the first stage, as if it had been stopped on the way."""
+    program = Program(slow_input, tmp_path / "run", 1)
+    while signal.SIGUSR1 not in caught(program.process.pid):
+        time.sleep(0.001)
+    assert not (tmp_path / "run").exists()
+    os.kill(program.process.pid, signal.SIGTERM)
+    code, text = program.wait()
+    assert code == 75 and "stopped before 00-toy by SIGTERM; run the same command again" in text, text
+    assert "SIGTERM: will stop at the next safe point" in text
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["log.txt", "resolved.toml"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ SRUN = """#!/bin/bash
 printf '%s\\n' "$@" > srun-arguments
 mkdir -p out
 [ -z "$STOPPED_AT" ] || echo "2026-01-01 00:$RANDOM  stopped: stopped at step $STOPPED_AT of 100 of 02-shear by X" >> out/log.txt
+[ -z "$UNTIL_SIGNAL" ] || { trap 'exit 75' USR1; touch waiting; while true; do sleep 0.02; done; }
 exit "$CODE"
 """
 
@@ -50,6 +53,19 @@ def test_finished_or_failed_is_not_requeued(job, code):
 def test_requeued_as_long_as_it_gets_on(job):
     assert job(75, "10")[::2] == (75, True)
     assert job(75, "20")[::2] == (75, True)
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGTERM])
+def test_a_signal_to_the_script_is_passed_on(job, tmp_path, number):
+    """As `--signal=B:USR1@120` sends it: the script waits for what the run makes of it."""
+    environment = {"PATH": f"{tmp_path}/tools:{os.environ['PATH']}", "UNTIL_SIGNAL": "1", "STOPPED_AT": "10",
+                   "SLURM_SUBMIT_DIR": str(tmp_path), "SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "node", "SLURM_NTASKS": "2"}
+    script = subprocess.Popen(["bash", SCRIPTS / "run.sbatch", "my input.toml", "out"], env=environment)
+    while not (tmp_path / "waiting").exists():
+        time.sleep(0.01)
+    script.send_signal(number)
+    assert script.wait(60) == 75
+    assert (tmp_path / "requeued").read_text() == "requeue 7\n"
 
 
 def test_not_requeued_without_progress(job):

@@ -14,6 +14,7 @@ from hpcglass.moves.swap import kernels as kernels
 from hpcglass.moves.swap import lists as lists
 from hpcglass.moves.swap import zones as swap_zones
 from hpcglass.moves.swap.potential import kernel_potential
+from hpcglass.moves.swap.regions import Regions
 from hpcglass.moves.swap.run import SwapMonteCarlo
 from hpcglass.potentials.library import MODELS
 
@@ -28,32 +29,34 @@ CASES = {     # model, particles, dimension, tilt, temperature, step
 }
 
 
-def spy(chain, attempts):
+def spy(monkeypatch, chain, attempts):
     """Check every region that the chain visits against the plain version, for a few attempts; returns the list of counts."""
     seen = []
 
-    def visit(local, n, cell, edge, grid, moves, first, last, tally, gain):
-        last = min(last, first + attempts)
+    def visit(work, local, crossed, cell, edge, bins, moves, first, last, enough, tally, gain):
+        few = min(last, first + attempts)
         plain, before = local.copy(), tally.copy()
-        original(local, n, cell, edge, grid, moves, first, last, tally, gain)
-        counts = reference.run(chain.system.model, plain, n, cell, edge[0], edge[1], moves, first, last)
+        original(work, local, crossed, cell, edge, bins, moves, first, few, few, tally, gain)
+        counts = reference.run(chain.system.model, plain, len(crossed), cell, edge[0], edge[1], moves, first, few)
         assert np.array_equal((tally - before)[:5], counts)
-        assert np.abs(local - plain).max() < 1e-12
+        unfolded = local.copy()
+        kernels.unfold(unfolded, crossed, cell)
+        assert np.abs(unfolded - plain).max() < 1e-12
         seen.append(counts)
         return last
 
-    original = chain._visit
-    chain._visit = visit
+    original = Regions._visit
+    monkeypatch.setattr(Regions, "_visit", visit)
     return seen
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_same_trajectory_as_plain_sums(alone, case):
+def test_same_trajectory_as_plain_sums(alone, monkeypatch, case):
     name, particles, dimension, tilt, temperature, step = case
     chain = SwapMonteCarlo(small(alone, name, particles, dimension, tilt), temperature, 0.3, step, 11)
     for number in range(2):
         chain.sub_sweep(number, 30)         # leave the lattice, use up the lists
-    seen = spy(chain, 400 if dimension == 2 else 150)
+    seen = spy(monkeypatch, chain, 400 if dimension == 2 else 150)
     chain.sub_sweep(2, 20)
     moved, moves, swapped, swaps, left = sum(seen)
     assert moved > 0.05 * moves > 4 and swapped > 0 and swaps > 20 and left == 0
@@ -68,17 +71,17 @@ def test_same_trajectory_in_regions(alone, monkeypatch, dimension, particles, ti
     chain = SwapMonteCarlo(small(alone, name, particles, dimension, tilt), 0.8, 0.3, 0.1, 3)
     for number in range(3):
         chain.sub_sweep(number, 10)
-    seen = spy(chain, 150)
+    seen = spy(monkeypatch, chain, 400)
     chain.sub_sweep(3, 10)
     assert len(seen) == chain.zone.n_regions >= 4
     assert sum(seen)[4] > 0 and sum(seen)[0] > 50
 
 
-def test_every_list_is_complete_when_sizes_change(alone):
+def test_every_list_is_complete_when_sizes_change(alone, monkeypatch):
     """Only exchanges, many of them, and hardly a skin to hide in: tight rows follow the sizes."""
     chain = SwapMonteCarlo(small(alone, "ipl12", 100), 3.0, 1.0, 0.1, 5)
     chain.set_skin(0.02)
-    seen = spy(chain, 400)
+    seen = spy(monkeypatch, chain, 400)
     chain.sub_sweep(0, 20)
     assert seen[0][2] > 60
 
@@ -99,8 +102,10 @@ def visit(record, pot, cell, grid, cut, moves, first, last, two_rows=True):
     rows = (np.empty((n, 4)), np.empty((n, 16), np.uint32), np.empty(n, np.uint32), np.empty((n, 16), np.uint32),
             np.empty(n, np.uint32))
     everywhere = (-np.inf,) * 3, (np.inf,) * 3
-    reached, _, _ = kernels.visit(record, n, rows, pot, cell, *everywhere, grid, cut, 0.5, two_rows, moves, first, last,
-                                  np.zeros(6, np.int64), np.zeros(1))
+    crossed = np.zeros((n, 3))
+    reached, _, _ = kernels.visit(record, crossed, rows, pot, cell, *everywhere, grid, cut, 0.5, two_rows, moves, first, last,
+                                  last, np.zeros(6, np.int64), np.zeros(1))
+    kernels.unfold(record, crossed, cell)
     assert reached == last
 
 

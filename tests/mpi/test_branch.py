@@ -12,7 +12,8 @@ from hpcglass.geometries.periodic import simple_shear
 from hpcglass.landscape.matrix.factors import Inverse
 from hpcglass.landscape.matrix.hessian import Hessian
 from hpcglass.moves.quasistatic import branch as branch_file
-from hpcglass.moves.quasistatic.branch import Branch, branch_pays
+from hpcglass.moves.quasistatic.branch import Branch
+from hpcglass.moves.quasistatic.choice import branch_pays
 from hpcglass.moves.quasistatic.newton import Correction, correct
 from hpcglass.moves.relax import to_minimum
 
@@ -96,6 +97,7 @@ def test_a_fall_ends_in_the_minimum_of_plain_quasistatics(world):
     assert branch.advance(2e-4) is not None
 
 
+@pytest.mark.few_ranks
 def test_energy_that_is_lost_ends_a_branch(world, monkeypatch):
     """Whatever a correction says of itself: where less energy arrives than the work done, the branch has ended."""
     s, branch = begin(world, "lj-poly-2d")

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from mpi4py import MPI
 from recorder import Recorder
+from sealed_files import seal_file
 
 from hpcglass.config import Config
 from hpcglass.core.comm import largest
-from hpcglass.errors import InputError, Interrupted
+from hpcglass.errors import FileError, InputError, Interrupted
 from hpcglass.stages.base import Snapshot
 
 ALONE = MPI.COMM_SELF
@@ -135,6 +136,7 @@ def write(path, strain, stress, name="loading"):
     path.parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w") as file:
         file[f"results/{name}/strain"], file[f"results/{name}/shear_stress"] = strain, stress
+    seal_file(path)
 
 
 @pytest.fixture
@@ -189,9 +191,9 @@ def damaged(glass, how):
     ("short", "was loaded to a strain of 0.225 only"), ("cyclic", "goes back and forth"), ("nan", "finite numbers"),
     ("two", r"more than one stage with a table 'loading' \(there are: 01-shear, 02-again\); say which"),
     ("none", r"no stage with a table 'loading' \(there are: none\)"), ("merged", "has no table 'loading'"),
-    ("no file", r"target\.runs: .*01-shear\.h5")])
+    ("no file", r"01-shear\.h5: not written by hpcglass")])
 def test_runs_that_are_no_target(world, glass, how, words):
-    with pytest.raises(InputError, match=words) as caught:
+    with pytest.raises(FileError if how == "no file" else InputError, match=words) as caught:
         fit(world, fit='"c0"', target=damaged(glass, how))
     assert largest(world, len(str(caught.value))) > 0        # on all ranks: nobody is left behind
 

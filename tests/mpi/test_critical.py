@@ -119,6 +119,7 @@ def test_any_number_of_ranks_finds_the_same(world, alone):
     assert ends[0].participation == pytest.approx(ends[1].participation, rel=1e-5)
 
 
+@pytest.mark.few_ranks
 def test_the_law_of_the_fold(world):
     """lambda^2 = 2 kappa nu (gamma_c - gamma) near gamma_c, with kappa and nu of the critical mode; estimates get better."""
     s = strained(world, "lj-poly-2d", 2.6e-3)

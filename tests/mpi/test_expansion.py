@@ -235,12 +235,16 @@ def test_pair_table(world):
     assert columns["vector"][0][order] == pytest.approx((fraction - np.rint(fraction)) @ box.T, abs=1e-12)
 
 
-@pytest.mark.parametrize("mode,strain", [("simple", -4e-4), ("dilation", -8e-3)])
-def test_comparison_with_strained_states(world, mode, strain):
+@pytest.mark.parametrize("name,params,strain", [
+    ("ipl10-2d", {"mode": "simple"}, -4e-4), ("ipl10-2d", {"mode": "dilation"}, -8e-3),
+    # neither can be diagonalised
+    ("ipl10-2d", {"gradient": ((0.3, 0.7), (0.0, 0.3))}, 1.6e-3),
+    ("ipl10-3d", {"gradient": ((0.0, 1.0, 0.5), (0.0, 0.0, 0.4), (0.0, 0.0, 0.0))}, 2e-4)])
+def test_comparison_with_strained_states(world, name, params, strain):
     """The error of the series grows with the first power that it lacks, and the configuration comes back to the bit."""
-    s, recorder = glass(world, "ipl10-2d"), Recorder()
+    s, recorder = glass(world, name), Recorder()
     scalars, rows = s.state()
-    Expand(ExpandParams(mode=mode, moduli=False, compare=strain, compare_steps=2)).run(s, recorder)
+    Expand(ExpandParams(**params, moduli=False, compare=strain, compare_steps=2)).run(s, recorder)
     after, now = s.state()
     assert all(np.array_equal(scalars[name], after[name]) for name in scalars)
     assert rows.keys() == now.keys()

@@ -90,6 +90,7 @@ def test_what_is_stored(world, case):
     assert s.fields == {} and re.match(r"inflate: r_in .*, energy .* \(plastic ", done.lines[0])
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("case", [CASES[0], CASES[1]], ids=["ipl12", "ipl10-3d"])
 def test_each_size_starts_from_the_same_minimum(world, case):
     """Several sizes in one stage are what each gives alone, to the bit."""
@@ -134,6 +135,7 @@ def network(comm, displaced):
     return system_between(comm, model, place, np.ones(len(place)), r_in, r_out)
 
 
+@pytest.mark.few_ranks
 def test_an_elastic_medium_gives_all_energy_back(world):
     """Without events the plastic part is round-off of the energy, and the dissipation the trapezoid's error, ~ 1/steps^2."""
     s = network(world, 0.02)
@@ -149,6 +151,7 @@ def test_an_elastic_medium_gives_all_energy_back(world):
     assert without["energy_change"] == pytest.approx(rows[0]["energy_change"], rel=1e-12)
 
 
+@pytest.mark.few_ranks
 def test_a_glass_does_not(world):
     """A far inflation of a fresh quench, in small steps: events, each of which loses energy; the way back is another one."""
     s = minimum(world, CASES[0])
@@ -202,7 +205,7 @@ def test_any_number_of_ranks(world, alone):
         assert rows[0][name] == pytest.approx(rows[1][name], rel=1e-12), name
 
 
-@pytest.mark.parametrize("algorithm", ["cg", "fire"])
+@pytest.mark.parametrize("algorithm", ["cg", pytest.param("fire", marks=pytest.mark.few_ranks)])
 def test_resume_to_the_bit(world, algorithm):
     """Stopped in the first minimisation, on the way out and back, in the second inflation; checkpoints go to 17 decimals."""
     keys = {"d_0": [0.1, 0.05], "steps": 2, "algorithm": algorithm, "force_tolerance": 1e-7}

@@ -12,6 +12,8 @@ from test_solve import floating
 
 from hpcglass import registry
 from hpcglass.errors import PhysicsError
+from hpcglass.landscape.matrix import shift_invert
+from hpcglass.potentials.library import MODELS
 from hpcglass.stages.modes import Modes, ModesParams
 
 
@@ -53,7 +55,8 @@ def test_lowest(world, name):
 def test_all_modes(world):
     s = glass(world, "ipl10-2d")
     done = run(s, all=True, vectors=False, moduli=False)
-    assert done.fields.keys() == {"vibrality"} and done.results.keys() == {"modes_total"}
+    assert done.fields.keys() == {"vibrality"} and done.results.keys() == {"modes_total", "modes_verified"}
+    assert done.results["modes_verified"] == 1
     assert whole(s, done.fields["vibrality"]) == pytest.approx(reference("ipl10-2d", "vibrality"), rel=1e-8)
     omega, density, cumulative = (done.column("density_of_states", name) for name in ("omega", "density", "cumulative"))
     width = omega[1] - omega[0]
@@ -102,6 +105,48 @@ def test_a_saddle_at_rest(world):
     positive = omega2 > 1e-6
     modes = whole(s, done.fields["modes"])[..., positive]
     assert whole(s, done.fields["partial_vibrality"]) == pytest.approx(((modes**2).sum(axis=1) / omega2[positive]).sum(axis=1))
+
+
+def cluster(comm):
+    """Three particles at the bottoms of their wells, in the middle of a large cell."""
+    model = MODELS["lj-binary"]
+    length = 2 ** (1 / 6) * model.mixing.length[0][0]
+    corners = 5.0 + length * np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(0.75)]])
+    return system(comm, model, 12.0 * np.eye(2), corners, np.full(3, model.sizes.diameters[0]), np.zeros(3, np.int32))
+
+
+def test_a_part_that_turns_freely(world):
+    """Its mode is neither stable nor unstable, and in no sum over 1/omega^2; without `count` half of all modes are computed."""
+    s = cluster(world)
+    done = run(s)
+    omega2 = done.column("modes", "omega2")
+    assert len(omega2) == 2 and abs(omega2[0]) < 1e-10 < omega2[1]
+    assert any("1 of the modes found have omega^2 = 0" in line for line in done.lines)
+    assert not any("saddle, not" in line for line in done.lines)
+    expected = (done.fields["modes"][..., 1]**2).sum(axis=1) / omega2[1]
+    assert done.fields["partial_vibrality"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("params", [{}, {"count": 10}, {"range": (0.0, 1.0)}, {"all": True}])
+@pytest.mark.parametrize("particles", [1, 2, 9])
+def test_no_two_particles_interact(world, params, particles):
+    """Fewer coordinates are left than there are translations: said so, and not that there are -2 modes."""
+    places = 3.0 * np.array([(a, b) for a in range(3) for b in range(3)], dtype=float)[:particles] + 0.5
+    s = system(world, MODELS["harmonic"], 9.0 * np.eye(2), places, np.ones(particles), np.zeros(particles, np.int32))
+    with pytest.raises(PhysicsError, match="no two particles interact"):
+        run(s, **params)
+
+
+def test_what_was_not_counted_is_said(alone, monkeypatch):
+    def refuse(*_):
+        raise PhysicsError("no memory")
+
+    monkeypatch.setattr(shift_invert, "inertia", refuse)
+    done = run(glass(alone, "ipl12-2d"), count=10, moduli=False)
+    assert done.results["modes_verified"] == 0
+    assert any("not verified by inertia that none is missing: no memory" in line for line in done.lines)
+    monkeypatch.undo()
+    assert run(glass(alone, "ipl12-2d"), count=10, moduli=False).results["modes_verified"] == 1
 
 
 def test_not_a_minimum_is_refused(world):

@@ -96,7 +96,7 @@ def test_push_off_removes_overlaps(world):
 def test_box_relaxes_to_the_pressure(world):
     s = glass(world, "harmonic-3d")
     start = s.volume
-    mechanics, rounds = to_pressure(s, 0.1, 1e-9, lambda: to_minimum(s, "fire", 1e-11, 200_000)[1])
+    mechanics, rounds = to_pressure(s, 0.1, 1e-9, lambda _: to_minimum(s, "fire", 1e-11, 200_000)[1])
     assert mechanics.pressure == pytest.approx(0.1, rel=1e-9)
     assert rounds < 30 and s.volume != start
     # a minimum of the enthalpy: both neighbours along the box direction have more, at relaxed particles

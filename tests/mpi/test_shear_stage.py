@@ -80,6 +80,7 @@ def test_halving_keeps_to_the_grid():
     assert not Walk(legs(0.03, 0.01, [], 0)).halve()
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("name,step,steps", [("ipl12-2d", 2e-4, 88), ("lj-poly-2d", 2e-4, 68)])
 def test_the_branch_and_fire_agree_through_events(world, name, step, steps):
     """The same stress, energy and events at every step; far fewer force evaluations."""
@@ -125,6 +126,7 @@ def test_events_are_located(world):
     assert abs((fields["critical_mode"] * mode).sum()) > 0.999 * np.linalg.norm(mode)
 
 
+@pytest.mark.few_ranks
 def test_adaptive_steps_end_at_the_instability(world):
     """The last state before the event lies within the smallest step below gamma_c, by either method."""
     for method in ("branch", "fire"):
@@ -154,6 +156,7 @@ def test_an_elastic_branch_is_reversible(world, mode, gradient):
     assert done.results["count_falls"] == 0
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("method", ["branch", "fire"])
 def test_work_is_energy_and_dissipation(world, method):
     """Along a cycle through events, the work (trapezoid over all steps) is what was gained and what was lost."""
@@ -168,7 +171,8 @@ def test_work_is_energy_and_dissipation(world, method):
     assert lost == pytest.approx(done.column("events", "energy_drop").sum(), rel=0.02)
 
 
-@pytest.mark.parametrize("method,stop", [("branch", 12), ("branch", 27), ("branch", 28), ("fire", 27)])
+@pytest.mark.parametrize("method,stop", [("branch", 12), ("branch", 27), ("branch", 28),
+                                         pytest.param("fire", 27, marks=pytest.mark.few_ranks)])
 def test_goes_on_to_the_bit(world, method, stop):
     """Stopped in the middle of a branch, at and after an event."""
     params = dict(strain_step=1e-4, max_strain=3.5e-3, method=method, locate=method == "branch", frames_every=7)
@@ -186,6 +190,7 @@ def test_goes_on_to_the_bit(world, method, stop):
     assert all((ended.fields[name] == through.fields[name]).all() for name in through.fields)
 
 
+@pytest.mark.few_ranks
 def test_reversal_of_events(world):
     """A small event leaves no trace after unloading by 1e-3; the next, larger one does."""
     s = glass(world, "ipl12-2d")
@@ -200,7 +205,7 @@ def test_reversal_of_events(world):
     assert back.results["energy"] == pytest.approx(there.results["energy"], abs=1e-9)
 
 
-@pytest.mark.parametrize("method", ["branch", "fire"])
+@pytest.mark.parametrize("method", ["branch", pytest.param("fire", marks=pytest.mark.few_ranks)])
 def test_unloading_goes_on_to_the_bit(world, method):
     """Stopped twice in the middle of unloading after an event, which is in the last step."""
     params = dict(strain_step=4e-4, max_strain=2.8e-3, method=method, reverse=True, reverse_strain=1.2e-3, force_tolerance=1e-8)

@@ -12,7 +12,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "moves"))
 from swap_systems import small
 
 from hpcglass.core import comm as ranks
+from hpcglass.core.system import System
 from hpcglass.landscape.forces import evaluate
+from hpcglass.moves.swap import run as swap_run
 from hpcglass.moves.swap import zones as swap_zones
 from hpcglass.moves.swap.run import SwapMonteCarlo
 from hpcglass.moves.swap.statistics import Averages
@@ -112,12 +114,56 @@ def test_restart_to_the_bit(world, monkeypatch, regions):
     cut.store()
     state = cut.state()
     resumed = SwapMonteCarlo(cut.system, 0.3, 0.3, 0.1, 8)
-    resumed.restore(state, 3)
+    resumed.restore(state, cut.numbers(), 3)
     for number in range(3, 6):
         cut.sub_sweep(number, 4)
         resumed.sub_sweep(number, 4, number == 4)
     for a, b, c in zip(rows(straight), rows(cut), rows(resumed), strict=True):
         assert np.array_equal(a, b) and np.array_equal(a, c)
+
+
+@pytest.mark.parametrize("regions", [False, True])
+def test_pauses_within_a_sub_sweep(world, monkeypatch, regions):
+    """They change no bit; from each of them a new chain goes on to the bit, wherever lists and regions are at that moment."""
+    if regions:
+        monkeypatch.setattr(swap_zones, "WHOLE", 0)
+        monkeypatch.setattr(swap_zones, "REGION", 60)
+
+    def chain():
+        made = SwapMonteCarlo(small(world, "ipl12", 900, 2, [0.2]), 1.0, 0.3, 0.1, 8)
+        made.widths = [8, 6]            # too narrow: they grow on the way
+        return made
+
+    straight, cut = chain(), chain()
+    for number in range(3):
+        tally = straight.sub_sweep(number, 40, number == 2)
+    monkeypatch.setattr(swap_run, "PART", 40 * 900 // (7 * world.size) + 1)
+    kept = []
+
+    def keep(share):
+        cut.store()
+        state, rows = cut.system.state()
+        kept.append((share, (state, rows), cut.state(), cut.numbers()))
+
+    for number in range(2):
+        cut.sub_sweep(number, 40)
+    after = cut.sub_sweep(2, 40, True, keep)
+    assert [round(7 * share) for share, *_ in kept] == [0, 1, 2, 3, 4, 5, 6]
+    places = ranks.total(world, np.array([numbers[world.rank, 3] > 0 for *_, numbers in kept], dtype=int))
+    assert (places[1:] == world.size).all()
+    assert after.counts.tolist() == tally.counts.tolist() and after.change == tally.change
+    for _, system, state, numbers in kept[::3]:
+        resumed = SwapMonteCarlo(System.from_state(world, cut.system.model, *system), 1.0, 0.3, 0.1, 8)
+        resumed.restore(state, numbers, 2)
+        seen = []
+        again = resumed.sub_sweep(2, 40, True, seen.append)
+        assert again.counts.tolist() == tally.counts.tolist() and (again.change, again.measured) == (tally.change, tally.measured)
+        for a, b, c in zip(rows(straight), rows(cut), rows(resumed), strict=True):
+            assert np.array_equal(a, b) and np.array_equal(a, c)
+    # on another number of ranks from the start of the sub-sweep
+    elsewhere = SwapMonteCarlo(System.from_state(world, cut.system.model, *kept[3][1]), 1.0, 0.3, 0.1, 8)
+    elsewhere.restore(kept[3][2], np.zeros((world.size + 1, kept[3][3].shape[1])), 2)
+    assert elsewhere.sub_sweep(2, 40, True).measured == tally.measured
 
 
 def test_mean_square_displacement_is_continuous(world):

@@ -284,13 +284,12 @@ def test_rattlers(alone):
     order = np.argsort(s.id[:4])
     assert touching[order].tolist() == [1, 1, 0, 0] and (strongest[order][:2] > 0.01).all()
     assert rattlers(s)[order].tolist() == [False, False, False, True]
-    # barely touching two discs that the wall presses on: a third contact, the wall, makes the difference
-    angle = np.arccos((16 + 4.3**2 - 1) / (8 * 4.3)) - 1e-9
-    sides = 4.3 * np.array([[np.cos(angle), np.sin(angle)], [np.cos(angle), -np.sin(angle)]])
-    pressed = [[-3.0, 0.0], [-3.0, 0.8]]        # gives the scale of forces
-    for radius, expected in ((4.0 + 1e-9, False), (4.0 - 1e-9, True)):
-        third = system_between(alone, model, np.vstack([sides, pressed, [[radius, 0.0]]]), np.ones(5), 1.0, 5.0)
-        assert rattlers(third)[np.argsort(third.id[:5])].tolist() == [False] * 4 + [expected]
+    # two chains from wall to wall, and a disc that barely touches both: a third contact, the wall, makes the difference
+    angle = np.arccos((36 + 6.2**2 - 1) / (12 * 6.2)) - 1e-9
+    chains = np.array([[r * np.cos(a), r * np.sin(a)] for a in (angle, -angle) for r in (3.8, 4.6, 5.4, 6.2)])
+    for radius, expected in ((6.0 + 1e-9, False), (6.0 - 1e-9, True)):
+        third = system_between(alone, model, np.vstack([chains, [[radius, 0.0]]]), np.ones(9), 3.0, 7.0)
+        assert rattlers(third)[np.argsort(third.id[:9])].tolist() == [False] * 8 + [expected]
     flat = system_between(alone, model, np.array([[4.6, 0.0], [0.0, 3.0]]), np.ones(2), 1.0, 5.0)
     hessian = Hessian(flat)
     assert hessian.n_loose == 1        # the one at the wall is pressed

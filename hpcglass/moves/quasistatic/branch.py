@@ -30,9 +30,8 @@ from hpcglass.geometries.periodic import deformation
 from hpcglass.landscape.contractions import along_path
 from hpcglass.landscape.critical import irregular
 from hpcglass.landscape.forces import Mechanics, evaluate, largest_force
-from hpcglass.landscape.matrix.factors import Inverse, package
+from hpcglass.landscape.matrix.factors import Inverse
 from hpcglass.landscape.matrix.hessian import Hessian
-from hpcglass.landscape.matrix.solve import DIRECT_LIMIT
 from hpcglass.landscape.rattlers import bonded
 from hpcglass.moves.minimise import Report
 from hpcglass.moves.quasistatic.newton import Correction, correct
@@ -40,7 +39,6 @@ from hpcglass.moves.relax import force_scale, to_minimum
 
 Floats = NDArray[np.float64]
 
-LARGEST_STEP, PER_STEP = 3e-4, 10.0     # where the branch pays: strain step; particles times strain step
 STRAYED = 0.3           # largest correction over the largest nonaffine motion
 MANY = 7                # iterations of a correction, from which new factors pay
 DEEPEST = 3             # halvings of a step
@@ -314,9 +312,3 @@ class Branch:
 
 
 COUNTED = ("steps", "evaluations", "solves", "factorisations", "refused", "falls")
-
-
-def branch_pays(particles: int, dimension: int, step: float) -> bool:
-    """Whether following the branch is faster than plain descents: small steps, and factors that fit into memory."""
-    small = abs(step) <= LARGEST_STEP and particles * abs(step) <= PER_STEP
-    return bool(package()) and particles <= DIRECT_LIMIT[dimension] and small

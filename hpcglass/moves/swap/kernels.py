@@ -263,20 +263,27 @@ def fold(record, cell, crossed):
 
 
 @compiled
-def visit(record, n_active, lists, pot, cell, low, high, grid, cut, skin, two_rows, moves, first, last, tally, gain):
-    """All attempts first..last-1 on one region, with lists rebuilt as needed.
+def visit(record, crossed, lists, pot, cell, low, high, grid, cut, skin, two_rows, moves, first, last, enough, tally, gain):
+    """Attempts from `first` on in one region, with lists rebuilt as needed, to `last`, or until lists expire after `enough`.
 
-    Returns (next attempt, widths that wide and tight rows need): an attempt before `last` asks for wider rows and another call.
+    Positions are left folded, the periods that active particles crossed added to `crossed` (see `unfold`): called once more it
+    goes on as if it had never returned. Returns (next attempt, widths that wide and tight rows need): more than they have ask for
+    wider rows and another call.
     """
-    crossed = np.zeros((n_active, 3))
+    n_active = len(crossed)
     most_wide, most_tight = np.int64(0), np.int64(0)
-    while first < last:
+    while first < min(last, enough):
         fold(record, cell, crossed)
         most_wide, most_tight = build_lists(record, n_active, lists, pot, cell, grid, cut, skin, two_rows)
         tally[BUILDS] += 1
         if most_wide > lists[1].shape[1] or most_tight > lists[3].shape[1]:
             break
         _, first = attempt(record, n_active, lists, pot, cell, low, high, skin, two_rows, moves, first, last, tally, gain)
-    for i in range(n_active):
-        translate(record, i, crossed[i, 0], crossed[i, 1], crossed[i, 2], cell.h)
     return first, most_wide, most_tight
+
+
+@compiled
+def unfold(record, crossed, cell):
+    """Put back the periods that active particles crossed: positions that are continuous in time."""
+    for i in range(len(crossed)):
+        translate(record, i, crossed[i, 0], crossed[i, 1], crossed[i, 2], cell.h)

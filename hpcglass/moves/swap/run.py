@@ -7,11 +7,12 @@ interact, so the changes of energy add up, and nobody waits but at the next orig
 
 All random numbers are functions of (seed, sub-sweep, rank, attempt); particles are sorted by position and id at each
 sub-sweep. What follows a sub-sweep is therefore a function of the particles alone, and goes on to the bit after a restart on as
-many ranks.
+many ranks. A long sub-sweep has pauses, at each of which every rank has done about the same share of its attempts: see `regions`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +26,11 @@ from hpcglass.core.halo import Halo
 from hpcglass.core.random import Stream
 from hpcglass.core.system import System
 from hpcglass.errors import InputError
-from hpcglass.geometries.periodic import heights
 from hpcglass.moves.swap import kernels as kernels
-from hpcglass.moves.swap import lists as lists
 from hpcglass.moves.swap import probe as probe
+from hpcglass.moves.swap.frame import INFINITE, Frame, three
 from hpcglass.moves.swap.potential import can_bound, kernel_potential
+from hpcglass.moves.swap.regions import Regions
 from hpcglass.moves.swap.zones import Zone, active_fraction, choose_grid, upper_triangular
 
 Floats = NDArray[np.float64]
@@ -38,7 +39,7 @@ Array = NDArray[Any]
 SKIN = {2: 0.7, 3: 0.5}     # in mean spacings: a list lasts about 20 sweeps of a region of 1000
 PROBES = 1024               # exchange proposals of one measurement, over all ranks
 FAR = 0.03                  # share of exchanges between far pairs, when there are regions
-INFINITE = float("inf")
+PART = 2_000_000            # attempts of a rank between two pauses: about half a second
 
 
 @dataclass
@@ -89,7 +90,7 @@ class SwapMonteCarlo:
         self.by_species = system.model.mixing.by_species
         self.dimension = system.dimension
         self.rotation, self.h = upper_triangular(system.box)
-        self.inverse, self.heights = np.linalg.inv(self.h), heights(self.h)
+        self.frame = Frame(self.h)
         biggest = float(ranks.largest(self.comm, float(system.diameter[: system.n_owned].max(initial=0.0))))
         scale = biggest if not self.by_species else float(np.max(np.array(system.model.mixing.length)))
         self.cut = system.model.potential.cutoff * scale
@@ -101,7 +102,9 @@ class SwapMonteCarlo:
         self.room = self._room()
         self.set_skin(max(SKIN[self.dimension] * self._spacing, 2.05 * np.sqrt(self.dimension) * step))
         self.origin = np.zeros(self.dimension)
-        self.rows = (40, 24) if self.dimension == 2 else (128, 64)     # widths of wide and tight rows; they grow
+        self.widths = [40, 24] if self.dimension == 2 else [128, 64]     # of wide and tight rows; they grow
+        self.part, self._resumed = 0, np.empty(0)
+        self.work: Regions | None = None
         self.load()
 
     @property
@@ -145,6 +148,7 @@ class SwapMonteCarlo:
         self.x = self.system.position @ self.rotation
         self._wrap()
         self.mark()
+        self.now = np.empty((self.id.size, 0))
 
     def store(self) -> None:
         """Write the particles back and rebuild the system. Collective."""
@@ -164,16 +168,31 @@ class SwapMonteCarlo:
 
     def state(self) -> dict[str, Array]:
         """Rows in the system's present order from which `restore` goes on to the bit; call `store` first."""
-        rows = self.system.reorder(self.id, np.hstack([self.x, self.period, self.start]))
-        x, period, start = np.split(rows, 3, axis=1)
-        return {"swap x": x, "swap period": period, "swap start": start}
+        d, now = self.dimension, self.work.now() if self.work else self.now
+        rows = self.system.reorder(self.id, np.hstack([self.x, self.period, self.start, now]))
+        x, period, start, now = np.split(rows, [d, 2 * d, 3 * d], axis=1)
+        return {"swap x": x, "swap period": period, "swap start": start, **({"swap now": now} if self.work else {})}
 
-    def restore(self, fields: dict[str, Array], subsweep: int) -> None:
-        """Continue from `state` after that many sub-sweeps; the system must have been restored."""
+    def numbers(self) -> Floats:
+        """(ranks, n) numbers that `restore` needs besides `state`. Collective."""
+        own = [self.part, *self.widths, *(self.work.numbers if self.work else [])]
+        return np.asarray(ranks.gathered(self.comm, np.array([own], dtype=np.float64)))
+
+    def restore(self, fields: dict[str, Array], numbers: Floats, subsweep: int) -> None:
+        """Continue from `state` after that many sub-sweeps, or in the next one; the system must have been restored.
+
+        On another number of ranks a sub-sweep that was begun is done again from its start.
+        """
         self.load()
         self.x, self.start = np.array(fields["swap x"]), np.array(fields["swap start"])
         self.period = np.rint(fields["swap period"]).astype(np.int64)
-        self.origin = self._draw_origin(subsweep - 1) if subsweep else np.zeros(self.dimension)
+        begun = "swap now" in fields
+        self.origin = self._draw_origin(subsweep if begun else subsweep - 1) if begun or subsweep else np.zeros(self.dimension)
+        if len(numbers) == self.comm.size:
+            part, *rest = numbers[self.comm.rank].tolist()
+            self.part, self.widths = int(part), [int(width) for width in rest[:2]]
+            self._resumed = np.array(rest[2:])
+            self.now = np.array(fields["swap now"]) if begun else self.now
 
     def mark(self) -> None:
         """Measure displacements from here."""
@@ -189,8 +208,12 @@ class SwapMonteCarlo:
 
     # ------------------------------------------------------------------ one sub-sweep
 
-    def sub_sweep(self, number: int, sweeps: int, measure: bool = False) -> Tally:
+    def sub_sweep(self, number: int, sweeps: int, measure: bool = False, pause: Callable[[float], None] | None = None) -> Tally:
         """New origin, then sweeps x (active particles) attempts on every rank; `measure` first. Collective.
+
+        Parameters
+        ----------
+        pause : called on the way, where `state` may be asked for, with the share of the attempts that is done
 
         Raises
         ------
@@ -200,25 +223,38 @@ class SwapMonteCarlo:
         if sweeps * self.system.n_total >= 2**31 * self.comm.size:
             raise InputError(f"swap Monte Carlo: sub_sweeps = {sweeps} is too long for {self.system.n_total} particles on "
                              f"{self.comm.size} ranks; the product per rank must stay below 2^31")
-        self._shift(self._draw_origin(number))
+        begun = self.now.shape[1] > 0
+        if not begun:
+            self._shift(self._draw_origin(number))
         self._place_walls()
         self._migrate()
         inside, region = self._sort()
         record, ghost_region = self._with_ghosts(measure)
         measured = self._measure(record, number, int(inside.sum())) if measure else None
-        first = np.searchsorted(region[inside], np.arange(self.zone.n_regions + 1))
-        n_active = int(first[-1])
-        surroundings = np.concatenate([region[~inside], ghost_region])
-        order = np.argsort(surroundings, kind="stable")
-        frozen_start = np.searchsorted(surroundings[order], np.arange(self.zone.n_regions + 1))
-        tally, gain = np.zeros(6, dtype=np.int64), np.zeros(1)
-        if self.zone.n_regions > 1:
-            self._far_exchanges(record, n_active, number, sweeps, tally, gain)
-        self._visit_regions(record, first, frozen_start, order + n_active, number, sweeps, tally, gain)
+        work = self.work = Regions(self.frame, self.zone, self.cut, self.skin, self.potential, self.two_rows, self.widths, record,
+                                   self.id.size, region[inside], np.concatenate([region[~inside], ghost_region]))
+        if begun:
+            work.resume(sweeps, self.now, self._resumed)
+            self.now = np.empty((self.id.size, 0))
+        elif self.zone.n_regions > 1:
+            self._far_exchanges(record, work.n_active, number, sweeps, work.tally, work.gain)
+        self._visit_regions(work, number, sweeps, begun, pause)
+        self.work = None
         self.x = np.ascontiguousarray(record[: self.id.size, : self.dimension])
         self.size = record[: self.id.size, 3].copy()
-        summed = ranks.total(self.comm, np.concatenate([tally.astype(np.float64), gain]))
+        summed = ranks.total(self.comm, np.concatenate([work.tally.astype(np.float64), work.gain]))
         return Tally(np.rint(summed[:-1]).astype(np.int64), float(summed[-1]), measured)
+
+    def _visit_regions(self, work: Regions, number: int, sweeps: int, begun: bool, pause: Callable[[float], None] | None) -> None:
+        """All attempts, or those that are left, with pauses."""
+        moves = self._moves(Stream.SWAP_MOVES, number)
+        parts = -(-sweeps * self.system.n_total // (PART * self.comm.size))
+        for part in range(self.part, parts):
+            if pause and parts > 1 and not (begun and part == self.part):
+                self.part = part
+                pause(part / parts)
+            work.advance(moves, sweeps, (part + 1) / parts)
+        self.part = 0
 
     def _draw_origin(self, number: int) -> Floats:
         return random.uniform(self.seed, Stream.SWAP_ORIGIN, number, [0], self.dimension)[0]
@@ -232,7 +268,7 @@ class SwapMonteCarlo:
         """Tell the kernels where the walls are in coordinates at the present origin; they take the nearest image."""
         walls = self.system.walls
         if walls is not None:
-            centre = _three(np.array(walls.centre) @ self.rotation - self.origin @ self.h.T, 0.0)
+            centre = three(np.array(walls.centre) @ self.rotation - self.origin @ self.h.T, 0.0)
             self.potential = self.potential._replace(walls=(*centre, float(self.h[0, 0]), walls.r_in, walls.r_out))
 
     def _wrap(self) -> None:
@@ -241,26 +277,26 @@ class SwapMonteCarlo:
         self.period = self.period + periods
 
     def _fraction(self, x: Floats) -> Floats:
-        return x @ self.inverse.T
+        return x @ self.frame.inverse.T
 
     def _migrate(self) -> None:
         if self.comm.size > 1:
             owner = self.bricks.owner(self._fraction(self.x))
-            self.id, self.x, self.size, self.period, self.start = ranks.send_rows(
-                self.comm, owner, self.id, self.x, self.size, self.period, self.start)
+            self.id, self.x, self.size, self.period, self.start, self.now = ranks.send_rows(
+                self.comm, owner, self.id, self.x, self.size, self.period, self.start, self.now)
 
     def _sort(self) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Order: active first, by region, cell in it, id. Returns which are active, and their regions."""
         inside, region, cell = self.zone.place(self._fraction(self.x))
         key = (np.where(inside, 0, self.zone.n_regions) + region) * 8**self.dimension + cell
         order = np.argsort(key * self.system.n_total + self.id)
-        for name in ("id", "x", "size", "period", "start"):
+        for name in ("id", "x", "size", "period", "start", "now"):
             setattr(self, name, getattr(self, name)[order])
         return inside[order], region[order]
 
     def _with_ghosts(self, measure: bool) -> tuple[Floats, NDArray[np.int64]]:
         """Records (x, y, z, size) of owned particles and ghosts, and the regions nearest to the ghosts."""
-        width = np.where(self.zone.split, (1.0 if measure else 0.5) * self.cut / self.heights, 0.0)
+        width = np.where(self.zone.split, (1.0 if measure else 0.5) * self.cut / self.frame.heights, 0.0)
         n, d = self.id.size, self.dimension
         if self.comm.size == 1:
             record = np.zeros((n, 4))
@@ -273,42 +309,20 @@ class SwapMonteCarlo:
         record[n:, :d] += halo.periods @ self.h.T
         return record, self.zone.place(self._fraction(record[n:, :d]))[1]
 
-    # ------------------------------------------------------------------ kernels' arguments
-
-    def _cell(self, periodic: NDArray[np.bool_]) -> lists.Cell:
-        """The cell for kernels, periodic in the given dimensions."""
-        h, inverse = np.eye(3), np.eye(3)
-        h[: self.dimension, : self.dimension] = self.h
-        inverse[: self.dimension, : self.dimension] = self.inverse
-        wraps = [k < self.dimension and bool(periodic[k]) for k in range(3)]
-        half = tuple(0.5 * float(h[k, k]) if wraps[k] else INFINITE for k in range(3)) if any(wraps) else None
-        upper = ((0, 0), (0, 1), (1, 1), (0, 2), (1, 2), (2, 2))
-        return lists.Cell(tuple(range(self.dimension)), tuple(wraps), half, tuple(float(h[k]) for k in upper),
-                            tuple(float(inverse[k]) for k in upper))
-
-    def _bins(self, low: Floats, high: Floats, reach: float, particles: int) -> tuple[Any, Any, Any]:
-        """Bins at least `reach` wide over [low, high): (low, number, width), three numbers each."""
-        most = max(int((8 * particles) ** (1.0 / self.dimension)), 1)
-        number = np.clip(np.floor((high - low) * self.heights / reach).astype(np.int64), 1, most)
-        width = (high - low) / number
-        pad = [0] * (3 - self.dimension)
-        return (tuple(float(v) for v in [*low, *pad]), tuple(int(v) for v in [*number, *[1 for _ in pad]]),
-                tuple(float(v) for v in [*width, *[1 for _ in pad]]))
+    # ------------------------------------------------------------------ parts of a sub-sweep
 
     def _bins_of_rank(self, particles: int) -> tuple[Any, Any, Any]:
-        around = np.where(self.zone.split, 1.5 * self.cut / self.heights, 0.0)
-        return self._bins(self.zone.low - around, self.zone.high + around, self.cut, particles)
+        around = np.where(self.zone.split, 1.5 * self.cut / self.frame.heights, 0.0)
+        return self.frame.bins(self.zone.low - around, self.zone.high + around, self.cut, particles)
 
     def _moves(self, stream: Stream, number: int) -> kernels.Moves:
         tag, low = random.counter(stream, number)
         return kernels.Moves(self.temperature, self.step, round(self.exchange * 2**32), random.key(self.seed), tag, low,
                              np.uint64(self.comm.rank))
 
-    # ------------------------------------------------------------------ parts of a sub-sweep
-
     def _measure(self, record: Floats, number: int, n_active: int) -> Measurement:
         """Energy, the configurational temperature's sums over owned particles, and exchange proposals among active ones."""
-        sums, cell, grid = np.zeros(5), self._cell(~self.zone.split), self._bins_of_rank(len(record))
+        sums, cell, grid = np.zeros(5), self.frame.cell(~self.zone.split), self._bins_of_rank(len(record))
         probe.thermometer(record, self.id.size, self.potential, self.system.table, cell, grid, self.cut, sums)
         everywhere = max(int(ranks.total(self.comm, n_active)), 1)
         probe.exchange_pairs(record, np.arange(n_active, dtype=np.uint32), self.potential, cell, grid, self.cut,
@@ -318,49 +332,6 @@ class SwapMonteCarlo:
 
     def _far_exchanges(self, record: Floats, n_active: int, number: int, sweeps: int, tally: Array, gain: Floats) -> None:
         """Exchanges of pairs from anywhere in the zone."""
-        probe.exchange_pairs(record, np.arange(n_active, dtype=np.uint32), self.potential, self._cell(~self.zone.split),
+        probe.exchange_pairs(record, np.arange(n_active, dtype=np.uint32), self.potential, self.frame.cell(~self.zone.split),
                              self._bins_of_rank(len(record)), self.cut, self._moves(Stream.SWAP_GLOBAL, number),
                              int(FAR * self.exchange * sweeps * n_active), True, gain, tally)
-
-    def _visit_regions(self, record: Floats, first: Array, frozen_start: Array, frozen: Array, number: int, sweeps: int,
-                       tally: Array, gain: Floats) -> None:
-        """sweeps x (active particles) attempts in each region."""
-        moves = self._moves(Stream.SWAP_MOVES, number)
-        regions = [int(v) for v in self.zone.regions] + [1] * (3 - self.dimension)
-        periodic = [bool(v) for v in ~self.zone.split] + [False] * (3 - self.dimension)
-        reach = (self.cut + self.skin) / self.heights
-        cell = self._cell(~self.zone.split & (self.zone.regions == 1))
-        whole = self._cell(np.zeros(self.dimension, dtype=bool))
-        largest = int((np.diff(first) + np.diff(frozen_start)).max())
-        work = np.empty((3**self.dimension * largest if self.zone.n_regions > 1 else len(record), 4))
-        attempt = 0
-        for region in range(self.zone.n_regions):
-            n = int(first[region + 1] - first[region])
-            if n == 0:
-                continue
-            low, high = self.zone.bounds(region)
-            edge = [_three(v, fill) for v, fill in ((low, -INFINITE), (high, INFINITE))]
-            rows = probe.gather(record, region, first, frozen_start, frozen, tuple(regions), tuple(periodic), whole,
-                                edge[0], edge[1], _three(reach, 0.0), work)
-            local = work[:rows]
-            span = [np.where(np.isinf(v), f, v + s * reach) for v, f, s in ((low, 0.0, -1), (high, 1.0, 1))]
-            grid = self._bins(span[0], span[1], self.cut + self.skin, rows)
-            attempt = self._visit(local, n, cell, edge, grid, moves, attempt, attempt + n * sweeps, tally, gain)
-            record[first[region]: first[region + 1]] = local[:n]
-
-    def _visit(self, local: Floats, n: int, cell: lists.Cell, edge: list[Any], grid: Any, moves: kernels.Moves,
-               first: int, last: int, tally: Array, gain: Floats) -> int:
-        """Attempts first..last-1 on one region, with wider rows when they are full."""
-        while first < last:
-            work = (np.empty((len(local), 4)), np.empty((n, self.rows[0]), np.uint32), np.empty(n, np.uint32),
-                     np.empty((n, self.rows[1]), np.uint32), np.empty(n, np.uint32))
-            first, wide, tight = kernels.visit(local, n, work, self.potential, cell, edge[0], edge[1], grid, self.cut, self.skin,
-                                             self.two_rows, moves, first, last, tally, gain)
-            if first < last:
-                self.rows = (max(self.rows[0], wide + 8), max(self.rows[1], tight + 8))
-        return last
-
-
-def _three(values: Floats, fill: float) -> tuple[float, float, float]:
-    x, y, *z = [float(v) for v in values]
-    return x, y, (z[0] if z else fill)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from hpcglass.stages.base import Context, Snapshot, Stage, StageParams, sparse_memory
+from hpcglass.stages.base import Context, Snapshot, Solvers, Stage, StageParams, sparse_memory
 
 if TYPE_CHECKING:
     from hpcglass.core.system import System
@@ -32,6 +32,9 @@ class ExpandParams(StageParams):
     compare: float = Field(0.0, description="strain the glass really up to here (either sign), for comparison; 0 = no")
     compare_steps: int = Field(20, ge=1, description="number of strained states")
     method: Literal["auto", "direct", "cg"] = Field("auto", description="linear solver: MUMPS or multigrid CG; auto: by size")
+
+    def solvers(self, ranks: int) -> Solvers:
+        return Solvers(("mumps",), 'method = "cg" does without') if self.method == "direct" else Solvers()
 
 
 class Expand(Stage):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcglass.core.comm import broadcast
-from hpcglass.errors import InputError
+from hpcglass.errors import FileError, InputError
+from hpcglass.sealed.file import File
 
 Floats = NDArray[np.float64]
 
@@ -27,32 +29,51 @@ def read_numbers(comm: Any, path: Path, column: str) -> Floats:
     ------
     InputError
         No such file, dataset or column, or something in it that is not a finite number.
+    FileError
+        The file is damaged.
     """
-    values, wrong = np.empty(0), ""
+    def read() -> Floats:
+        values = _hdf5(path, column) if path.suffix in (".h5", ".hdf5") else _csv(path, column)
+        if not values.size:
+            raise ValueError("there is nothing in it")
+        if not np.isfinite(values).all():
+            raise ValueError(f"{values.size - np.isfinite(values).sum()} of {values.size} values are not finite numbers")
+        return values
+
+    return read_on_root(comm, read, f"{path}, column = '{column}'")
+
+
+def read_on_root(comm: Any, read: Callable[[], Floats], where: str) -> Floats:
+    """What a function reads on rank 0, on all ranks. Collective.
+
+    Raises
+    ------
+    FileError
+        The function raised one: a file is damaged.
+    InputError
+        It raised any other error that says what cannot be used; `where` stands in front.
+    """
+    values, wrong, damaged = np.empty(0), "", False
     if comm.rank == 0:
         try:
-            values = _hdf5(path, column) if path.suffix in (".h5", ".hdf5") else _csv(path, column)
-            if not values.size:
-                wrong = "there is nothing in it"
-            elif not np.isfinite(values).all():
-                wrong = f"{values.size - np.isfinite(values).sum()} of {values.size} values are not finite numbers"
-        except (OSError, KeyError, ValueError, TypeError) as error:
+            values = read()
+        except FileError as error:
+            wrong, damaged = str(error), True
+        except (InputError, OSError, KeyError, ValueError, TypeError) as error:
             wrong = str(error.args[0] if isinstance(error, KeyError) else error).partition("\n")[0]
-    message = broadcast(comm, np.frombuffer(wrong.encode(), dtype=np.uint8) if comm.rank == 0 else None)
-    if message.size:
-        raise InputError(f"{path}, column = '{column}': {message.tobytes().decode()}")
+    told = bytes([damaged]) + wrong.encode()
+    message = broadcast(comm, np.frombuffer(told, dtype=np.uint8) if comm.rank == 0 else None).tobytes()
+    if message[1:]:
+        raise FileError(message[1:].decode()) if message[0] else InputError(f"{where}: {message[1:].decode()}")
     return broadcast(comm, values if comm.rank == 0 else None)
 
 
 def _hdf5(path: Path, name: str) -> Floats:
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        if not isinstance(file.get(name), h5py.Dataset):
-            there: list[str] = []
-            file.visititems(lambda key, item: there.append(key) if isinstance(item, h5py.Dataset) else None)
-            raise ValueError(f"there is no such dataset; there are {', '.join(there[:20])}")
-        return np.asarray(file[name][()], dtype=np.float64)
+    with File(path, foreign=True) as file:
+        if name not in file or file.is_group(name):
+            there = [other.lstrip("/") for other in file.datasets()[:20]]
+            raise ValueError(f"there is no such dataset; there are {', '.join(there)}")
+        return np.asarray(file.value(name), dtype=np.float64)
 
 
 def _csv(path: Path, name: str) -> Floats:

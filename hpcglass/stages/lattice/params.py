@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hpcglass.stages.base import StageParams
-from hpcglass.stages.protocol import legs
+from hpcglass.stages.protocol import legs, whole_steps
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SHAPES: dict[str, tuple[str, str]] = {
     "normal": ("mean", "std"), "weibull": ("shape", "scale"), "gamma": ("shape", "scale")}
 LARGEST = 16_384            # L
+MOST_ROWS = 10**7           # of a table
 
 
 class Table(BaseModel):
@@ -176,6 +177,13 @@ class LatticeParams(StageParams):
             order="synchronous" if self.dynamics == "synchronous" else "weakest", seed=seed)
 
 
+def few_rows(params: Any, rows: float) -> None:
+    """Raise ValueError for a table that is too long."""
+    if rows > MOST_ROWS:
+        raise ValueError(f"record_every = {params.record_every:g} makes {rows:.3g} rows up to max_strain = "
+                         f"{params.max_strain:g}, more than {MOST_ROWS:g}")
+
+
 class EpmParams(LatticeParams):
     """An elasto-plastic model on a square lattice, loaded quasistatically: no [system] is needed."""
 
@@ -201,6 +209,7 @@ class EpmParams(LatticeParams):
         for name in ("turning_points", "fields_at"):
             if any(abs(point) > self.max_strain for point in getattr(self, name)):
                 raise ValueError(f"{name} {getattr(self, name)} go beyond max_strain = {self.max_strain:g}")
+        few_rows(self, whole_steps(self.max_strain, self.record_every, self.turning_points, self.cycles))
         if self.record_every > self.max_strain:
             raise ValueError(f"record_every = {self.record_every:g} is more than max_strain = {self.max_strain:g}")
         if any(b <= a for a, b in pairwise([0.0, *self.windows])):
@@ -258,6 +267,7 @@ class CalibrateParams(LatticeParams):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        few_rows(self, whole_steps(self.max_strain, self.record_every, [], 0))
         if self.fit == "c0_c1" and self.target.peak is None and not self.target.runs:
             raise ValueError('fit = "c0_c1" needs target.peak')
         if not self.record_every <= self.plateau_from <= self.max_strain - self.record_every:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcglass.core.comm import broadcast
 from hpcglass.epm.calibration import Target
 from hpcglass.epm.loading import Curves, Protocol
 from hpcglass.errors import InputError
+from hpcglass.sealed.file import File
+from hpcglass.sealed.runfiles import refuse_exchanged
+from hpcglass.stages.lattice.files import read_on_root
 
 if TYPE_CHECKING:
     from hpcglass.stages.lattice.params import TargetParams
@@ -26,21 +28,15 @@ def read_target(comm: Any, params: TargetParams, protocol: Protocol) -> Target:
     ------
     InputError
         A run without a loading curve, with several, or with one that does not reach far enough.
+    FileError
+        A file is damaged.
     """
     if params.plateau is not None:
         peak = np.nan if params.peak is None else params.peak
         return Target.numbers(params.plateau, params.plateau_error, peak, params.peak_error)
-    stress, wrong = np.empty((0, 0)), ""
-    if comm.rank == 0:
-        try:
-            files = [file for run in params.runs for file in loaded(Path(run), params.stage)]
-            stress = np.array([curve(file, protocol) for file in files])
-        except InputError as error:
-            wrong = f"target.runs: {error}"
-    message = broadcast(comm, np.frombuffer(wrong.encode(), dtype=np.uint8) if comm.rank == 0 else None)
-    if message.size:
-        raise InputError(message.tobytes().decode())
-    return Target.of(Curves(protocol, broadcast(comm, stress if comm.rank == 0 else None)))
+    stress = read_on_root(comm, lambda: np.array(
+        [curve(file, protocol) for run in params.runs for file in loaded(Path(run), params.stage)]), "target.runs")
+    return Target.of(Curves(protocol, stress))
 
 
 def loaded(path: Path, label: str | None) -> list[Path]:
@@ -68,16 +64,12 @@ def is_loaded(path: Path) -> bool:
 
 def columns(path: Path) -> tuple[Floats, Floats] | None:
     """Strain and stress of a stage file, if it has them."""
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            if "results/loading/shear_stress" not in file:
-                return None
-            table = file["results/loading"]
-            return np.asarray(table["strain"][()], dtype=np.float64), np.asarray(table["shear_stress"][()], dtype=np.float64)
-    except (OSError, KeyError, ValueError) as error:
-        raise InputError(f"{path}: damaged, or not a stage file ({error})") from error
+    with File(path) as file:
+        refuse_exchanged(file)
+        if "/results/loading/shear_stress" not in file:
+            return None
+        table = "/results/loading"
+        return np.asarray(file.value(f"{table}/strain"), float), np.asarray(file.value(f"{table}/shear_stress"), float)
 
 
 def curve(path: Path, protocol: Protocol) -> Floats:

@@ -7,8 +7,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from hpcglass.stages.base import StageParams
-from hpcglass.stages.protocol import legs
+from hpcglass.stages.base import Solvers, StageParams
+from hpcglass.stages.protocol import whole_steps
+
+MOST_HALVINGS = 2.0**40     # strain_step over smallest_step
 
 
 class ShearParams(StageParams):
@@ -48,12 +50,20 @@ class ShearParams(StageParams):
             raise ValueError(f"turning_points {self.turning_points} must differ from one to the next, and the first one from 0")
         if not all(abs(point) <= self.max_strain for point in points):
             raise ValueError(f"turning_points {self.turning_points} go beyond max_strain = {self.max_strain:g}")
+        if self.adaptive and not abs(self.strain_step) <= MOST_HALVINGS * self.smallest_step:
+            raise ValueError(f"smallest_step = {self.smallest_step:g} is too small beside strain_step = {self.strain_step:g}: "
+                             f"give at least {abs(self.strain_step) / MOST_HALVINGS:.3g}")
         if 0 < self.activity_every < abs(self.strain_step) * (1 - 1e-9):
             raise ValueError(f"activity_every = {self.activity_every:g} is less than a step; give at least strain_step = "
                              f"{abs(self.strain_step):g}, or 0 for never")
         return self
 
+    def solvers(self, ranks: int) -> Solvers | None:
+        keys = {'method = "branch"': self.method == "branch", "locate = true": self.locate}
+        asked = [key for key, given in keys.items() if given]
+        return Solvers(("cholmod", "mumps"), f"without {' and '.join(asked)} it goes by descents") if asked else None
+
     @property
-    def steps(self) -> int:
+    def steps(self) -> float:
         """Number of whole strain steps."""
-        return sum(leg.steps for leg in legs(self.max_strain, self.strain_step, self.turning_points, self.cycles))
+        return max(1.0, whole_steps(self.max_strain, self.strain_step, self.turning_points, self.cycles))

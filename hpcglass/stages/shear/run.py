@@ -92,13 +92,16 @@ class Shear(Stage):
 
     def mover(self, system: System, context: Context, gradient: Any) -> Movers:
         """How steps are made."""
-        from hpcglass.moves.quasistatic.branch import branch_pays
+        from hpcglass.moves.quasistatic.choice import branch_pays, without_factors
         from hpcglass.stages.shear.steps import Movers
 
         params: ShearParams = self.params
-        pays = branch_pays(system.n_total, system.dimension, params.strain_step)
+        pays = params.method == "auto" and branch_pays(system.n_total, system.dimension, params.strain_step)
+        if pays and (reason := without_factors()):
+            context.log(f"shear: following branches would be faster, but {reason}")
+            pays = False
         algorithm = params.method if params.method in ("fire", "cg") else params.algorithm
-        follow = params.method == "branch" or (params.method == "auto" and pays)
+        follow = params.method == "branch" or pays
         context.cite("maloney2006", "falk1998", "bitzek2006" if algorithm == "fire" else "polak1969")
         if follow or params.locate:         # along branches the ends of small events are looked for, too
             context.cite("nocedal1980", "keller1977")
@@ -140,7 +143,7 @@ class Shear(Stage):
 
     def frames(self) -> int:
         every = self.params.frames_every
-        return self.params.steps // every if every else 0
+        return int(self.params.steps) // every if every else 0
 
 
 def number_of_events(count: int) -> str:
