@@ -15,15 +15,15 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 TREES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 
 # each may import those before it
-LAYERS = ["errors", "launcher", "numbers", "potentials", "geometries", "core", "epm", "landscape", "moves", "cavity",
-          "indicators", "stages", "registry", "config", "analysis", "io", "rundir", "start", "context", "sample", "ensemble",
-          "run", "sweep", "library", "commands", "__main__"]
+LAYERS = ["errors", "words", "disk", "settings", "launcher", "petsc", "sealed", "numbers", "potentials", "geometries", "core",
+          "epm", "landscape", "moves", "cavity", "indicators", "stages", "registry", "config", "analysis", "io", "rundir",
+          "start", "context", "sample", "ensemble", "solvers", "run", "sweep", "library", "commands", "__main__"]
 # and these, besides, not some of those before them
 NEVER = {"stages": {"io", "rundir"}, "analysis": {"core", "landscape", "moves"},
          **{files: {"landscape", "moves", "stages", "analysis"} for files in ("io", "rundir")}}
 MPI_CALLS = ("core/comm.py", "core/halo.py", "io/", "rundir/", "ensemble.py", "__main__.py")
-SOLVERS = ("commands/info.py", "landscape/matrix/hessian.py", "landscape/matrix/solve.py",
-           "landscape/modes.py", "landscape/bonds.py")
+SOLVERS = ("commands/info.py", "petsc.py", "landscape/matrix/hessian.py", "landscape/matrix/solve.py",
+           "landscape/matrix/shift_invert.py", "landscape/bonds.py")
 ROOMS = 18      # files in a folder, at most
 COMMUNICATORS = {"comm", "group", "leaders", "farewell", "world"}
 PICKLED = {name for name in dir(MPI.Intracomm) if name[0].islower() and callable(getattr(MPI.Intracomm, name))}
@@ -108,12 +108,21 @@ def test_what_only_some_files_may_do():
     assert wrong == []
 
 
+def test_nobody_opens_hdf5_but_those_who_verify():
+    """Whoever reads uses `sealed.file.File`; `h5py` for what is not reading comes from `sealed.guard`, with its settings."""
+    probe = "sealed/probe.py"       # a program of its own
+    assert {name for name, tree in TREES.items() if "h5py" in imports(tree)} == {"sealed/guard.py", "commands/info.py", probe}
+    opening = {name for name, tree in TREES.items() for node in ast.walk(tree)
+               if isinstance(node, ast.Call) and ast.unparse(node.func) in ("h5py.File", "h5f.open", "h5py.h5f.open")}
+    assert opening == {"sealed/file.py", "sealed/old.py", "io/h5.py", probe}
+
+
 def test_kernels_are_where_the_cache_looks_for_changes():
     """All that compiled code can depend on is in the key of its cache: these layers, which import no others but `errors`."""
     assert {layer(name) for name, tree in TREES.items() if "numba" in imports(tree)} - {"commands", "io"} <= set(COMPILED)
     used = {layer(module) for name, tree in TREES.items() if layer(name) in COMPILED for module in imports(tree)
             if module.startswith("hpcglass.")}
-    assert used <= {*COMPILED, "errors", "numbers"}
+    assert used <= {*COMPILED, "errors", "numbers", "petsc"}
 
 
 def test_files_are_short():

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")), ROOT / "findings" / "README.md"]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -38,6 +38,12 @@ def test_imports_shown_in_pages_work(document):
                 module = import_module(node.module)
                 assert [name.name for name in node.names if not hasattr(module, name.name)
                         and find_spec(f"{node.module}.{name.name}") is None] == []
+
+
+def test_every_finding_is_in_the_table():
+    table = (ROOT / "findings" / "README.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| \[[\w-]+\]\(([\w-]+\.sh)\)", table, re.MULTILINE)) == sorted(
+        path.name for path in (ROOT / "findings").glob("*.sh"))
 
 
 def test_readme_shows_the_quickstart_input():

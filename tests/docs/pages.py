@@ -1,15 +1,27 @@
-"""Run the blocks of a page of docs/ as a reader would: sh blocks as commands, toml blocks as files, python blocks as programs."""
+"""Run the blocks of a page of docs/ as a reader would: sh blocks as commands, toml blocks as files, python blocks as a program.
+
+The first `hpcglass` of a page, and every line that starts ranks or needs a shell, is a process of its own; the other commands and
+the program run in the process of the tests.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+from inprocess import hpcglass
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+SHELL = re.compile(r"[|&;<>$`*?~(){}#]")     # what only a shell understands
 RUN = {"hpcglass": f'exec "{sys.executable}" -m hpcglass "$@"\n',
        "mpirun": f'shift; PATH=${{PATH#*:}} exec "{ROOT}/tools/launch" "$@"\n'}     # mpirun -n 2 ...
 
@@ -37,7 +49,8 @@ class Reader:
 
     def follow(self, page: str) -> str:
         """Do what a page says; returns all that was printed."""
-        program, output = "", ""
+        program: dict[str, Any] = {"__name__": "__main__"}      # a page is one program: later blocks build on earlier ones
+        output, own_process = "", True
         for kind, block in BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8")):
             text = self.small(block)
             if kind == "toml":
@@ -46,10 +59,15 @@ class Reader:
                     (self.directory / name[1]).write_text(text)
             elif kind == "sh":
                 for line in text.splitlines():
-                    output += self.execute(["bash", "-c", line], line)
-            elif kind == "python":      # a page is one program: earlier blocks are what later ones build on
-                program += text
-                output += self.execute([sys.executable, "-c", program], text)
+                    plain = line.startswith("hpcglass ") and not SHELL.search(line)
+                    if plain and not own_process:
+                        output += self.checked(hpcglass(*shlex.split(line)[1:], directory=self.directory), line)
+                    else:
+                        output += self.execute(["bash", "-c", line], line)
+                        own_process &= not plain
+            elif kind == "python":
+                output += self.compute(text, program)
+        plt.close("all")
         return output
 
     def small(self, text: str) -> str:
@@ -61,6 +79,17 @@ class Reader:
 
     def execute(self, command: list[str], shown: str) -> str:
         done = subprocess.run(command, cwd=self.directory, env=self.environment, capture_output=True, text=True, timeout=300)
+        return self.checked(done, shown)
+
+    def checked(self, done: subprocess.CompletedProcess[str], shown: str) -> str:
         assert done.returncode == 0, f"{shown}\n{done.stdout}{done.stderr}"
         assert "warning" not in done.stdout.lower(), f"{shown}\n{done.stdout}"
         return done.stdout
+
+    def compute(self, text: str, program: dict[str, Any]) -> str:
+        """The next block of a program."""
+        printed = io.StringIO()
+        with contextlib.chdir(self.directory), contextlib.redirect_stdout(printed):
+            exec(compile(text, "block of the page", "exec"), program)
+        assert "warning" not in printed.getvalue().lower(), f"{text}\n{printed.getvalue()}"
+        return printed.getvalue()

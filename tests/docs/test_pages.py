@@ -10,6 +10,7 @@ from pathlib import Path
 
 import h5py
 import pytest
+from inprocess import hpcglass
 
 from hpcglass import registry
 from hpcglass.config import Config
@@ -49,7 +50,7 @@ def followed(tmp_path_factory):
     reader = Reader(tmp_path_factory.mktemp("reader"), SMALLER)
     shutil.copytree(ROOT / "inputs", reader.directory / "inputs")
     (reader.directory / "md.toml").write_text(MD)
-    reader.execute([sys.executable, "-m", "hpcglass", "run", "md.toml"], "md.toml")
+    assert hpcglass("run", "md.toml", directory=reader.directory).returncode == 0
     pages = {page: reader.follow(page) for page in ("tutorial.md", "python.md", "file-format.md")}
     return reader, pages
 

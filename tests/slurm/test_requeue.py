@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import time
@@ -14,20 +15,25 @@ from hpcglass.io.trajectory import frames_of
 
 ROOT = Path(__file__).resolve().parents[2]
 INPUT = ROOT / "inputs" / "quickstart.toml"
-SETTINGS = ["--no-plots", "--set", "shear.max_strain=0.05"]
-SWEEPS = 150_000     # with these the run takes somewhat longer than
-ENOUGH = 40.0        # seconds, on two cores of 2023: SLURM looks at time limits every 30 s only
+SETTINGS = ["--no-plots", *(word for key in ("system.particles=1000", "swap.sweeps=4000", "shear.max_strain=0.02",
+                                             "shear.frames_every=5") for word in ("--set", key))]
+LONG = 42.0          # seconds: SLURM looks at time limits every 30 s only, and the run takes some to start
 CHANGING = ("/provenance/", "/timing/", "/stage/segments")     # how often it was interrupted, how long it took
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE", "UNKNOWN")
 PATIENCE = 600.0     # seconds until the job must have ended, all its starts and pauses included
 
 
-def submit(directory: Path, options: list[str], settings: list[str]) -> str:
+def paced(seconds: float) -> dict[str, str]:
+    """Environment in which the first stage of a run takes so long, most of it at rest (paced/sitecustomize.py)."""
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parent / "paced"), "PACE": str(seconds)}
+
+
+def submit(directory: Path, options: list[str], settings: list[str], environment: dict[str, str] | None = None) -> str:
     """Submit jobscripts/run.sbatch with these options of sbatch and of hpcglass; return the job's id."""
     directory.mkdir()
     command = ["sbatch", "--parsable", "--ntasks=2", f"--output={directory}/job.log", *options,
                "jobscripts/run.sbatch", str(INPUT), str(directory / "run"), *settings]
-    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout.strip()
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT, env=environment).stdout.strip()
 
 
 def wait(job: str) -> str:
@@ -56,28 +62,14 @@ def results(directory: Path) -> dict[str, object]:
     return found | {"steps of frames": steps.tolist(), "frames": positions.tobytes()}
 
 
-def uninterrupted(tmp_path: Path) -> tuple[Path, list[str]]:
-    """A run long enough to be interrupted on this machine: its directory and settings. It leaves compiled code behind."""
-    sweeps = SWEEPS
-    while True:
-        settings = [*SETTINGS, "--set", f"swap.sweeps={sweeps}"]
-        directory = tmp_path / f"whole-{sweeps}"
-        began = time.monotonic()
-        assert wait(submit(directory, ["--time=20"], settings)) == "COMPLETED", (directory / "job.log").read_text()
-        seconds = time.monotonic() - began
-        if seconds > ENOUGH:
-            return directory, settings
-        sweeps = int(sweeps * 1.5 * ENOUGH / seconds)
-
-
 @pytest.mark.slow
 def test_stopped_requeued_finished_equal(tmp_path):
-    whole, settings = uninterrupted(tmp_path)
+    whole, limited = tmp_path / "whole", tmp_path / "limited"
+    assert wait(submit(whole, ["--time=20"], SETTINGS)) == "COMPLETED", (whole / "job.log").read_text()
     assert "exit code 75" not in (whole / "job.log").read_text()
-
-    limited = tmp_path / "limited"
     # a limit of one minute is SLURM's shortest; the signal comes 55 s before it
-    assert wait(submit(limited, ["--time=1", "--signal=USR1@55"], settings)) == "COMPLETED", (limited / "job.log").read_text()
+    job = submit(limited, ["--time=1", "--signal=USR1@55"], SETTINGS, paced(LONG))
+    assert wait(job) == "COMPLETED", (limited / "job.log").read_text()
     log = (limited / "job.log").read_text()
     assert "exit code 75" in log, f"finished before the signal came, nothing was tested:\n{log}"
     assert "start 1 of job" in log and log.rstrip().endswith("exit code 0"), log
