@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from hpcglass.core import comm as ranks
 from hpcglass.core.system import System
 from hpcglass.geometries.periodic import deformation, simple_shear
-from hpcglass.moves.quasistatic.branch import Branch, branch_pays
+from hpcglass.moves.quasistatic.branch import Branch
+from hpcglass.moves.quasistatic.choice import branch_pays
 from hpcglass.moves.relax import to_minimum
 
 SHEAR = simple_shear(2, "xy")
