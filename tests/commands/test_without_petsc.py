@@ -30,7 +30,7 @@ def without_petsc(tmp_path, text, command="run"):
     source = tmp_path / "in.toml"
     source.write_text(text)
     arguments = [command, source] + ["--output", tmp_path / "out", "--no-plots"] * (command == "run")
-    done = subprocess.run([sys.executable, "-c", HIDDEN, *map(str, arguments)], capture_output=True, text=True, timeout=300,
+    done = subprocess.run([sys.executable, "-c", HIDDEN, *map(str, arguments)], capture_output=True, text=True, timeout=900,
                           env={**os.environ, "PYTHONPATH": str(ROOT)})
     return done.returncode, done.stdout + done.stderr
 

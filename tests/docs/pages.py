@@ -78,7 +78,7 @@ class Reader:
         return text
 
     def execute(self, command: list[str], shown: str) -> str:
-        done = subprocess.run(command, cwd=self.directory, env=self.environment, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, cwd=self.directory, env=self.environment, capture_output=True, text=True, timeout=900)
         return self.checked(done, shown)
 
     def checked(self, done: subprocess.CompletedProcess[str], shown: str) -> str:

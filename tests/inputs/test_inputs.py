@@ -52,7 +52,7 @@ def run(path: Path, out: Path) -> subprocess.CompletedProcess[str]:
         return hpcglass(*arguments)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
     return subprocess.run([sys.executable, "-m", "hpcglass", *arguments], capture_output=True, text=True, env=environment,
-                          timeout=300)
+                          timeout=900)
 
 
 def loading(table):
