@@ -101,9 +101,8 @@ class Bonds(Stage):
 
     def memory(self, particles: int, dimension: int) -> float:
         params: BondsParams = self.params
-        if params.all:
-            return 64.0 * (particles * dimension) ** 2
-        return 2 * sparse_memory(particles, dimension) + 8.0 * (4 * params.count + 100) * particles * dimension
+        fields = 8.0 * (4 * (params.count + params.pseudo_harmonic) + params.dipoles + 100) * particles * dimension
+        return fields + (64.0 * (particles * dimension) ** 2 if params.all else 2 * sparse_memory(particles, dimension))
 
 
 def store_spectrum(context: Context, modes: BondModes) -> None:
