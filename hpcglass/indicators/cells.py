@@ -1,7 +1,7 @@
 """Radical Voronoi cells (power cells) in 2D, by clipping.
 
-The cell of particle i holds the points x with |x - x_i|^2 - w_i <= |x - x_j|^2 - w_j for all j; the weight w_i = (lambda_ii/2)^2 lets
-cell walls pass between surfaces instead of centres. A square around the centre is cut by the radical lines
+The cell of particle i holds the points x with |x - x_i|^2 - w_i <= |x - x_j|^2 - w_j for all j; the weight w_i = (lambda_ii/2)^2
+lets cell walls pass between surfaces instead of centres. A square around the centre is cut by the radical lines
 
     x.r = (r^2 + w_i - w_j) / 2,    r = x_j - x_i,
 
@@ -42,8 +42,8 @@ class Cells:
     around : the neighbours they were made from
     area : (n,) [length^2]; 0 if empty, NaN if open: nothing closes it on one side
     centroid : (n, 2) centre of mass of the cell relative to the particle [length]; NaN if empty or open
-    start, neighbours : rows of `view` of the particles whose cells share an edge with that of i, neighbours[start[i]:start[i+1]], in
-        the order of the edges, anticlockwise
+    start, neighbours : rows of `view` of the particles whose cells share an edge with that of i,
+        neighbours[start[i]:start[i+1]], anticlockwise
     """
 
     around: Surroundings
@@ -80,10 +80,11 @@ def power_cells(system: System) -> Cells:
 
 
 def divergence(cells: Cells, printed: bool = False) -> Floats:
-    """(n,) Q: divergence of the field p of centroids minus centres, on the triangles at each particle (S. Richard et al., 2020, B3).
+    """(n,) Q: divergence of the field p of centroids minus centres, on the triangles at each particle (B3).
 
     Linear on each triangle k of area A_k, Q_k = (div p)_k A_k/<A>, and Q(i) their plain mean over the triangles that touch i. The
-    paper prints a division by A_k/<A> (`printed`): only with the product does the sum over all triangles vanish in a periodic cell.
+    paper prints a division by A_k/<A> (`printed`): only with the product does the sum over all triangles vanish in a periodic
+    cell.
     NaN where a cell nearby is empty or open. Collective.
     """
     view = cells.around.view

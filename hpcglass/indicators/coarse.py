@@ -4,9 +4,9 @@
     u(x) = sum_j u_j f(x - x_j) / sum_j f(x - x_j),                                                              (B18)
     sigma(x) = sum over pairs c_1 v v^T int_0^1 ds f(x - x_i - s v),      v = x_j - x_i,                         (B20)
 
-tension positive, evaluated at the particles. All is linear response, without a finite step: particles move with A x_j + v_j, the point
-with A x, and the integrand is a polynomial of eighth degree in s within the disc, which five Gauss points integrate exactly.
-S. Richard et al., 2020, App. B 11; its B21 is twice the modulus, mu = d sigma_xy / (2 d eps_xy).
+tension positive, evaluated at the particles. All is linear response, without a finite step: particles move with A x_j + v_j,
+the point with A x, and the integrand is a polynomial of eighth degree in s within the disc, which five Gauss points integrate
+exactly. D. Richard et al., 2020, App. B 11; its B21 is twice the modulus, mu = d sigma_xy / (2 d eps_xy).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def displacement_gradient(around: Surroundings, field: Floats, affine: Floats, r
 
 
 def stress_rate(around: Surroundings, field: Floats, affine: Floats, r_c: float) -> tuple[Floats, Floats]:
-    """Coarse-grained stress at the owned rows of `around.view`, and its rate along the same motion, (n, d, d) each. Collective."""
+    """Coarse-grained stress at the owned rows of `around.view`, and its rate along this motion, (n, d, d) each. Collective."""
     view = around.view
     bonds = interacting(view)
     stress, rate = (np.zeros((view.n_all, view.dimension, view.dimension)) for _ in range(2))
@@ -78,7 +78,7 @@ def _gradient(reference, displacement, start, index, fields, affine, r_c):
             q = square / r_c**2
             if q >= 1.0:
                 continue
-            value, factor = (1.0 - q * q) ** 2, 8.0 * q * (1.0 - q * q) / r_c**2      # f, and -f'/r times -1: gradient at the point
+            value, factor = (1.0 - q * q) ** 2, 8.0 * q * (1.0 - q * q) / r_c**2      # f, and its gradient at the point is this y
             total += value
             for a in range(d):
                 u[a] = fields[j, a] - fields[i, a]
@@ -148,4 +148,5 @@ def _stress(reference, displacement, start, index, rows, vector, c, weight, fiel
             for a in range(d):
                 for b in range(d):
                     stress[k, a, b] += c1 * v[a] * v[b] * inside
-                    rate[k, a, b] += (c2 * v[a] * v[b] + c1 * (step[a] * v[b] + v[a] * step[b])) * inside + c1 * v[a] * v[b] * change
+                    turned = c2 * v[a] * v[b] + c1 * (step[a] * v[b] + v[a] * step[b])
+                    rate[k, a, b] += turned * inside + c1 * v[a] * v[b] * change

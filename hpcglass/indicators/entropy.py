@@ -1,11 +1,12 @@
-"""Local excess entropy s_2 of pairs (P. M. Piaggi and M. Parrinello, J. Chem. Phys. 147, 114112 (2017); S. Richard et al., 2020, B4, B5).
+"""Local excess entropy s_2 of pairs (P. M. Piaggi and M. Parrinello, J. Chem. Phys. 147, 114112 (2017)).
 
     g_i(r) = 1/(Omega rho r^(d-1)) sum_j exp(-(r - r_ij)^2 / 2 delta^2) / (2 pi delta^2)^(1/2),     Omega = 2 pi, 4 pi in 2D, 3D,
     s_2(i) = -(Omega/2) rho int_0^r_m [g_i ln g_i - g_i + 1] r^(d-1) dr          [k_B]
 
-over all neighbours j, r_m the first minimum after the highest peak of the mean of g_i. The paper's B5 lacks r^(d-1) (and B4 says A
-for Omega rho r^(d-1)). The integrand is smooth on the scale delta, so that the trapezoidal rule with corrected ends (Gregory's) and
-twelve nodes for each delta gives eight digits, and on its even grid a Gaussian costs two multiplications a node.
+over all neighbours j, r_m the first minimum after the highest peak of the mean of g_i. (D. Richard et al., Phys. Rev. Materials
+4, 113609 (2020), eq. B5, lacks r^(d-1), and its B4 says A for Omega rho r^(d-1).) The integrand is smooth on the scale delta, so
+that the trapezoidal rule with corrected ends (Gregory's) and twelve nodes for each delta gives eight digits, and on its even grid
+a Gaussian costs two multiplications a node.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ WINDOW = 12         # Chebyshev nodes around the minimum
 
 
 def excess_entropy(around: Surroundings, r_m: float, delta: float = DELTA) -> Floats:
-    """(n,) s_2 of the owned rows of `around.view`; its reach must be r_m + 6.5 delta. Zero for an ideal gas, negative in a liquid."""
+    """(n,) s_2 of the owned rows of `around.view`; its reach must be r_m + 6.5 delta. Zero for an ideal gas."""
     view = around.view
     nodes = max(int(np.ceil(r_m / delta * FINE)), 2 * len(GREGORY)) + 1
     r = np.linspace(0.0, r_m, nodes)

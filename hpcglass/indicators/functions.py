@@ -1,8 +1,9 @@
-"""Structure functions: the neighbourhood of a particle as numbers, for a support vector machine (S. Richard et al., 2020, App. B 5).
+"""Structure functions: the neighbourhood of a particle as numbers, for a support vector machine.
 
-Polydisperse: G_m, m = 1..25, counts the neighbours at r/lambda_ij near x_m = 0.5 * 1.1^(m-1); each is shared out linearly to the two x_m
-next to it (B7-B9). Two or more species: how many neighbours of each species there are in bins of r/lambda_ij, 0.8 to 2.4 in steps of
-0.025 (the paper's 129 variables; its text says up to 3, which would be 177). Both end with the particle's own lambda_ii.
+Polydisperse: G_m, m = 1..25, counts the neighbours at r/lambda_ij near x_m = 0.5 * 1.1^(m-1); each is shared out linearly to the
+two x_m next to it. Two or more species: how many neighbours of each species there are in bins of r/lambda_ij, 0.8 to 2.4 in steps
+of 0.025 (the paper's 129 variables; its text says up to 3, which would be 177). Both end with the particle's own lambda_ii.
+D. Richard et al., Phys. Rev. Materials 4, 113609 (2020), App. B 5.
 """
 
 from __future__ import annotations

@@ -1,16 +1,17 @@
-"""Atomic nonaffinity: who makes a glass softer under shear (S. Richard et al., 2020, B17), without a single mode.
+"""Atomic nonaffinity: who makes a glass softer under shear, without a single mode.
 
     G(i) = -(1/V) sum_m (Xi.psi_m)^2 |psi_m^i|^2 / lambda_m,       Xi = d^2 U / dx d gamma.
 
-The sum over all modes is a mean over time: give the harmonic glass at rest the velocity Xi; then G(i) = -(2/V) <|u_i(t)|^2>, apart from
-beats of modes with nearly equal frequencies, which a long time averages out. The motion is followed by
+The sum over all modes is a mean over time: give the harmonic glass at rest the velocity Xi; then G(i) = -(2/V) <|u_i(t)|^2>,
+apart from beats of modes with nearly equal frequencies, which a long time averages out. The motion is followed by
 
     u(+-1/2) = +-(dt/2) Xi,      u(k+1) = 2 u(k) - u(k-1) - dt^2 H u(k),
 
-a Chebyshev recurrence, which gives every mode its amplitude (Xi.psi_m)/omega_m exactly, whatever dt < 2/omega_max is: there is no error of
-the time step, and dt is as long as it can be. With a Hann window of K steps the relative error of a particle's value is 2.9/K^(1/2) (root
-mean square, independent of N while K << 2 N d), and falls faster when all modes are told apart. The sum over particles is known from one
-linear solve, -(1/V) Xi.H^+ Xi, the nonaffine modulus.
+a Chebyshev recurrence, which gives every mode its amplitude (Xi.psi_m)/omega_m exactly, whatever dt < 2/omega_max is: there is no
+error of the time step, and dt is as long as it can be. With a Hann window of K steps the relative error of a particle's value is
+2.9/K^(1/2) (root mean square, independent of N while K << 2 N d), and falls faster when all modes are told apart. The sum over
+particles is known from one linear solve, -(1/V) Xi.H^+ Xi, the nonaffine modulus.
+D. Richard et al., Phys. Rev. Materials 4, 113609 (2020), eq. B17.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ def kicked(hessian: Hessian, force: Floats, steps: int = STEPS) -> Floats:
     step2 = STABILITY / largest_eigenvalue(hessian)
     window = np.hanning(steps + 2)[1:-1]
     window /= window.sum()
-    last, now, image = hessian.vector(-0.5 * np.sqrt(step2) * force), hessian.vector(0.5 * np.sqrt(step2) * force), hessian.vector()
+    half = 0.5 * np.sqrt(step2) * force
+    last, now, image = hessian.vector(-half), hessian.vector(half), hessian.vector()
     result = np.zeros(system.n_owned)
     for k in range(steps):
         hessian.matrix.mult(now, image)
@@ -61,7 +63,7 @@ def largest_eigenvalue(hessian: Hessian) -> float:
     Y. Zhou and R.-C. Li, Linear Algebra Appl. 435, 480 (2011).
     """
     system = hessian.system
-    rows = np.cos(1.0 + 1.7 * system.id[: system.n_owned, None] + np.arange(system.dimension))    # the same on any number of ranks
+    rows = np.cos(1.0 + 1.7 * system.id[: system.n_owned, None] + np.arange(system.dimension))     # the same on any ranks
     now, last, image = hessian.vector(rows), hessian.vector(), hessian.vector()
     now.scale(1.0 / now.norm())
     diagonal, beside = [], [0.0]

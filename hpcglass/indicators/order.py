@@ -2,12 +2,12 @@
 
 Neighbours are those with r < x_cut lambda_ij, all images counted. With theta_jk the direction of x_jk,
 
-    Psi_m(j) = |(1/n_j) sum_k exp(i m theta_jk)|,                                             (S. Richard et al., 2020, B1)
+    Psi_m(j) = |(1/n_j) sum_k exp(i m theta_jk)|,                                             (B1)
     Theta(j) = (1/n_j) sum over <kl> of |theta1_kl - theta2_kl|,                              (B2)
 
-<kl> neighbours next to each other in direction, a closed loop of n_j pairs; theta1 the angle between x_jk and x_jl, in [0, pi]; theta2 the
-same angle if j, k, l just touched one another, from the cosine rule with lambda_jk, lambda_jl and lambda_kl. Zero without
-neighbours, Theta also with one.
+<kl> neighbours next to each other in direction, a closed loop of n_j pairs; theta1 the angle between x_jk and x_jl, in [0, pi];
+theta2 the same angle if j, k, l just touched one another, from the cosine rule with lambda_jk, lambda_jl and lambda_kl. Zero
+without neighbours, Theta also with one. D. Richard et al., Phys. Rev. Materials 4, 113609 (2020).
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 """Indicators of the harmonic solid at a small temperature: vibrality, local heat capacity, mean displacement by anharmonicity.
 
-All come from the blocks of H^+ on the diagonal and on interacting pairs (`landscape.matrix.inverse`): with the covariance of a pair
-K_ij = H^+_ii + H^+_jj - H^+_ij - H^+_ji and the third derivatives T of the energy,
+All come from the blocks of H^+ on the diagonal and on interacting pairs (`landscape.matrix.inverse`): with the covariance of a
+pair K_ij = H^+_ii + H^+_jj - H^+_ij - H^+_ji and the third derivatives T of the energy,
 
-    Psi(i) = tr H^+_ii,                             vibrality (S. Richard et al., 2020, B13)
+    Psi(i) = tr H^+_ii,                             vibrality (B13)
     u = H^+ (T:H^+),                                <displacement> = -(T/2) u + O(T^2)
     c_pair = c_2 x.Kx + c_1 tr K - c_1 x.(u_j - u_i),          heat capacity of a pair (B12)
 
 whose first part sums to N d - d over all pairs, and whose second, anharmonic one to zero, as the forces balance.
+D. Richard et al., Phys. Rev. Materials 4, 113609 (2020).
 """
 
 from __future__ import annotations
