@@ -74,7 +74,7 @@ class Bonds:
         n = self.system.n_owned
         first, second = self.rows.T
         here = second < n
-        return np.bincount(first, values, n) + np.bincount(second[here], values[here], n)
+        return np.asarray(np.bincount(first, values, n) + np.bincount(second[here], values[here], n))
 
     def differences(self, field: Floats) -> Floats:
         """(b, d) v_j - v_i of a field (n_owned, d). Collective."""

@@ -40,7 +40,7 @@ class Cells:
     """Power cells of the owned particles of `around.view`.
 
     around : the neighbours they were made from
-    area : (n,) [length^2]; 0 if empty, NaN if open: nothing closes it on one side
+    area : (n,) [length^2]; 0 if empty, NaN if open: it reaches beyond a wall, or a free boundary
     centroid : (n, 2) centre of mass of the cell relative to the particle [length]; NaN if empty or open
     start, neighbours : rows of `view` of the particles whose cells share an edge with that of i,
         neighbours[start[i]:start[i+1]], anticlockwise
@@ -58,8 +58,12 @@ class Cells:
         return np.diff(self.start)
 
 
-def power_cells(system: System) -> Cells:
+def power_cells(system: System, free: bool = False) -> Cells:
     """Cells of all particles. Collective.
+
+    Parameters
+    ----------
+    free : the particles do not fill their cell: where one could be cut by particles 2.6 spacings away, it is open
 
     Raises
     ------
@@ -69,12 +73,13 @@ def power_cells(system: System) -> Cells:
     if system.dimension != 2:
         raise InputError("cells by clipping are for 2D")
     reach = REACH * float(np.sqrt(system.volume / system.n_total))
+    walls = np.array(system.walls.numbers if system.walls is not None else ())
     while True:
         around = surroundings(system, reach)
         weight = (0.5 * around.view.diameter) ** 2
         largest = float(ranks.largest(system.comm, float(weight.max(initial=0.0))))
-        area, centroid, start, neighbours, open_cells = _clip(*around.lists, weight, largest, reach)
-        if not ranks.largest(system.comm, int(open_cells)) or reach > np.abs(system.box).sum():
+        area, centroid, start, neighbours, unfinished = _clip(*around.lists, weight, largest, reach, walls)
+        if free or walls.size or reach > np.abs(system.box).sum() or not ranks.largest(system.comm, int(unfinished)):
             return Cells(around, area, centroid, start, neighbours)
         reach *= FARTHER
 
@@ -96,7 +101,7 @@ def divergence(cells: Cells, printed: bool = False) -> Floats:
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
-def _clip(reference, displacement, start, index, weight, largest_weight, reach):
+def _clip(reference, displacement, start, index, weight, largest_weight, reach, walls):
     """(area, centroid, start and neighbours of the cells, whether one may lack a neighbour beyond the reach)."""
     n = start.size - 1
     area, centroid = np.empty(n), np.empty((n, 2))
@@ -156,6 +161,12 @@ def _clip(reference, displacement, start, index, weight, largest_weight, reach):
         gap = reach * reach + weight[i] - largest_weight
         finished = finished or (gap > 0.0 and gap * gap > 4.0 * reach * reach * farthest2)
         unfinished = unfinished or not finished
+        inside = finished
+        if walls.size:
+            for k in range(corners):
+                x = reference[i, 0] + displacement[i, 0] + corner[0, k] - walls[0]
+                y = reference[i, 1] + displacement[i, 1] + corner[1, k] - walls[1]
+                inside = inside and walls[2] ** 2 < x * x + y * y < walls[3] ** 2
         if first[i] + corners > found.size:
             longer = np.empty(2 * found.size, dtype=np.int64)
             longer[: first[i]] = found[: first[i]]
@@ -166,7 +177,7 @@ def _clip(reference, displacement, start, index, weight, largest_weight, reach):
             if label[k] >= 0:
                 found[first[i + 1]] = label[k]
                 first[i + 1] += 1
-        if not bounded:
+        if not (bounded and inside):
             area[i] = centroid[i, 0] = centroid[i, 1] = np.nan
     return area, centroid, first, found[: first[n]].copy(), unfinished
 

@@ -37,6 +37,7 @@ class Choices:
     s2_delta, s2_range : width of the Gaussians, and upper end r_m of the integral of s_2; None: first minimum of g(r) [length]
     r_c : radius of coarse-graining; None: 5 in 2D, 3 in 3D [length]
     modes : lowest modes in M; fewer if there are not as many
+    free : the particles do not fill their cell, which has a margin: at the rim there are no cells
     kick_steps : steps of the motion that gives the nonaffinity
     """
 
@@ -47,6 +48,7 @@ class Choices:
     r_c: float | None = None
     modes: int = 512
     kick_steps: int = STEPS
+    free: bool = False
 
 
 @dataclass
@@ -79,7 +81,7 @@ class Glass:
     @cached_property
     def cells(self) -> Cells:
         """Power cells, in 2D."""
-        return power_cells(self.system)
+        return power_cells(self.system, self.choices.free)
 
     @cached_property
     def cell_shapes(self) -> tuple[Floats, Floats]:
