@@ -3,7 +3,7 @@
     H pi = (H:pi pi / U^(n).pi^n) U^(n).pi^(n-1),      n = 3, 4,
 
 U^(n) the n-th derivatives of the energy: cubic and quartic modes (L. Gartner and E. Lerner, SciPost Phys. 1, 016 (2016); D.
-Richard et al., Phys. Rev. Materials 4, 113609 (2020), eq. B24). They are minima of the cost of `localised` with the form B = U^(n).z^n:
+Richard et al., Phys. Rev. Materials 4, 113609 (2020), eq. B24). They are minima of the cost of `localised` with B = U^(n).z^n:
 for n = 3 that of a barrier, A^3/B^2. Contracted with w = z_j - z_i, s_1 = x.w, s_2 = w.w, a pair gives
 
     U^(3) w^3 = c_3 s_1^3 + 3 c_2 s_1 s_2,      U^(4) w^4 = c_4 s_1^4 + 6 c_3 s_1^2 s_2 + 3 c_2 s_2^2.
