@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hpcglass.errors import InputError
-from hpcglass.indicators import contacts, response, soft_modes, structure
+from hpcglass.indicators import contacts, nonlinear, response, soft_modes, structure
 from hpcglass.indicators.base import Indicator
 
-INDICATORS: dict[str, Indicator] = {indicator.name: indicator for family in (structure, contacts, response, soft_modes)
+INDICATORS: dict[str, Indicator] = {indicator.name: indicator for family in (structure, contacts, response, soft_modes, nonlinear)
                                     for indicator in family.INDICATORS}
 
 

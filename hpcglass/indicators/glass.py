@@ -37,6 +37,8 @@ class Choices:
     s2_delta, s2_range : width of the Gaussians, and upper end r_m of the integral of s_2; None: first minimum of g(r) [length]
     r_c : radius of coarse-graining; None: 5 in 2D, 3 in 3D [length]
     modes : lowest modes in M; fewer if there are not as many
+    nonlinear_cell : edge of the cells of which each gives a start of nonlinear modes [length]
+    nonlinear_tolerance : |H pi - (kappa/B) Q| / |H pi| of such a mode
     free : the particles do not fill their cell, which has a margin: at the rim there are no cells
     kick_steps : steps of the motion that gives the nonaffinity
     """
@@ -48,6 +50,8 @@ class Choices:
     r_c: float | None = None
     modes: int = 512
     kick_steps: int = STEPS
+    nonlinear_cell: float = 4.0
+    nonlinear_tolerance: float = 1e-4
     free: bool = False
 
 
@@ -64,12 +68,14 @@ class Glass:
     Attributes
     ----------
     results : name -> (value, units, what it is): what an indicator says besides its field
+    tables : name -> (rows (k, columns), column -> (units, what it is))
     """
 
     system: System
     choices: Choices = Choices()
     alive: Callable[[str], None] = lambda what: None
     results: dict[str, tuple[Any, str, str]] = field(default_factory=dict)
+    tables: dict[str, tuple[Any, dict[str, tuple[str, str]]]] = field(default_factory=dict)
 
     # ------------------------------------------------------------------ structure
 

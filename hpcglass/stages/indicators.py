@@ -28,6 +28,10 @@ class IndicatorsParams(StageParams):
                                    "minimum of g(r) behind its highest peak")
     r_c: float | None = Field(None, gt=0, le=100, description="radius of coarse-graining [length]; default 5 in 2D, 3 in 3D")
     modes: int = Field(512, gt=0, le=100_000, description="lowest modes in M; fewer if there are not as many")
+    nonlinear_cell: float = Field(4.0, gt=0, le=1000, description="edge of the cells that each give a start for nonlinear modes "
+                                  "[length]")
+    nonlinear_tolerance: float = Field(1e-4, gt=0, le=1e-2, description="how well the two sides of the equation of a nonlinear "
+                                       "mode agree")
     kick_steps: int = Field(4000, ge=100, le=10_000_000, description="steps of the motion that gives the nonaffinity; its "
                             "relative error is 2.9 / kick_steps^(1/2)")
 
@@ -77,7 +81,7 @@ class Indicators(Stage):
             packages = ", ".join(sorted(set(lacking.values())))
             context.log(f"indicators: left out, as {packages} is not installed: {', '.join(lacking)}")
         glass = Glass(system, Choices(params.plane, params.x_cut, params.s2_delta, params.s2_range, params.r_c, params.modes,
-                                      params.kick_steps))
+                                      params.kick_steps, params.nonlinear_cell, params.nonlinear_tolerance))
         done = int(context.restored.scalars["done"]) if context.restored else 0
         for number, indicator in enumerate(wanted[done:], done + 1):
             with context.timer(indicator.family):
@@ -85,6 +89,11 @@ class Indicators(Stage):
             context.field(indicator.name, values, indicator.units, f"{indicator.symbol}: {indicator.summary}")
             for name, told in glass.results.items():
                 context.result(name, *told)
+            for name, (rows, columns) in glass.tables.items():
+                table = context.table(name, **columns)
+                for row in rows:
+                    table.append(**dict(zip(columns, map(float, row), strict=True)))
+            glass.tables.clear()
             context.safe_point(number, len(wanted), partial(Snapshot, {"done": number}), indicator.name)
         context.reached(len(wanted), 0.0)
 

@@ -18,12 +18,24 @@ from hpcglass.indicators.cells import divergence, power_cells
 from hpcglass.indicators.functions import HATS_REACH, binned_functions, radial_functions
 from hpcglass.indicators.glass import Choices, Glass
 from hpcglass.indicators.surroundings import surroundings
+from hpcglass.landscape.contractions import along_path
 from hpcglass.landscape.matrix.hessian import Hessian
 from hpcglass.landscape.modes import spectrum
+from hpcglass.landscape.nonlinear import Derivatives
 from hpcglass.landscape.slices import modes_of_slice, slices
 
 FLAT = ("ipl12-2d", "ipl10-2d", "lj-binary-2d", "lj-poly-2d")
 DEEP = ("ipl10-3d", "harmonic-3d")
+# stiffness of the modes that starts like ours led to, by a fixed-point iteration with dense algebra
+NONLINEAR = {
+    ("ipl12-2d", 3): [0.486165123819, 13.8565863865, 1.75185486886, 0.735234742191, 0.626419917349, 0.640717923088,
+                        1.46933063091, 2.52880905839],
+    ("ipl12-2d", 4): [0.495220038398, 14.8346980291, 0.533714827668, 1.36994914173, 0.453155160194, 56.113804705,
+                        38.858722482, 2.39897512142, 1.37145788567, 0.720528136979],
+    ("lj-poly-2d", 3): [1.15851373724, 1.63744497562, 1.05429981291, 55.7502669685, 13.910055104, 1.54669274696,
+                        8.43573803408, 5.29453535011, 5.48214053879, 21.8410053992],
+    ("lj-poly-2d", 4): [1.01120446473, 1.49604149709, 0.866546107714, 78.9099179676, 50.20124615, 5.52941589855],
+}
 ACCURACY = {"s2": 1e-6}     # of the references, which are trapezoidal sums
 
 
@@ -265,3 +277,46 @@ def test_not_at_rest(world):
     with pytest.raises(PhysicsError):
         asked = Glass(replace(Glass(s)).system)
         nonaffinity.kicked(asked.hessian, asked.shear_force, 4000)
+
+
+@pytest.mark.parametrize("degree", [3, 4])
+@pytest.mark.parametrize("name", ["ipl12-2d", "lj-poly-2d"])
+def test_nonlinear_modes(world, name, degree):
+    """Solutions of their equation, the references' modes among them by their costs; the map is that of those found."""
+    s = glass(world, name)
+    asked = Glass(s, Choices(nonlinear_tolerance=1e-8))
+    field = whole(s, INDICATORS[f"nonlinear_n{degree}"].compute(asked))
+    rows, columns = asked.tables[f"nonlinear_modes_{degree}"]
+    found = dict(zip(columns, rows.T, strict=True))
+    assert found["gradient"].max() <= 1e-8 and asked.results[f"nonlinear_starts_{degree}"][0] == 25
+    assert found["cost"] == pytest.approx(found["stiffness"] ** (degree / 2) / np.abs(found["form"]), rel=1e-9)
+    right = np.array(NONLINEAR[name, degree])
+    shared = [np.abs(found["stiffness"] / stiffness - 1.0).min() < 1e-7 for stiffness in right]
+    assert np.mean(shared) >= 0.8 and len(found["cost"]) <= len(right) + 2
+    assert (field >= 0.0).all() and int(found["core_id"][0]) in np.argsort(field)[-40:]
+
+
+def test_cubic_forms_are_derivatives_of_the_energy(world):
+    """Along a field the energy is A t^2/2 + B_3 t^3/6 + B_4 t^4/24, by finite differences; and so on lines."""
+    s = glass(world, "ipl12-2d")
+    z, p = (np.sin(k + s.id[: s.n_owned, None] * np.array([1.3, 0.7])) / np.sqrt(s.n_total) for k in (1.0, 2.5))
+    everywhere = [np.zeros((s.n_all, 2)) for _ in range(2)]
+    for rows, field in zip(everywhere, (z, p), strict=True):
+        rows[: s.n_owned] = field
+        s.forward(rows)
+    for degree in (3, 4):
+        form = Derivatives(s, degree)
+        force, power = np.zeros((2, s.n_all, 2))
+        value = ranks.total(world, form.terms(everywhere[0], force, power))
+        assert ranks.total(world, float((power[: s.n_owned] * z).sum())) == pytest.approx(value, rel=1e-10)
+        sums = ranks.total(world, form.line(*everywhere))
+        for t in (0.0, 0.3, -1.1):
+            there = everywhere[0] + t * everywhere[1]
+            stiffness = np.zeros((2, s.n_all, 2))
+            moved = ranks.total(world, form.terms(there, *stiffness))
+            assert np.polynomial.Polynomial(sums[3:])(t) == pytest.approx(moved, rel=1e-9)
+            along = ranks.total(world, float((there * stiffness[0])[: s.n_owned].sum()))
+            assert np.polynomial.Polynomial(sums[:3])(t) == pytest.approx(along, rel=1e-9)
+        path = along_path(s, np.zeros((2, 2)), [z], 3)
+        if degree == 3:
+            assert path.energy[3] == pytest.approx(value, rel=1e-10)
