@@ -23,7 +23,7 @@ from hpcglass.rundir import done, references
 from hpcglass.rundir.log import Log
 from hpcglass.rundir.ready import refuse_changed
 from hpcglass.rundir.signals import Stop
-from hpcglass.stages.base import Snapshot
+from hpcglass.stages.base import GivenUp, Snapshot
 
 if TYPE_CHECKING:
     from hpcglass.config import Config
@@ -168,6 +168,8 @@ class Sample:
             self.log.line(f"{stem}: {'continues' if found else 'starts'}")
             self.stages[index].run(system, context)     # type: ignore[arg-type]    # no particles only where none are needed
             path = context.finish()
+        except GivenUp:
+            self.stop.obey(largest(self.comm, self.stop.asked()), f"in {stem}, which has nothing to store half done")
         finally:
             context.close()
         self.seals |= context.written

@@ -79,7 +79,7 @@ class Bonds(Stage):
             context.result("trace", float(modes.eigenvalue.sum()), "length^2/energy", "trace of the bond operator")
         modes = modes.softest(params.count)
         with context.timer("moduli"):
-            solver = Solver(hessian, right_hand_sides=6 + 30 * params.pseudo_harmonic + params.dipoles)
+            solver = Solver(hessian, right_hand_sides=6 + 30 * params.pseudo_harmonic + params.dipoles, look=context.look)
             store_units(system, context, elastic_moduli(system, solver))
         if params.vectors:
             store_modes(context, hessian, modes)

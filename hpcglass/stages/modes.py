@@ -147,7 +147,7 @@ def store_sound(hessian: Hessian, context: Context, total: int) -> None:
     system = hessian.system
     d = system.dimension
     try:
-        moduli = elastic_moduli(system, Solver(hessian, right_hand_sides=d * (d + 1) // 2))
+        moduli = elastic_moduli(system, Solver(hessian, right_hand_sides=d * (d + 1) // 2, look=context.look))
         speeds = sound_speeds(moduli, (system.n_total - hessian.n_loose) / system.volume)
     except PhysicsError as error:
         context.log(f"modes: no speeds of sound: {error}")

@@ -70,7 +70,7 @@ class Expand(Stage):
         solves = params.order + params.moduli * system.dimension * (system.dimension + 1) // 2
         with context.timer("factorise"):
             hessian = Hessian(system)
-            solver = Solver(hessian, params.method, right_hand_sides=solves)
+            solver = Solver(hessian, params.method, right_hand_sides=solves, look=context.look)
         if hessian.n_loose:
             context.log(f"expand: {hessian.n_loose} rattlers are left out")
 
