@@ -63,7 +63,7 @@ class Bonds(Stage):
         params: BondsParams = self.params
         check_minimum(system)
         context.cite("giannini2021", "hernandez2005")
-        hessian = Hessian(system)
+        hessian = Hessian(system, context.look)
         with context.timer("modes"):
             modes = bond_spectrum(hessian) if params.all else softest_bond_modes(hessian, params.count)
         store_spectrum(context, modes)
@@ -79,7 +79,7 @@ class Bonds(Stage):
             context.result("trace", float(modes.eigenvalue.sum()), "length^2/energy", "trace of the bond operator")
         modes = modes.softest(params.count)
         with context.timer("moduli"):
-            solver = Solver(hessian, right_hand_sides=6 + 30 * params.pseudo_harmonic + params.dipoles, look=context.look)
+            solver = Solver(hessian, right_hand_sides=6 + 30 * params.pseudo_harmonic + params.dipoles)
             store_units(system, context, elastic_moduli(system, solver))
         if params.vectors:
             store_modes(context, hessian, modes)

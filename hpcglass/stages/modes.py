@@ -62,7 +62,7 @@ class Modes(Stage):
         params: ModesParams = self.params
         context.cite("hernandez2005", "tong2014", *["maloney2006"] * params.moduli)
         check_minimum(system)
-        hessian = Hessian(system)
+        hessian = Hessian(system, context.look)
         if hessian.n_loose:
             context.log(f"modes: {hessian.n_loose} rattlers are left out; they have no modes")
         with context.timer("modes"):
@@ -147,7 +147,7 @@ def store_sound(hessian: Hessian, context: Context, total: int) -> None:
     system = hessian.system
     d = system.dimension
     try:
-        moduli = elastic_moduli(system, Solver(hessian, right_hand_sides=d * (d + 1) // 2, look=context.look))
+        moduli = elastic_moduli(system, Solver(hessian, right_hand_sides=d * (d + 1) // 2))
         speeds = sound_speeds(moduli, (system.n_total - hessian.n_loose) / system.volume)
     except PhysicsError as error:
         context.log(f"modes: no speeds of sound: {error}")

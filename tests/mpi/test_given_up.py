@@ -170,7 +170,7 @@ def test_a_whole_run(world, tmp_path_factory, monkeypatch):
         return hpcglass_run(config, INPUT, directory / name, world, False, False)
 
     for stem, which, message in (("01-shear", 70, r"stopped at step \d+ of 10 of 01-shear"),
-                                 ("02-modes", 1, "stopped in 02-modes")):
+                                 ("02-modes", 2, "stopped in 02-modes")):
         looks = iter(range(10**6))
 
         def asked(context, stem=stem, which=which, looks=looks):

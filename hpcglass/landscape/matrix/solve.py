@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcglass.core import comm as ranks
-from hpcglass.core.look import Look, straight_on
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.landscape.matrix.hessian import Hessian, PETSc
 from hpcglass.petsc import DIRECT_LIMIT
@@ -45,7 +44,6 @@ class Solver:
     hessian : filled; the solver is for its present values
     method : "direct", "cg", or "auto": by size, dimension and number of right-hand sides
     right_hand_sides : about how many will be solved for
-    look : called before each solution
 
     Attributes
     ----------
@@ -63,8 +61,8 @@ class Solver:
         No particle interacts, or the factorisation failed (memory).
     """
 
-    def __init__(self, hessian: Hessian, method: str = "auto", right_hand_sides: int = 1, look: Look = straight_on) -> None:
-        self.hessian, self.look = hessian, look
+    def __init__(self, hessian: Hessian, method: str = "auto", right_hand_sides: int = 1) -> None:
+        self.hessian = hessian
         self.method = choose(method, hessian.system.n_total, hessian.system.dimension, right_hand_sides)
         self.negative: int | None = None
         self.iterations, self.residual, self._floppy = 0, 0.0, 0
@@ -112,7 +110,7 @@ class Solver:
         for _ in range(3):
             if size == 0.0:
                 break
-            self.look()
+            hessian.look()
             if self._pinned is not None:
                 rest.array[self._pinned] = 0.0
             self._ksp.solve(rest, step)
