@@ -43,10 +43,11 @@ class Origin:
     input_text: str
     resolved: str
     seed: int
+    sample: int
     parents: list[str] = field(default_factory=list)
 
     def describe(self, contents: Contents) -> None:
-        provenance.put(contents, self.comm, self.input_text, self.resolved, self.seed, self.parents)
+        provenance.put(contents, self.comm, self.input_text, self.resolved, self.seed, self.parents, self.sample)
 
 
 class StageContext:

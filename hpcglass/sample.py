@@ -69,7 +69,7 @@ class Sample:
             raise
 
     def _run(self) -> None:
-        self.origin = Origin(self.comm, self.input_text, self.config.to_toml(), self.config.seed)
+        self.origin = Origin(self.comm, self.input_text, self.config.to_toml(), self.config.seed, self.number)
         self.model = self.config.glass()
         self.stages = self.config.stages()
         self.names = [params.label or params.kind for params in self.config.stage]

@@ -16,7 +16,7 @@ from hpcglass.commands.common import add_run, output_directory
 from hpcglass.config import read_text
 from hpcglass.errors import FileError, InputError
 from hpcglass.rundir import lock, shared
-from hpcglass.rundir.ready import changes
+from hpcglass.sealed.belonging import changes
 from hpcglass.words import one_line, plain, quoted, show
 
 HELP = "tasks of a grid of parameters: show them, or run one"

@@ -20,6 +20,8 @@ MOST_STEPS = 10**8
 BETWEEN_WALLS = ("swap", "md", "quench", "modes", "inflate")
 FAR = 1e6                   # in units of length, or one over it: no particle is so large or so small
 STEEPEST = 30.0             # exponent of a distribution of sizes
+LARGEST_STEP = 1.0          # strain, of one step
+LARGEST_DILATION = 1.0      # true strain: the volume changes by a factor of e^d
 LONGEST_INFLATION = 0.5     # of the inner wall in one step, in units of the smallest diameter
 
 
@@ -180,6 +182,27 @@ def _shear(params: Any, model: Model) -> Iterator[tuple[str, str]]:
         yield "strain_step", f"is larger than max_strain ({params.max_strain:g})"
     elif params.steps > MOST_STEPS:
         yield "strain_step", f"makes {params.steps:.3g} steps up to max_strain ({params.max_strain:g}), more than {MOST_STEPS:g}"
+    elif abs(params.strain_step) > LARGEST_STEP:
+        yield "strain_step", f"is more than a strain of {LARGEST_STEP:g} at once: take smaller steps"
+    if params.mode == "dilation" and params.max_strain > LARGEST_DILATION:
+        yield "max_strain", f"is more than a true strain of {LARGEST_DILATION:g}: there is no glass that far away"
 
 
-STAGE_CHECKS: dict[str, Callable[[Any, Model], Iterator[tuple[str, str]]]] = {"swap": _swap, "md": _md, "shear": _shear}
+def _expand(params: Any, model: Model) -> Iterator[tuple[str, str]]:
+    entries = [abs(entry) for row in params.gradient or ((1.0,),) for entry in row]
+    if not max(entries, default=0.0) <= FAR:
+        yield "gradient", f"must have entries within {-FAR:g} to {FAR:g}"
+        return
+    step = abs(params.compare) * max(entries, default=0.0) / params.compare_steps
+    rows = params.gradient or (((1.0,),) if params.mode == "dilation" else ())
+    dilation = abs(params.compare * sum(row[k] for k, row in enumerate(rows) if k < len(row))) / max(len(rows), 1)
+    if params.compare_steps > MOST_STEPS:
+        yield "compare_steps", f"is more than {MOST_STEPS:g}"
+    elif not step <= LARGEST_STEP:
+        yield "compare", f"is a strain of {step:.3g} at once, more than {LARGEST_STEP:g}: take more compare_steps, or less strain"
+    elif not dilation <= LARGEST_DILATION:
+        yield "compare", f"is a dilation by {dilation:.3g}, more than a true strain of {LARGEST_DILATION:g}: no glass is there"
+
+
+STAGE_CHECKS: dict[str, Callable[[Any, Model], Iterator[tuple[str, str]]]] = {
+    "swap": _swap, "md": _md, "shear": _shear, "expand": _expand}
