@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
@@ -193,7 +194,8 @@ def resubmit(options: argparse.Namespace, output: Path, looks: Sequence[Look], o
         return 0
     if not SCRIPT.is_file():
         raise InputError(f"there is no {SCRIPT} here: go to the directory that has it")
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    # the environment as it was when the program began: jobs inherit it, and an MPI library may have left marks in it since
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=dict(os.environ))
     if done.returncode:
         raise FileError(f"sbatch did not take it: {one_line(done.stderr)}")
     show(done.stdout.strip())
