@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mpi4py import MPI
 
 from hpcglass import disk
+from hpcglass.config.checks import refuse_walls
 from hpcglass.context import Origin, StageContext
 from hpcglass.core.comm import largest
 from hpcglass.errors import FileError, HpcglassError, Interrupted
@@ -188,6 +189,7 @@ class Sample:
                 return System(self.comm, self.model, *configuration.read(file))
         system, self.origin.parents = start(self.comm, self.config.system, self.model,
                                             derive(self.config.seed, self.number, "system"), self.log.line)
+        refuse_walls(self.config.stage, self.config.system.file, system.walls is not None)
         return system
 
     def _after(self, context: StageContext, path: Path) -> None:

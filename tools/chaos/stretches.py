@@ -88,9 +88,9 @@ def main() -> int:
     alone = MPI.COMM_WORLD.rank == 0
     folder = options.output or Path(MPI.COMM_WORLD.bcast(tempfile.mkdtemp() if alone else None))
     changes = [word for change in options.set for word in ("--set", change)]
+    code = 0
     for source in options.inputs:
-        if code := hpcglass(["run", str(source), "--output", str(folder / source.stem), "--no-plots", *changes]):
-            return int(code)
+        code = code or hpcglass(["run", str(source), "--output", str(folder / source.stem), "--no-plots", *changes])
     if alone:
         print(f"\n| stage | size | ranks | took | longest stretch | it ended at | looks |\n|{'---|' * 7}")
         for stage in STAGES:
@@ -98,7 +98,7 @@ def main() -> int:
                   f"{stage.longest:.2g} s | {stage.ended} | {stage.looks} |")
         if options.output is None:
             shutil.rmtree(folder)
-    return 0
+    return code
 
 
 if __name__ == "__main__":
