@@ -16,7 +16,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "chaos"))
 
 import harness
-from harness import CHANGING, Program, all_readable, wait_for
+from forked import Nursery
+from harness import CHANGING, all_readable, wait_for
 from mpi4py import MPI
 
 from hpcglass.errors import FileError
@@ -91,6 +92,19 @@ def stage_now(output: Path) -> str:
     logs = sorted(output.rglob("log.txt"), key=lambda path: path.stat().st_mtime)
     begun = re.findall(r"  \d\d-([\w-]+): (?:starts|continues)$", logs[-1].read_text(encoding="utf-8"), re.M) if logs else []
     return begun[-1] if begun else "start-up"
+
+
+class Program(harness.Program):
+    """A start of the program; on one rank by fork from a process that has loaded it."""
+
+    nursery: Nursery | None = None
+
+    def _start(self, command: list[str], environment: dict[str, str]) -> Any:
+        if self.ranks > 1 or command[0] != sys.executable:
+            return super()._start(command, environment)
+        if Program.nursery is None:
+            Program.nursery = Nursery()
+        return Program.nursery.start(command[2:], environment)
 
 
 class Journal:
