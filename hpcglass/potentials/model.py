@@ -119,7 +119,7 @@ class PairPotential:
         for number, segment in enumerate(self.segments):
             x, last = segment.upto, number + 1 == len(self.segments)
             here, there = segment.derivative(x, order), 0.0 if last else self.segments[number + 1].derivative(x, order)
-            if not abs(there - here) <= JUMP * max(segment.size(x, order), 1e-300):
+            if not math.isfinite(here) or not abs(there - here) <= JUMP * max(segment.size(x, order), 1e-300):
                 return number, here, there
         return None
 
@@ -127,8 +127,16 @@ class PairPotential:
         """Minus its Taylor polynomial at the cut-off: phi and its first order - 1 derivatives vanish there.
 
         Order 1 is the truncated and shifted potential, 2 the shifted-force one; 3 adds phi'', and so on.
+
+        Raises
+        ------
+        ValueError
+            One of these derivatives is infinite.
         """
         last = self.segments[-1]
+        infinite = next((n for n in range(order) if not math.isfinite(last.derivative(last.upto, n))), None)
+        if infinite is not None:
+            raise ValueError(f"derivative {infinite} of phi is infinite at the cut-off: shift = {infinite} at most")
         taylor = tuple(-last.derivative(last.upto, n) / math.factorial(n) for n in range(order))
         return PairPotential(tuple(segment.plus(taylor, last.upto) for segment in self.segments))
 

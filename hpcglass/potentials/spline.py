@@ -2,8 +2,8 @@
 
 Of degree 2 c + 1, it has 2 c continuous derivatives between the points; at the cut-off, the last of them, phi and c derivatives
 vanish, so that c is the continuity of the whole. At the first point c derivatives are those of a polynomial through the nearest
-points. Below it phi goes on as a x^-n + b with phi, phi' and phi'' of the spline, and terms (x - r_0)^3, ... for its further derivatives,
-unless the table begins at r = 0.
+points. Below it phi goes on as a x^-n + b with phi, phi' and phi'' of the spline, and terms (x - r_0)^3, ... for its further
+derivatives, unless the table begins at r = 0.
 SciPy is imported here alone, where there is a table: `validate` and `list` stay quick.
 """
 
@@ -74,7 +74,7 @@ def through(r: Sequence[float], phi: Sequence[float], continuity: int, shift: bo
     return PairPotential(tuple(segments))
 
 
-def _derivatives(x, y, at, highest):        # type: ignore[no-untyped-def]
+def _derivatives(x, y, at, highest):
     """[phi, phi', ...] at a point, of the polynomial through the points."""
     import numpy as np
 
