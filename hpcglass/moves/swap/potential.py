@@ -35,7 +35,9 @@ def _by_pieces(model: Model, table: PairTable) -> Potential:
     lowest = 0.0 if model.potential.finite else min(first.powers)
     largest = max((abs(c) for p, c in zip(first.powers, first.coefficients, strict=True) if p == lowest), default=1.0)
     floor = 1e-30 if lowest >= 0 else (HUGE / max(largest, 1.0)) ** (2.0 / lowest)
-    return Potential(segments=None, root=None, floor=floor, cut2=float(model.potential.cutoff**2), pieces=table.pieces,
+    cut2 = float(model.potential.cutoff**2)
+    # the compiler wants a branch that is never taken to have types
+    return Potential(segments=((cut2, (0.0,), (0.0,)),), root=None, floor=floor, cut2=cut2, pieces=table.pieces,
                      **_mixing(model, table))
 
 
