@@ -38,8 +38,8 @@ def test_derivatives_by_finite_differences(name):
     phi, h = OWN[name].potential.derivative, 1e-4
     for x in np.linspace(*INSIDE[name], 19)[1:-1] + 0.00123:
         for order in range(1, 5):
-            numeric = (phi(x - 2 * h, order - 1) - 8 * phi(x - h, order - 1) + 8 * phi(x + h, order - 1) - phi(x + 2 * h, order - 1)
-                       ) / (12 * h)
+            f = [phi(x + k * h, order - 1) for k in (-2, -1, 1, 2)]
+            numeric = (f[0] - 8 * f[1] + 8 * f[2] - f[3]) / (12 * h)
             assert phi(x, order) == pytest.approx(numeric, rel=1e-6, abs=1e-6 * max(1, abs(phi(x, order - 1))))
 
 
@@ -53,7 +53,8 @@ def test_hertz_is_exact_near_contact():
 def test_what_potentials_know_of_themselves():
     continuity = {name: m.potential.continuity for name, m in {**MODELS, **OWN}.items()}
     assert continuity == {"ipl12": 2, "ipl10": 3, "ipl10-binary": 3, "lj": 2, "lj-binary": 2, "harmonic": 1, "hertz": 2,
-                          "lj-cut": 1, "kob-andersen": 0, "ka2d": 2, "hertz-mixed": 2, "fractional": 3, "two-pieces": 1, "spline": 3}
+                          "lj-cut": 1, "kob-andersen": 0, "ka2d": 2, "hertz-mixed": 2, "fractional": 3, "two-pieces": 1,
+                          "spline": 3}
     assert {name for name, m in {**MODELS, **OWN}.items() if m.potential.bounded < 3} == {"hertz", "hertz-mixed"}
     assert OWN["hertz"].potential.bounded == 2 and OWN["two-pieces"].potential.bounded == 3 and LJ.continuity == -1
     assert [m.repulsive for m in (OWN["hertz"], OWN["fractional"], OWN["spline"])] == [True, True, False]
@@ -89,7 +90,8 @@ def test_a_table_may_begin_at_contact():
     r = np.linspace(0, 1, 60)
     potential = through(r, 0.5 * (1 - r) ** 4, 2, False)
     assert potential.finite and potential.continuity >= 2
-    assert potential.derivative(0.0) == pytest.approx(0.5) and potential.derivative(0.3, 1) == pytest.approx(-2 * 0.7**3, rel=1e-5)
+    assert potential.derivative(0.0) == pytest.approx(0.5)
+    assert potential.derivative(0.3, 1) == pytest.approx(-2 * 0.7**3, rel=1e-5)
 
 
 @pytest.mark.parametrize("r,phi,says", [
@@ -130,13 +132,14 @@ CUT = "segment = [{ upto = 2.5, powers = [-12, -6], coefficients = [4.0, -4.0] }
 
 
 @pytest.mark.parametrize("keys,kind,stage,says", [
-    (HERTZ, "expand", "order = 3", "order = 3: needs 4 finite derivatives of phi, and mine has 2: the next is infinite at contact, "
-     "where pairs of a packing are; order = 1 can be had"),
+    (HERTZ, "expand", "order = 3", "order = 3: needs 4 finite derivatives of phi, and mine has 2: the next is infinite at "
+     "contact, where pairs of a packing are; order = 1 can be had"),
     (HERTZ.replace("2.5", "1.5"), "modes", "count = 3", "needs 2 finite derivatives of phi, and mine has 1"),
     (HERTZ.replace("2.5", "0.5"), "quench", "", "phi' jumps at x = 1 from -inf"),
     (HERTZ.replace("2.5", "-2"), "quench", "", "the power -2 of 1 - x is infinite at the end of the segment, x = 1"),
     (HERTZ.replace("1.0", "1.2"), "quench", "", "1 - x is negative beyond x = 1, where it has no power 2.5: end the segment at"),
-    (CUT, "quench", "", "phi jumps at x = 2.5 from -0.0163169 to 0 beyond the cut-off; forces need a smooth potential: shift = 1"),
+    (CUT, "quench", "", "phi jumps at x = 2.5 from -0.0163169 to 0 beyond the cut-off; forces need a smooth potential: "
+     "shift = 1"),
     (f"shift = 1\n{CUT}", "quench", "", "needs a continuous force, and that of mine jumps at x = 2.5: shift = 2 in [model]"),
     (f"shift = 4\n{HERTZ}", "quench", "", "derivative 3 of phi is infinite at the cut-off: shift = 3 at most"),
     ('[model.table]\nfile = "none.txt"', "quench", "", "none.txt cannot be read: No such file"),
