@@ -41,7 +41,7 @@ class PairTable(NamedTuple):
     nonadditivity: n_a
     energy_power : eps_ij is multiplied by lambda_ij^energy_power
     length, energy: (S, S)
-    pieces       : powers that are not whole ones of x; empty when all are, and in place of the above otherwise
+    pieces       : powers that are not whole ones of x, in place of the above; None, which prunes code, when all are
     """
 
     even: bool
@@ -54,7 +54,7 @@ class PairTable(NamedTuple):
     energy_power: int
     length: Floats
     energy: Floats
-    pieces: Pieces
+    pieces: Pieces | None
 
 
 def pair_table(model: Model) -> PairTable:
@@ -106,8 +106,7 @@ def pair_scalar(table, order, n, x2, work, out):
     x2 : squared reduced distances; work : (2, >= n) buffers. Without error_model="numpy" the check for division by zero
     would keep the loops out of the vector registers.
     """
-    if table.pieces.edges.size:
-        piece_scalars(table.pieces, order, n, x2, work, out)
+    if piece_scalars(table.pieces, order, n, x2, work, out):
         return
     root, value = work[0], work[1]
     edges, coefficient = table.edges, table.coefficient

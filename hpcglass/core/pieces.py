@@ -28,7 +28,7 @@ BESSEL = ((), (1,), (-1, 1), (3, -3, 1), (-15, 15, -6, 1))      # a_nm, m = 1..n
 
 
 class Pieces(NamedTuple):
-    """Numbers of a potential of G segments, none for one of whole powers of x; M classes of powers, K terms in each.
+    """Numbers of a potential of G segments; M classes of powers, K terms in each.
 
     edges : (G,) upper ends in x^2
     origin, sign : (G,)
@@ -46,9 +46,11 @@ class Pieces(NamedTuple):
     coefficient: Floats
 
 
-def pieces(potential: PairPotential) -> Pieces:
-    """Translate a potential; nothing if it has whole powers of x only."""
-    segments = () if potential.plain else potential.segments
+def pieces(potential: PairPotential) -> Pieces | None:
+    """Translate a potential; None if it has whole powers of x only."""
+    if potential.plain:
+        return None
+    segments = potential.segments
     classes = [[_classes(_series(segment, order)) for segment in segments] for order in range(HIGHEST + 1)]
     most = max((len(found) for row in classes for found in row), default=1)
     longest = max((len(values) for row in classes for found in row for _, _, values in found), default=1)
@@ -97,11 +99,24 @@ def _classes(series: dict[float, float]) -> list[tuple[int, float, list[float]]]
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
 def piece_scalars(table, order, n, x2, work, out):
-    """out[:n] = lambda^2n c_n / eps for the pairs of a chunk, zero beyond the cut-off; work : (2, >= n) buffers."""
-    if table.edges.size > FEW:
-        for k in range(n):
-            out[k] = piece_scalar(table, order, x2[k])
-        return
+    """out[:n] = lambda^2n c_n / eps for the pairs of a chunk, zero beyond the cut-off. False, and nothing done, if `table` is None.
+
+    work : (2, >= n) buffers
+    """
+    if table is None:
+        return False
+    else:
+        if table.edges.size > FEW:
+            for k in range(n):
+                out[k] = piece_scalar(table, order, x2[k])
+        else:
+            _few(table, order, n, x2, work, out)
+        return True
+
+
+@numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
+def _few(table, order, n, x2, work, out):
+    """All segments for all pairs, each where it holds."""
     y, part = work[0], work[1]
     for g in range(table.edges.size):
         origin, sign = table.origin[g], table.sign[g]

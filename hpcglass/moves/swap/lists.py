@@ -103,28 +103,23 @@ def fraction(x, y, z, inverse):
 @inner
 def phi(y, segments, root, floor, pieces):
     """phi / eps at x^2 = y; zero beyond the last segment."""
-    if pieces is None:
-        return _laurent(y, segments, root, floor)
-    else:
-        return piece_scalar(pieces, 0, y if y > floor else floor)
-
-
-@inner
-def _laurent(y, segments, root, floor):
     t = y if y > floor else floor
-    if root is not None:
-        t = np.sqrt(t)
-    z = 1.0 / t
-    value = 0.0
-    for n in range(len(segments)):
-        edge, a, b = segments[len(segments) - 1 - n]
-        inverse, direct = a[len(a) - 1], b[len(b) - 1]
-        for m in range(1, len(a)):
-            inverse = inverse * z + a[len(a) - 1 - m]
-        for m in range(1, len(b)):
-            direct = direct * t + b[len(b) - 1 - m]
-        value = inverse * z + direct if y < edge else value
-    return value
+    if pieces is not None:
+        return piece_scalar(pieces, 0, t)
+    else:
+        if root is not None:
+            t = np.sqrt(t)
+        z = 1.0 / t
+        value = 0.0
+        for n in range(len(segments)):
+            edge, a, b = segments[len(segments) - 1 - n]
+            inverse, direct = a[len(a) - 1], b[len(b) - 1]
+            for m in range(1, len(a)):
+                inverse = inverse * z + a[len(a) - 1 - m]
+            for m in range(1, len(b)):
+                direct = direct * t + b[len(b) - 1 - m]
+            value = inverse * z + direct if y < edge else value
+        return value
 
 
 @inner
