@@ -99,7 +99,7 @@ def _classes(series: dict[float, float]) -> list[tuple[int, float, list[float]]]
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
 def piece_scalars(table, order, n, x2, work, out):
-    """out[:n] = lambda^2n c_n / eps for the pairs of a chunk, zero beyond the cut-off. False, and nothing done, if `table` is None.
+    """out[:n] = lambda^2n c_n / eps for the pairs of a chunk, zero beyond the cut-off. False, nothing done, if `table` is None.
 
     work : (2, >= n) buffers
     """
@@ -175,15 +175,13 @@ def _times_distance(value, y, origin, sign, order, n):
 def piece_scalar(table, order, x2):
     """lambda^2n c_n / eps of one pair at the squared reduced distance x2; zero beyond the cut-off."""
     edges = table.edges
-    low, high = 0, edges.size
-    while low < high:
-        middle = (low + high) // 2
-        if x2 < edges[middle]:
-            high = middle
-        else:
-            low = middle + 1
-    if low == edges.size:
+    if not x2 < edges[edges.size - 1]:
         return 0.0
+    low, left = np.uint64(0), np.uint64(edges.size)
+    while left > np.uint64(1):              # always as many steps, without a branch to guess
+        half = left // np.uint64(2)
+        low += half if x2 >= edges[low + half - np.uint64(1)] else np.uint64(0)
+        left -= half
     x, origin = np.sqrt(x2), table.origin[low]
     # a difference of squares, so that a small overlap is as exact as x2
     y = table.sign[low] * (x2 - origin * origin) / (x + origin) if origin != 0.0 else x

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from glasses import all_pairs, liquid_arrays, system, whole
+from glasses import ALL, all_pairs, liquid_arrays, system, whole
 from test_hessian import probe, times
 
+from hpcglass.config import SystemParams
 from hpcglass.core.comm import total
 from hpcglass.geometries.periodic import deformation, simple_shear
 from hpcglass.landscape.contractions import along_path
@@ -14,6 +15,8 @@ from hpcglass.landscape.expansion import elastic_moduli
 from hpcglass.landscape.forces import evaluate, forces, per_particle
 from hpcglass.landscape.matrix.hessian import Hessian
 from hpcglass.landscape.rattlers import rattlers
+from hpcglass.landscape.walls import load
+from hpcglass.moves import start
 from hpcglass.moves.relax import to_minimum
 
 CASES = [("hertz-mixed", 2), ("fractional", 2), ("spline", 3), ("two-pieces", 2)]
@@ -49,6 +52,14 @@ def test_energy_is_the_sum_over_all_images(world, name, dimension):
     found = evaluate(s)
     assert found.energy == pytest.approx(energy, rel=2e-6)
     assert total(world, float(per_particle(s)[0].sum())) == pytest.approx(found.energy, rel=1e-12)
+
+
+@pytest.mark.parametrize("name,energy,pressure", [("kob-andersen", 3351.4829979264264, 129.34386788374673),
+                                                  ("lj-cut", -132.9807924639698, 17.177682123003464)])
+def test_as_lammps_has_it(world, name, energy, pressure):
+    """LAMMPS of 22 July 2025, update 4: lj/cut with pair_modify shift yes; lj/smooth/linear."""
+    found = evaluate(system(world, *liquid_arrays(name, 200, 3)))
+    assert found.energy == pytest.approx(energy, rel=1e-12) and found.pressure == pytest.approx(pressure, rel=1e-12)
 
 
 @cases
@@ -104,3 +115,19 @@ def test_a_hertzian_packing(world):
         to_minimum(t, "fire", 1e-11, 200_000)
         side.append(evaluate(t).stress[0, 1])
     assert (side[0] - side[1]) / (2 * h) == pytest.approx(elastic_moduli(s).shear(0, 1), rel=1e-2)
+
+
+@pytest.mark.parametrize("name", ["hertz-mixed", "spline"])
+def test_walls_push_as_their_energy_says(world, name):
+    params = SystemParams(model=name, dimension=2, density=0.95, r_in=2.0, r_out=7.0, start="random")
+    s, h = start.build(world, params, ALL[name], 1), 1e-5
+    s.update()
+    assert load(s).contacts.min() > 3
+    energies = []
+    for k in (-2, -1, 1, 2):
+        t = s.renewed()
+        t.move(k * h * probe(t))
+        t.update()
+        energies.append(evaluate(t).energy)
+    along = -total(world, float((forces(s) * probe(s)).sum()))
+    assert along == pytest.approx(slope(energies, h), rel=1e-6)
