@@ -122,7 +122,7 @@ def test_kernels_are_where_the_cache_looks_for_changes():
     assert {layer(name) for name, tree in TREES.items() if "numba" in imports(tree)} - {"commands", "io"} <= set(COMPILED)
     used = {layer(module) for name, tree in TREES.items() if layer(name) in COMPILED for module in imports(tree)
             if module.startswith("hpcglass.")}
-    assert used <= {*COMPILED, "errors", "numbers", "petsc"}
+    assert used <= {*COMPILED, "errors", "numbers", "petsc", "plugins"}
 
 
 def test_files_are_short():

@@ -1,8 +1,8 @@
 """The frozen-matrix method: what stress a patch bears before it yields, exactly, without minimising step by step.
 
 The shell follows exp(A gamma), the free particles an elastic branch dU/dy = 0. The modulus mu = d sigma/d gamma goes to minus
-infinity where the branch ends, so the stress has a smooth first maximum just before: tau_c, which depends on no step. (S. Patinet,
-D. Vandembroucq and M. L. Falk, Phys. Rev. Lett. 117, 045501 (2016), look for the first drop in steps.)
+infinity where the branch ends, so the stress has a smooth first maximum just before: tau_c, which depends on no step.
+(S. Patinet, D. Vandembroucq and M. L. Falk, Phys. Rev. Lett. 117, 045501 (2016), look for the first drop in steps.)
 
 Along the branch: predictor by cubic extrapolation through two points and their tangents, Newton's method on a skyline factor that
 is kept while it converges, the tangent x' = -H^-1 Xi, and three reasons to go back and take a smaller step: the factor is not
@@ -10,8 +10,8 @@ positive definite; Newton moves far or slowly; or the stress is not that of one 
 
     |sigma_1 - sigma_0 - d (mu_0 + mu_1)/2| > 0.02 d mu(0).
 
-Without the last one a small event is stepped over, and another branch followed. At mu <= 0 the maximum of the cubic through the last
-points is solved for, until it does not change.
+Without the last one a small event is stepped over, and another branch followed. At mu <= 0 the maximum of the cubic through the
+last points is solved for, until it does not change.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ NEWTON, POINTS = 16, 12
 def correct(table, n_free, y, forward, back, rate, pairs, memory, step):
     """Newton's method for the free y, in place.
 
-    Returns (0 converged, 1 not positive definite, 2 far or slow; how far it moved; V sigma; V Born), and leaves vectors, c_2 and the
-    shear force of the end, and factors of the end or a little before.
+    Returns (0 converged, 1 not positive definite, 2 far or slow; how far it moved; V sigma; V Born), and leaves vectors, c_2 and
+    the shear force of the end, and factors of the end or a little before.
     """
     d = y.shape[1]
     largest, stress, born = evaluate(table, n_free, y, forward, rate, pairs, True, memory)

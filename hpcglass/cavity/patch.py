@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcglass.cavity.skyline import FAST, layout
-from hpcglass.core.pairs import PairTable, pair_length, pair_scalar
+from hpcglass.core.pairs import pair_length, pair_scalar
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -47,7 +47,7 @@ class Work(NamedTuple):
 
     first, second : (P,) the pairs of the list, first free
     inverse_length2, scale : (P,) 1/lambda_ij^2 and eps_ij
-    vector : (d, P) v; x2, c1, c2, along : (P,) reduced square distance, pair scalars, v.(A v)
+    vector : (d, P) v; x2, c1, c2, along : (P,) reduced square distance, pair scalars, v.(A v); buffer : (2, P)
     begin : (n_free,) first block of each block row; offset, inverse : (n_free d,), matrix : the skyline
     force, shear : (n_free d,) -dU/dx, and d(dU/dx)/dgamma under the affine motion
     counts : (4,) passes over the pairs, factorisations, solves, lists made
@@ -75,11 +75,12 @@ class Work(NamedTuple):
 def work(d: int, particles: int = 512, pairs: int = 8192) -> Work:
     """Memory for patches of up to so many free particles and pairs."""
     size, flat = (pairs,), (particles * d,)
-    numbers = [np.empty(size) for _ in range(6)]
-    skyline = np.empty((particles * d) ** 2 // 2 + particles * d)
-    return Work(np.empty(size, np.int64), np.empty(size, np.int64), *numbers[:2], np.empty((d, pairs)), *numbers[2:],
-                np.empty((2, pairs)), np.empty(particles, np.int64), np.empty(flat, np.int64), skyline, np.empty(flat),
-                np.empty(flat), np.empty(flat), np.zeros(4, np.int64))
+    return Work(
+        first=np.empty(size, np.int64), second=np.empty(size, np.int64), inverse_length2=np.empty(size), scale=np.empty(size),
+        vector=np.empty((d, pairs)), x2=np.empty(size), c1=np.empty(size), c2=np.empty(size), along=np.empty(size),
+        buffer=np.empty((2, pairs)), begin=np.empty(particles, np.int64), offset=np.empty(flat, np.int64),
+        matrix=np.empty((particles * d) ** 2 // 2 + particles * d), inverse=np.empty(flat), force=np.empty(flat),
+        shear=np.empty(flat), counts=np.zeros(4, np.int64))
 
 
 @numba.njit(cache=True)
@@ -96,7 +97,7 @@ def stretch(turn, rates, strain, forward, back):
 
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy")
-def make_list(table: PairTable, n_free, y, diameter, species, forward, cutoff, skin, memory):
+def make_list(table, n_free, y, diameter, species, forward, cutoff, skin, memory):
     """Pairs with a free particle that are closer than their range plus the skin, and the skyline; their number, -1: no room."""
     d = y.shape[1]
     lengths, by_species, nonadditivity, energies = table.length, table.by_species, table.nonadditivity, table.energy
@@ -144,7 +145,7 @@ def make_list(table: PairTable, n_free, y, diameter, species, forward, cutoff, s
 
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy")
-def evaluate(table: PairTable, n_free, y, forward, rate, pairs, second, memory):
+def evaluate(table, n_free, y, forward, rate, pairs, second, memory):
     """Pair vectors, forces on free particles; with `second` also c_2 and the shear force. (Largest |F|^2, V sigma, V Born)."""
     d = y.shape[1]
     memory.counts[0] += 1

@@ -31,14 +31,14 @@ class Sample:
     def __init__(self, system: System, free: float, shell: float) -> None:
         narrow = float(heights(system.box).min())
         if 2.0 * shell > narrow:
-            raise InputError(f"a patch of radius {shell:.3g} (free disc {free:g} and a shell) needs a cell at least {2 * shell:.3g} "
-                             f"high, this one is {narrow:.3g}: take a larger sample, or a smaller radius")
+            raise InputError(f"a patch of radius {shell:.3g} (free disc {free:g} and a shell) needs a cell at least "
+                             f"{2 * shell:.3g} high, this one is {narrow:.3g}: take a larger sample, or a smaller radius")
         self.system, self.free, self.shell = system, free, shell
         self.inverse = np.linalg.inv(system.box)
         self.fraction = (system.position @ self.inverse.T) % 1.0
         self.shape = np.maximum((heights(system.box) / shell).astype(np.int64), 1)
         place = np.minimum((self.fraction * self.shape).astype(np.int64), self.shape - 1)
-        flat = np.ravel_multi_index(place.T, tuple(self.shape))
+        flat = np.ravel_multi_index(tuple(place.T), tuple(map(int, self.shape)))
         self.order = np.argsort(flat, kind="stable")
         self.start = np.searchsorted(flat[self.order], np.arange(self.shape.prod() + 1))
 

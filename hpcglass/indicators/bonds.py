@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hpcglass.core.pairs import KEEP_NAN
 from hpcglass.core.system import System
-from hpcglass.indicators.surroundings import apart
+from hpcglass.indicators.neighbours.surroundings import apart
 from hpcglass.landscape.forces import pair_lists, scalars
 from hpcglass.landscape.rattlers import bonded
 

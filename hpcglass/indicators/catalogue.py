@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from hpcglass.errors import InputError
-from hpcglass.indicators import contacts, nonlinear, response, soft_modes, structure
+from hpcglass.indicators import contacts, nonlinear, response, soft_modes, strength, structure
 from hpcglass.indicators.base import Indicator
+from hpcglass.plugins import Catalogue
 
-INDICATORS: dict[str, Indicator] = {indicator.name: indicator for family in (structure, contacts, response, soft_modes, nonlinear)
-                                    for indicator in family.INDICATORS}
+FAMILIES = (structure, contacts, response, soft_modes, nonlinear, strength)
+
+
+def _wrong(name: str, thing: Any) -> str:
+    if not isinstance(thing, Indicator):
+        return "it is no hpcglass.indicators.base.Indicator"
+    return "" if thing.name == name else f"its name is '{thing.name}', and must be the entry point's"
+
+
+# hpcglass's own, then those of users' packages (group "hpcglass.indicators")
+INDICATORS: Catalogue[Indicator] = Catalogue(
+    "indicator", {indicator.name: indicator for family in FAMILIES for indicator in family.INDICATORS}, lambda own: own, _wrong)
 
 
 def families() -> dict[str, list[str]]:
     """Names of the members of each family."""
     found: dict[str, list[str]] = {}
-    for indicator in INDICATORS.values():
-        found.setdefault(indicator.family, []).append(indicator.name)
+    for name in INDICATORS:
+        found.setdefault(INDICATORS[name].family, []).append(name)
     return found
+
+
+def needs(words: Iterable[str]) -> set[str]:
+    """What the indicators need that names, families or "all" mean, in any dimension; unknown words are passed over."""
+    words = set(words)
+    return {INDICATORS[name].needs for name in INDICATORS
+            if words & {name, "all"} or (words - set(INDICATORS) and INDICATORS[name].family in words)}
 
 
 def chosen(words: Iterable[str], dimension: int) -> list[Indicator]:
@@ -37,10 +56,10 @@ def chosen(words: Iterable[str], dimension: int) -> list[Indicator]:
                 raise InputError(f"indicator {word} is defined in {INDICATORS[word].dimensions[0]}D only")
             wanted.add(word)
         elif word in groups or word == "all":
-            members = INDICATORS if word == "all" else groups[word]
+            members = list(INDICATORS) if word == "all" else groups[word]
             wanted |= {name for name in members
                        if dimension in INDICATORS[name].dimensions and not INDICATORS[name].lacks(dimension)}
         else:
             raise InputError(f"no indicator or family is called {word!r}; families: {', '.join(groups)}; "
                              f"indicators: {', '.join(INDICATORS)}")
-    return [indicator for name, indicator in INDICATORS.items() if name in wanted]
+    return [INDICATORS[name] for name in INDICATORS if name in wanted]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from hpcglass.core.pairs import KEEP_NAN
 from hpcglass.core.system import System
 from hpcglass.indicators.bonds import interacting
-from hpcglass.indicators.surroundings import Surroundings, apart, with_skin
+from hpcglass.indicators.neighbours.surroundings import Surroundings, apart, with_skin
 
 Floats = NDArray[np.float64]
 

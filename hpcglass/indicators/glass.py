@@ -14,12 +14,12 @@ from hpcglass.core.system import System
 from hpcglass.geometries.periodic import simple_shear
 from hpcglass.indicators import coarse, thermal
 from hpcglass.indicators.bonds import Bonds, interacting
-from hpcglass.indicators.cells import Cells, power_cells
-from hpcglass.indicators.cells_3d import power_cells_3d
-from hpcglass.indicators.entropy import DELTA, FAR, first_minimum
+from hpcglass.indicators.neighbours.cells import Cells, power_cells
+from hpcglass.indicators.neighbours.cells_3d import power_cells_3d
+from hpcglass.indicators.neighbours.entropy import DELTA, FAR, first_minimum
+from hpcglass.indicators.neighbours.order import orientational_order
+from hpcglass.indicators.neighbours.surroundings import Surroundings, surroundings
 from hpcglass.indicators.nonaffinity import STEPS
-from hpcglass.indicators.order import orientational_order
-from hpcglass.indicators.surroundings import Surroundings, surroundings
 from hpcglass.landscape.contractions import along_path
 from hpcglass.landscape.matrix.hessian import Hessian
 from hpcglass.landscape.matrix.solve import Solver

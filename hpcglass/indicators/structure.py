@@ -54,7 +54,7 @@ def anisotropy(glass: Glass) -> Any:
 
 def divergence(glass: Glass) -> Any:
     """Q, the divergence of the same vectors."""
-    from hpcglass.indicators.cells import divergence as of_cells
+    from hpcglass.indicators.neighbours.cells import divergence as of_cells
 
     return glass.cells.around.back(of_cells(glass.cells))[0]
 
@@ -64,7 +64,7 @@ def divergence(glass: Glass) -> Any:
 
 def entropy(glass: Glass) -> Any:
     """s_2."""
-    from hpcglass.indicators.entropy import excess_entropy
+    from hpcglass.indicators.neighbours.entropy import excess_entropy
 
     around, r_m = glass.entropy_range
     glass.results["s2_range"] = (r_m, "length", "upper end r_m of the integral of s_2")

@@ -42,16 +42,21 @@ class IndicatorsParams(StageParams):
         from hpcglass.indicators.catalogue import INDICATORS, chosen
 
         try:
-            chosen(which, 2 if not any(word in INDICATORS and 2 not in INDICATORS[word].dimensions for word in which) else 3)
+            chosen(which, 2 if all(2 in INDICATORS[word].dimensions for word in which if word in INDICATORS) else 3)
         except InputError as error:
             raise ValueError(str(error)) from None
         return which
 
-    def solvers(self, ranks: int) -> Solvers | None:
-        from hpcglass.indicators.catalogue import chosen
+    def derivatives(self) -> int:
+        from hpcglass.indicators.catalogue import needs
 
-        needed = {indicator.needs for indicator in [*chosen(self.which, 2), *chosen(self.which, 3)]}
-        if needed & {"factors", "modes"}:
+        needed = needs(self.which)
+        return 3 if needed & {"factors", "modes"} else 2 if "cavity" in needed else 0
+
+    def solvers(self, ranks: int) -> Solvers | None:
+        from hpcglass.indicators.catalogue import needs
+
+        if needs(self.which) & {"factors", "modes"}:
             return Solvers(("mumps",), 'which = ["structure", "contacts"] does without')
         return None
 
@@ -98,11 +103,12 @@ class Indicators(Stage):
         context.reached(len(wanted), 0.0)
 
     def force_evaluations(self, particles: int) -> float:
-        from hpcglass.indicators.catalogue import chosen
+        from hpcglass.indicators.catalogue import needs
 
         params: IndicatorsParams = self.params
-        names = {indicator.name for indicator in chosen(params.which, 2)}
-        return 200.0 + 30.0 * params.modes * ("M" in names) + params.kick_steps * ("nafmu" in names)
+        needed = needs(params.which)
+        starts = 20.0 * particles / params.nonlinear_cell**2 * bool({"all", "nonlinear"} & set(params.which))
+        return 200.0 + (30.0 * params.modes + 5 * params.kick_steps) * bool(needed & {"factors", "modes"}) + 2.0 * starts
 
     def memory(self, particles: int, dimension: int) -> float:
         return sparse_memory(particles, dimension) + 1000.0 * particles

@@ -14,10 +14,10 @@ from hpcglass.core.replica import Replica
 from hpcglass.errors import PhysicsError
 from hpcglass.indicators import coarse, nonaffinity
 from hpcglass.indicators.catalogue import INDICATORS, chosen
-from hpcglass.indicators.cells import divergence, power_cells
-from hpcglass.indicators.functions import HATS_REACH, binned_functions, radial_functions
 from hpcglass.indicators.glass import Choices, Glass
-from hpcglass.indicators.surroundings import surroundings
+from hpcglass.indicators.neighbours.cells import divergence, power_cells
+from hpcglass.indicators.neighbours.functions import HATS_REACH, binned_functions, radial_functions
+from hpcglass.indicators.neighbours.surroundings import surroundings
 from hpcglass.landscape.contractions import along_path
 from hpcglass.landscape.matrix.hessian import Hessian
 from hpcglass.landscape.modes import spectrum

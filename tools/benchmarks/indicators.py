@@ -24,11 +24,11 @@ from mpi4py import MPI
 from hpcglass.core.system import System
 from hpcglass.indicators.bonds import interacting
 from hpcglass.indicators.catalogue import chosen
-from hpcglass.indicators.functions import HATS_REACH, radial_functions
 from hpcglass.indicators.glass import Choices, Glass
+from hpcglass.indicators.neighbours.functions import HATS_REACH, radial_functions
+from hpcglass.indicators.neighbours.surroundings import surroundings
 from hpcglass.indicators.nonaffinity import kicked
 from hpcglass.indicators.nonlinear import Solves, dipoles
-from hpcglass.indicators.surroundings import surroundings
 from hpcglass.landscape.localised import _start, evaluate
 from hpcglass.landscape.matrix.factors import Inverse
 from hpcglass.landscape.matrix.hessian import Hessian

@@ -26,7 +26,7 @@ from hpcglass.core import comm as ranks
 from hpcglass.core.pairs import KEEP_NAN
 from hpcglass.core.system import System
 from hpcglass.errors import InputError
-from hpcglass.indicators.surroundings import Surroundings, apart, surroundings
+from hpcglass.indicators.neighbours.surroundings import Surroundings, apart, surroundings
 
 Floats = NDArray[np.float64]
 

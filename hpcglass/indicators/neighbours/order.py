@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcglass.core.pairs import KEEP_NAN, pair_length
-from hpcglass.indicators.surroundings import Surroundings, apart
+from hpcglass.indicators.neighbours.surroundings import Surroundings, apart
 
 Floats = NDArray[np.float64]
 SYMMETRIES = tuple(range(2, 10))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hpcglass.core import comm as ranks
 from hpcglass.core.system import System
 from hpcglass.errors import InputError
-from hpcglass.indicators.surroundings import Surroundings, surroundings
+from hpcglass.indicators.neighbours.surroundings import Surroundings, surroundings
 
 Floats = NDArray[np.float64]
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from hpcglass.core import comm as ranks
 from hpcglass.core.pairs import KEEP_NAN
 from hpcglass.errors import PhysicsError
-from hpcglass.indicators.surroundings import Surroundings, apart
+from hpcglass.indicators.neighbours.surroundings import Surroundings, apart
 
 Floats = NDArray[np.float64]
 
