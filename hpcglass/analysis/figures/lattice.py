@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MAPS = 5                # strains in a figure of maps, at most
 CURVES = {
-    "mean_threshold": r"mean threshold $\langle\sigma_c\rangle$",
+    "mean_threshold": r"threshold $\langle\sigma_c\rangle$",
     "strain_std": r"std of strain $\Delta\gamma$",
     "stress_std": r"std of stress $\Delta\sigma$",
     "localisation": "localisation LOC"}
