@@ -205,7 +205,7 @@ def _placed(drawn: Drawn) -> dict[str, Any]:
 def _pixels(drawn: Drawn) -> Drawn:
     """Each pixel has the value of largest modulus in it."""
     low, high = _limits(drawn)
-    shape = np.maximum((PIXELS * (high - low) / (high - low).max()).astype(int), 1)
+    shape = np.maximum(np.rint(PIXELS * (high - low) / (high - low).max()).astype(int), 1)
     pixels: dict[str, list[Floats]] = {name: [] for name in drawn.fields}
     for name, values in drawn.fields.items():
         for seen, one in zip(drawn.views, values, strict=True):

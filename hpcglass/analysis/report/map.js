@@ -37,11 +37,11 @@ class GlassMap {
     this.slider.addEventListener("input", () => this.draw());
     this.choice.addEventListener("change", () => this.draw());
     this.button.addEventListener("click", () => this.play());
-    this.size();
+    this.size(place);
     this.draw();
   }
 
-  size() {
+  size(place) {
     const [x0, y0, x1, y1] = this.data.limits, ratio = window.devicePixelRatio || 1;
     this.scale = SIDE / Math.max(x1 - x0, y1 - y0);
     this.width = (x1 - x0) * this.scale;
@@ -50,6 +50,7 @@ class GlassMap {
     this.canvas.height = this.height * ratio;
     this.canvas.style.width = this.width + BAR + "px";
     this.canvas.style.height = this.height + "px";
+    place.style.width = this.canvas.style.width;
     this.pen = this.canvas.getContext("2d");
     this.pen.scale(ratio, ratio);
   }
