@@ -93,4 +93,4 @@ def test_arrows_are_the_mode(tmp_path):
     assert np.allclose(np.column_stack([arrows.U, arrows.V]), mode[order])
     assert np.allclose(arrows.get_offsets(), given.position[order])
     assert f"{given.tables['modes']['omega'][1]:.4g}" in axes[1].get_title()
-    assert len(draw_modes(stage(tmp_path, rows=3)).axes) == 5       # one is empty
+    assert len(draw_modes(stage(tmp_path, rows=3)).axes) == 4

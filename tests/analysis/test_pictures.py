@@ -15,7 +15,7 @@ from hpcglass.analysis.figures.draw import figures, plot_stage_file
 from hpcglass.analysis.figures.files import Look, fit, save
 from hpcglass.analysis.figures.lattice import draw_maps as draw_lattice
 from hpcglass.analysis.figures.maps import draw_maps
-from hpcglass.analysis.figures.style import BLUE, GREEN, RED, STYLE, panels, spelled, units
+from hpcglass.analysis.figures.style import BLUE, GREEN, RED, STYLE, grid, panels, spelled, units
 from hpcglass.analysis.open_run import StageResults, Table, read_stage
 from hpcglass.analysis.screening.figures import draw_groups
 
@@ -116,6 +116,18 @@ def test_labels_of_ticks_do_not_touch(tmp_path, strains):
     figure = draw_first(StageResults(tmp_path / "m.h5", "m", tables={"first_event": table}, results=results))
     for width in (None, 86.0, 70.0):
         save(figure, tmp_path / "first", Look(dpi=60, width=width))     # is looked at by the fixture of this folder
+
+
+def test_panels_that_would_be_too_narrow_stand_below_each_other(tmp_path):
+    cases = ((2, 2, 86.0, (2, 1)), (2, 2, 178.0, (1, 2)), (3, 6, 120.0, (3, 2)), (3, 5, 86.0, (5, 1)))
+    for across, count, width, geometry in cases:
+        figure, drawn = grid(count, across, 3.0, 2.0)
+        for axes in drawn:
+            axes.plot([1, 2])
+        before = figure.get_figheight() / (-(-count // across))
+        fit(figure, Look(width=width))
+        assert drawn[-1].get_subplotspec().get_gridspec().get_geometry() == geometry
+        assert figure.get_figheight() / geometry[0] == pytest.approx(before * width / 25.4 / geometry[1] / 3.0)
 
 
 def test_crowded_ticks_are_thinned_evenly():

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hpcglass.analysis.figures.catalogue import Figures, register
 from hpcglass.analysis.figures.cells import color_bar, discs, frame, part, view
-from hpcglass.analysis.figures.style import BLUE, GREY, RED, label, panels, row
+from hpcglass.analysis.figures.style import BLUE, GREY, RED, grid, label, panels, row
 from hpcglass.analysis.open_run import StageResults, Table
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def draw_activity(stage: StageResults) -> Figure:
 
     seen = view(stage)
     first, strains = stage.fields["first_activity"][seen.chosen], stage.tables["activity"]["strain"]
-    figure, (axes,) = panels(1, width=3.8, height=3.3)
+    figure, (axes,) = grid(1, 1, 3.8, 3.3, maps=True)
     ever = ~np.isnan(first)
     limits = (float(strains.min()), float(strains.max())) if len(strains) else (0.0, 1.0)
     discs(axes, part(seen, ~ever), facecolor="#dddddd")
@@ -128,6 +128,7 @@ def draw_first(stage: StageResults) -> Figure:
     axes.axvline(mean, color=RED, linewidth=0.9, label=rf"mean ${mean:.3g} \pm {error:.1g}$")
     axes.plot([], [], " ", label=f"{len(strain)} samples" + (f", {without} more without an event" if without else ""))
     axes.set(xlabel="strain at the first event", ylabel="samples")
+    axes.yaxis.get_major_locator().set_params(integer=True)
     axes.legend()
     return figure
 

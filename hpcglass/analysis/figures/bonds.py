@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hpcglass.analysis.figures.catalogue import Figures, register
 from hpcglass.analysis.figures.cells import View, discs, length_bar, part, view
-from hpcglass.analysis.figures.style import BLUE, GREY, RED, dimension, label, panels, row
+from hpcglass.analysis.figures.style import BLUE, GREY, RED, dimension, grid, label, panels, row
 from hpcglass.analysis.open_run import StageResults, Table
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def draw_dipole(stage: StageResults) -> Figure:
     """Displacements by a unit dipole on one bond (fig. 2a); the dipole itself is red."""
     first, second = (int(stage.tables["dipoles"][name][0]) for name in ("first", "second"))
     close = Surroundings.of(stage, first)
-    figure, (axes,) = panels(1, width=3.2, height=3.5)
+    figure, (axes,) = grid(1, 1, 3.2, 3.5, maps=True)
     _window(axes, close)
     dipole = np.zeros_like(close.position)
     dipole[second] = close.position[second] - close.position[first]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,16 @@ def described(axes: Axes) -> str:
     title = next(filter(None, (axes.get_title(loc) for loc in ("center", "left", "right"))), "")
     parts = {"": title, "x": axes.get_xlabel() or shared_label(axes), "y": axes.get_ylabel(),
              "value": bars[0].ax.get_ylabel() or bars[0].ax.get_xlabel() if bars else ""}
-    return "; ".join(f"{name}: {what}" if name else what for name, what in parts.items() if what).replace("\n", " ")
+    return plain("; ".join(f"{name}: {what}" if name else what for name, what in parts.items() if what))
+
+
+def plain(text: str) -> str:
+    r"""A label without the signs of mathematics.
+
+    >>> plain(r"$D^2_\mathrm{min}$ [length$^{2}$]")
+    'D^2_min [length^2]'
+    """
+    return re.sub(r"\\(?:mathrm|mathbf|,|;)|[$\\{}]", "", text).replace("\n", " ")
 
 
 def shared_label(axes: Axes) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from hpcglass.analysis.figures.catalogue import Figures, register
 from hpcglass.analysis.figures.cells import color_bar, discs, frame, signed_scale, view
-from hpcglass.analysis.figures.style import BLUE, GREEN, GREY, RED, label, panels
+from hpcglass.analysis.figures.style import BLUE, GREEN, GREY, RED, grid, label, panels
 from hpcglass.analysis.open_run import StageResults
 
 if TYPE_CHECKING:
@@ -78,11 +78,11 @@ def draw_comparison(stage: StageResults) -> Figure:
 
 def draw_product(stage: StageResults) -> Figure:
     """Sum of phi_g phi_gg on each particle: red where going forward destabilises, blue where it stabilises."""
-    figure, (axes,) = panels(1, width=4.4, height=3.9)
+    figure, (axes,) = grid(1, 1, 4.4, 3.9, maps=True)
     seen = view(stage)
     values = stage.fields["bond_product"][seen.chosen]
     drawn = discs(axes, seen, values, norm=signed_scale(values), cmap="RdBu")
     frame(axes, seen)
-    axes.set_title(seen.title("whether strain destabilises (< 0) or stabilises"))
+    axes.set_title(seen.title("below 0: destabilised by strain"))
     color_bar(figure, drawn, axes, r"$\sum \varphi_\gamma \varphi_{\gamma\gamma}$", "energy^2", values)
     return figure

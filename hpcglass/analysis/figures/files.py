@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hpcglass import disk
 from hpcglass.analysis.figures.data import as_csv
-from hpcglass.analysis.figures.style import untangle
+from hpcglass.analysis.figures.style import resize, untangle
 from hpcglass.errors import FileError
 
 if TYPE_CHECKING:
@@ -67,10 +67,8 @@ def save(figure: Figure, path: Path, look: Look = PLAIN) -> list[Path]:
 
 def fit(figure: Figure, look: Look = PLAIN) -> None:
     """Give a figure its width, and its ticks labels that are apart."""
-    width, height = figure.get_size_inches()
     if look.width is not None:
-        wanted = look.width / MILLIMETRES
-        figure.set_size_inches(wanted, height * wanted / width)
+        resize(figure, look.width / MILLIMETRES)
     untangle(figure)
 
 

@@ -29,6 +29,9 @@ BLUE, RED, GREEN, ORANGE, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#E69F
 SERIES = (BLUE, RED, GREEN, PURPLE, ORANGE, GREY)
 MARKERS = "os^Dv<"
 POWER = re.compile(r"\^(\([\d/]+\)|\d+(?:/\d+)?)")      # ^2, ^1/2, ^(3/2)
+FLOW, COLUMN = "panels that may stand in other rows", "panels above each other"      # labels of figures
+TALLEST = 1.2           # times the height that it has, at most, a column of panels in a wider figure
+NARROWEST = 2.0         # panel beside another one [inches]
 GAP = 0.4               # of the height of a letter, between two labels of ticks
 
 
@@ -38,6 +41,7 @@ def panels(count: int, width: float = 3.4, height: float = 1.9) -> tuple[Figure,
 
     figure = Figure(figsize=(width, height * count), layout="constrained")
     axes = figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0].tolist()
+    figure.set_label(COLUMN)
     return figure, axes
 
 
@@ -47,7 +51,7 @@ def row(count: int, width: float = 3.3, height: float = 2.7) -> tuple[Figure, li
 
 
 def grid(count: int, across: int, width: float, height: float, maps: bool = False) -> tuple[Figure, list[Axes]]:
-    """Panels in rows of `across`, each (width, height) inches; what the last row has too many is blank.
+    """Panels in rows of `across`, each (width, height) inches; in a narrower figure there are fewer in a row.
 
     maps : they have an aspect of their own
     """
@@ -57,8 +61,29 @@ def grid(count: int, across: int, width: float, height: float, maps: bool = Fals
     figure = Figure(figsize=(width * across, height * down), layout="compressed" if maps else "constrained")
     axes = figure.subplots(down, across, squeeze=False).ravel().tolist()
     for blank in axes[count:]:
-        blank.set_axis_off()
+        blank.remove()
+    figure.set_label(FLOW)
     return figure, axes[:count]
+
+
+def resize(figure: Figure, width: float) -> None:
+    """Give a figure another width [inches]; its height goes with it.
+
+    Panels that would be too narrow stand in more rows; those above each other keep the height that their labels need.
+    """
+    old, height = figure.get_size_inches()
+    panels = [axes for axes in figure.axes if axes.get_subplotspec() is not None]
+    if figure.get_label() == FLOW and panels:
+        down, across = panels[0].get_subplotspec().get_gridspec().get_geometry()
+        fewer = max(1, min(across, int(width / NARROWEST)))
+        rows = -(-len(panels) // fewer)
+        old, height = old * fewer / across, height * rows / down
+        if fewer < across:
+            cells = figure.add_gridspec(rows, fewer)
+            for k, axes in enumerate(panels):
+                axes.set_subplotspec(cells[k // fewer, k % fewer])
+    ratio = width / old
+    figure.set_size_inches(width, height * (min(max(ratio, 1.0), TALLEST) if figure.get_label() == COLUMN else ratio))
 
 
 def dimension(stage: StageResults) -> int:

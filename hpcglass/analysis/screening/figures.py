@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ARROWS = 2000           # at most so many
 INSET = 60.0            # largest misfit in the inset
 DODGE = 0.04            # of the range of d_0: points of several sets beside each other
-SYMBOLS = {"T_m": "$T_m$", "r_in": r"$r_\mathrm{in}$", "r_out": r"$r_\mathrm{out}$"}
+SYMBOLS = {"T_m": "$T_m$", "T_p": "$T_p$", "r_in": r"$r_\mathrm{in}$", "r_out": r"$r_\mathrm{out}$"}
 
 
 def draw_all(found: Sequence[Found], table: Table, groups: Table, place: Path,
@@ -103,10 +103,7 @@ def _with_error(value: float, error: float) -> str:
 def draw_map(case: Case, profile: Profile) -> Figure:
     """The displacement in 2D: arrows coloured by its size; beside it the angular harmonics of d_r and d_θ, relative to d_el."""
     from matplotlib.colors import LogNorm
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.4, 3.3), layout="constrained")
-    field, radial, tangential = figure.subplots(1, 3, width_ratios=(1.5, 1, 1))
+    figure, (field, radial, tangential) = row(3, 2.6, 3.3)
     x, u = case.position - case.centre, case.displacement
     size = np.sqrt((u**2).sum(axis=1))
     moved = np.flatnonzero(size > 0)
@@ -126,7 +123,7 @@ def draw_map(case: Case, profile: Profile) -> Figure:
             axes.plot(profile.r, amplitude[:, m], color=color, linewidth=0.9, label=f"$m = {m}$")
         axes.plot(profile.r, np.sqrt((amplitude[:, 4:] ** 2).mean(axis=1)), color=GREY, linewidth=0.9, label="$m = 4...8$, rms")
         axes.set(xlabel="$r$ [length]", title=rf"$|{name}|_m \,/\, d^\mathrm{{el}}_r$", yscale="log")
-    figure.legend(*radial.get_legend_handles_labels(), fontsize=6, loc="outside lower right", ncols=5)
+    figure.legend(*radial.get_legend_handles_labels(), fontsize=7, loc="outside lower right", ncols=3)
     return figure
 
 
