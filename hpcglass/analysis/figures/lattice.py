@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MAPS = 5                # strains in a figure of maps, at most
+MAPS = 4                # strains in a figure of maps, at most
 CURVES = {
     "mean_threshold": r"threshold $\langle\sigma_c\rangle$",
     "strain_std": r"std of strain $\Delta\gamma$",
@@ -104,7 +104,7 @@ def draw_maps(stage: StageResults) -> Figure:
             axes.set(xticks=[], yticks=[])
             axes.spines[["top", "right"]].set_visible(True)
         bar = figure.colorbar(image, ax=across.tolist(), shrink=0.85, pad=0.01)
-        bar.set_label(symbol)
+        bar.set_label(symbol, fontsize=8)
     return figure
 
 
