@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 import warnings
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from mpi4py import MPI
 
+from hpcglass import registry
 from hpcglass.config import ModelParams
 from hpcglass.core import cache
 from hpcglass.core.system import System
@@ -21,7 +23,6 @@ from hpcglass.errors import FileError, InputError
 from hpcglass.io import configuration
 from hpcglass.io.convert import ENDINGS, choose_frame
 from hpcglass.io.reader import Reader
-from hpcglass.potentials.library import MODELS
 from hpcglass.potentials.model import Model
 
 
@@ -55,7 +56,7 @@ def load(path: str | Path, comm: MPI.Comm = MPI.COMM_SELF, frame: int | None = N
     with Reader(comm, Path(path)) as file:
         if configuration.GROUP not in file:
             raise FileError(f"{path}: has no configuration; load the file of a finished stage")
-        model = _model(tomllib.loads(file.value("/provenance/resolved_input")))
+        model = _model(file.value("/provenance/resolved_input"), Path(path))
         count = len(file.value(f"{configuration.GROUP}/box/edges/value"))
         if frame is None and count > 1:
             raise InputError(f"{path} has frames 0 to {count - 1}: choose one, load(..., frame=-1) for the last")
@@ -65,12 +66,18 @@ def load(path: str | Path, comm: MPI.Comm = MPI.COMM_SELF, frame: int | None = N
     return System(comm, model, box, rows)
 
 
-def _model(resolved: dict[str, Any]) -> Model:
+def _model(text: str, path: Path) -> Model:
     """The glass former of a resolved input; nothing else of it is looked at, so that its files may have moved."""
+    resolved: dict[str, Any] = tomllib.loads(text)
     own = resolved.get("model")
-    if own is None:
-        return MODELS[resolved["system"]["model"]]
-    return ModelParams.model_validate(_named(own, resolved.get("parameters", {}))).build()
+    if own is not None:
+        return ModelParams.model_validate(_named(own, resolved.get("parameters", {}))).build()
+    name, known = resolved["system"]["model"], registry.models()
+    if name not in known:
+        package = re.search(rf'^# model "{re.escape(name)}": (.*)$', text, re.MULTILINE)
+        raise InputError(f"{path}: is of the model {name}" + (
+            f" of the package {package[1]}, which is not installed here" if package else ", which this hpcglass does not know"))
+    return known[name]
 
 
 def _named(value: Any, parameters: dict[str, Any]) -> Any:

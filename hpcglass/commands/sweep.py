@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ from hpcglass.commands.common import add_run, output_directory
 from hpcglass.config import read_text
 from hpcglass.errors import FileError, InputError
 from hpcglass.rundir import lock, shared
-from hpcglass.rundir.ready import changes
+from hpcglass.sealed.belonging import changes
 from hpcglass.words import one_line, plain, quoted, show
 
 HELP = "tasks of a grid of parameters: show them, or run one"
@@ -193,7 +194,8 @@ def resubmit(options: argparse.Namespace, output: Path, looks: Sequence[Look], o
         return 0
     if not SCRIPT.is_file():
         raise InputError(f"there is no {SCRIPT} here: go to the directory that has it")
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    # the environment as it was when the program began: jobs inherit it, and an MPI library may have left marks in it since
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=dict(os.environ))
     if done.returncode:
         raise FileError(f"sbatch did not take it: {one_line(done.stderr)}")
     show(done.stdout.strip())

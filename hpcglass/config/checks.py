@@ -6,20 +6,24 @@ Each check gets valid tables and yields (key path, message, value).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from hpcglass.config.models import SystemParams
 from hpcglass.config.toml import Path
+from hpcglass.errors import InputError
 from hpcglass.geometries.room import misfit
 from hpcglass.potentials.model import Model
 from hpcglass.stages.base import StageParams
 
 Found = Iterator[tuple[Path, str, Any]]
 MOST_STEPS = 10**8
+LATTICES = ("epm", "calibrate")     # stages without particles
 BETWEEN_WALLS = ("swap", "md", "quench", "modes", "inflate")
 FAR = 1e6                   # in units of length, or one over it: no particle is so large or so small
 STEEPEST = 30.0             # exponent of a distribution of sizes
+LARGEST_STEP = 1.0          # strain, of one step
+LARGEST_DILATION = 1.0      # true strain: the volume changes by a factor of e^d
 LONGEST_INFLATION = 0.5     # of the inner wall in one step, in units of the smallest diameter
 
 
@@ -66,20 +70,23 @@ def check_sizes(model: Model) -> Found:
                model.mixing.nonadditivity)
 
 
-def check_potential(model: Model) -> Found:
-    """A user's potential: no jump of the energy or the force where two pieces meet or at the cut-off."""
-    segments = model.potential.segments
-    for number, segment in enumerate(segments):
-        x = segment.upto
-        for order, what in ((0, "phi"), (1, "phi'")):
-            here = segment.derivative(x, order)
-            there = segments[number + 1].derivative(x, order) if number + 1 < len(segments) else 0.0
-            size = sum(abs(c) * x**p * abs(p / x) ** order
-                       for c, p in zip(segment.coefficients, segment.powers, strict=True))
-            if abs(there - here) > 1e-5 * max(size, 1e-300):
-                beyond = "in the next segment" if number + 1 < len(segments) else "beyond the cut-off"
-                yield (("model", "segment", number),
-                       f"{what} jumps at x = {x:g} from {here:.6g} to {there:.6g} {beyond}; forces need a smooth potential", None)
+def check_potential(model: Model, shift: int | None) -> Found:
+    """A user's potential: no jump of the energy or the force where two pieces meet or at the cut-off.
+
+    With shift = 1 the force may jump at the cut-off: it was asked for, and the stages say whether they can do with it.
+    """
+    potential = model.potential
+    for order, what in ((0, "phi"), (1, "phi'")):
+        if (jump := potential.jump(order)) is None:
+            continue
+        number, here, there = jump
+        last = number + 1 == len(potential.segments)
+        if last and shift == 1 and order == 1 and math.isfinite(here):
+            continue
+        advice = f": shift = {order + 1} in [model] makes it continuous" if last and math.isfinite(here) else ""
+        beyond, x = "beyond the cut-off" if last else "in the next segment", potential.segments[number].upto
+        yield (("model", "segment", number),
+               f"{what} jumps at x = {x:g} from {here:.6g} to {there:.6g} {beyond}; forces need a smooth potential{advice}", None)
 
 
 def check_box(system: SystemParams, model: Model) -> Found:
@@ -126,6 +133,7 @@ def check_stage(params: StageParams, path: Path, system: SystemParams, model: Mo
     gradient, d = getattr(params, "gradient", None), system.dimension
     if gradient is not None and (len(gradient) != d or any(len(row) != d for row in gradient)):
         yield (*path, "gradient"), f"must be {d} rows of {d} numbers in {d}D", [list(row) for row in gradient]
+    yield from _smooth(params, path, model)
     for key, message in _walls(params, system, model):
         yield (*path, key), message, getattr(params, key)
     check = STAGE_CHECKS.get(params.kind)
@@ -134,11 +142,37 @@ def check_stage(params: StageParams, path: Path, system: SystemParams, model: Mo
             yield (*path, key), message, getattr(params, key)
 
 
+def _smooth(params: StageParams, path: Path, model: Model) -> Found:
+    """Does the potential have the derivatives that a stage needs?"""
+    potential, needed = model.potential, params.derivatives()
+    if needed and potential.continuity < 1:
+        yield ((*path, "kind"), f"needs a continuous force, and that of {model.name} jumps at x = {potential.cutoff:g}: "
+               "shift = 2 in [model] makes it continuous (swap and md do without)", params.kind)
+    elif potential.bounded < needed:
+        key = "order" if potential.bounded > 1 and hasattr(params, "order") else "kind"
+        advice = f"; order = {potential.bounded - 1:.0f} can be had" if key == "order" else ""
+        yield ((*path, key), f"needs {needed} finite derivatives of phi, and {model.name} has {potential.bounded:.0f}: the next "
+               f"is infinite at contact, where pairs of a packing are{advice}", getattr(params, key))
+
+
 def _walls(params: Any, system: SystemParams, model: Model) -> Iterator[tuple[str, str]]:
-    """What walls allow, and what needs them; a `file` may have some or not."""
+    """What walls allow, and what needs them; a `file` may have some or not, see `refuse_walls`."""
     if system.file is not None:
         return
-    if system.r_in is None or system.r_out is None:
+    walled = system.r_in is not None and system.r_out is not None
+    yield from _with_walls(params, walled)
+    if walled and params.kind == "inflate":
+        assert system.r_in is not None and system.r_out is not None
+        key, step = "d_0" if params.d_0 is not None else "fraction", params.inflation(system.r_in) / params.steps
+        smallest, largest = model.sizes.bounds
+        if system.r_in + params.inflation(system.r_in) > system.r_out - 2 * largest:
+            yield key, f"inflates the inner wall to {system.r_in + params.inflation(system.r_in):.4g}, too near to the outer one"
+        elif step > LONGEST_INFLATION * smallest:
+            yield key, f"moves the wall by {step:.4g} at once, into particles (diameters from {smallest:.4g}): take more steps"
+
+
+def _with_walls(params: Any, walled: bool) -> Iterator[tuple[str, str]]:
+    if not walled:
         if params.kind == "inflate":
             yield "kind", "there are no walls to move: give r_in and r_out in [system]"
         return
@@ -146,13 +180,15 @@ def _walls(params: Any, system: SystemParams, model: Model) -> Iterator[tuple[st
         yield "kind", f"needs a periodic cell; between walls there are {', '.join(BETWEEN_WALLS)}"
     if getattr(params, "pressure", None) is not None:
         yield "pressure", "rigid walls do not give way: there is no target pressure between them"
-    if params.kind == "inflate":
-        key, step = "d_0" if params.d_0 is not None else "fraction", params.inflation(system.r_in) / params.steps
-        smallest, largest = model.sizes.bounds
-        if system.r_in + params.inflation(system.r_in) > system.r_out - 2 * largest:
-            yield key, f"inflates the inner wall to {system.r_in + params.inflation(system.r_in):.4g}, too near to the outer one"
-        elif step > LONGEST_INFLATION * smallest:
-            yield key, f"moves the wall by {step:.4g} at once, into particles (diameters from {smallest:.4g}): take more steps"
+
+
+def refuse_walls(stages: Sequence[StageParams], file: object, walled: bool) -> None:
+    """Raise InputError if a stage cannot do with the walls that the file has from which a run starts, or without any."""
+    problems = [f"stage[{number}].{key}: {message.partition(': give')[0]}; {file} has {'' if walled else 'no '}walls"
+                for number, params in enumerate(stages) if params.kind not in LATTICES
+                for key, message in _with_walls(params, walled)]
+    if problems:
+        raise InputError("\n".join(problems))
 
 
 def _swap(params: Any, model: Model) -> Iterator[tuple[str, str]]:
@@ -180,6 +216,27 @@ def _shear(params: Any, model: Model) -> Iterator[tuple[str, str]]:
         yield "strain_step", f"is larger than max_strain ({params.max_strain:g})"
     elif params.steps > MOST_STEPS:
         yield "strain_step", f"makes {params.steps:.3g} steps up to max_strain ({params.max_strain:g}), more than {MOST_STEPS:g}"
+    elif abs(params.strain_step) > LARGEST_STEP:
+        yield "strain_step", f"is more than a strain of {LARGEST_STEP:g} at once: take smaller steps"
+    if params.mode == "dilation" and params.max_strain > LARGEST_DILATION:
+        yield "max_strain", f"is more than a true strain of {LARGEST_DILATION:g}: there is no glass that far away"
 
 
-STAGE_CHECKS: dict[str, Callable[[Any, Model], Iterator[tuple[str, str]]]] = {"swap": _swap, "md": _md, "shear": _shear}
+def _expand(params: Any, model: Model) -> Iterator[tuple[str, str]]:
+    entries = [abs(entry) for row in params.gradient or ((1.0,),) for entry in row]
+    if not max(entries, default=0.0) <= FAR:
+        yield "gradient", f"must have entries within {-FAR:g} to {FAR:g}"
+        return
+    step = abs(params.compare) * max(entries, default=0.0) / params.compare_steps
+    rows = params.gradient or (((1.0,),) if params.mode == "dilation" else ())
+    dilation = abs(params.compare * sum(row[k] for k, row in enumerate(rows) if k < len(row))) / max(len(rows), 1)
+    if params.compare_steps > MOST_STEPS:
+        yield "compare_steps", f"is more than {MOST_STEPS:g}"
+    elif not step <= LARGEST_STEP:
+        yield "compare", f"is a strain of {step:.3g} at once, more than {LARGEST_STEP:g}: take more compare_steps, or less strain"
+    elif not dilation <= LARGEST_DILATION:
+        yield "compare", f"is a dilation by {dilation:.3g}, more than a true strain of {LARGEST_DILATION:g}: no glass is there"
+
+
+STAGE_CHECKS: dict[str, Callable[[Any, Model], Iterator[tuple[str, str]]]] = {
+    "swap": _swap, "md": _md, "shear": _shear, "expand": _expand}

@@ -50,6 +50,17 @@ class Record:
             raise ValueError(f"table {name} has the columns {list(self.tables[name].columns)}, not {list(columns)}")
         return self.tables[name]
 
+    @property
+    def lengths(self) -> dict[str, int]:
+        """Rows of each table."""
+        return {name: len(table) for name, table in self.tables.items()}
+
+    def cut(self, lengths: dict[str, int]) -> None:
+        """Take away the rows that came after `lengths` were seen."""
+        for name, table in self.tables.items():
+            for rows in table.rows.values():
+                del rows[lengths.get(name, 0):]
+
     def put(self, contents: Contents, comm: MPI.Comm) -> None:
         """Add everything to what a file shall hold. Collective."""
         for table in self.tables.values():

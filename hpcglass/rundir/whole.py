@@ -18,6 +18,7 @@ from hpcglass.core.comm import gathered
 from hpcglass.errors import FileError
 from hpcglass.io.agree import broadcast_text, together
 from hpcglass.rundir import done
+from hpcglass.sealed.belonging import before
 from hpcglass.sealed.file import File
 from hpcglass.sealed.runfiles import RUN_FILE, SEGMENT, STAGE_FILE, listed, refuse_exchanged, segments
 from hpcglass.sealed.seal import is_ours
@@ -130,18 +131,10 @@ def _look(path: Path) -> str:
         with File(path) as file:
             file.verify()
             refuse_exchanged(file)
-            known = _Known(file.name, "", segments(file), _before(file))
+            known = _Known(file.name, "", segments(file), before(file))
     except (FileError, OSError) as error:
         known = _Known(fault=str(error))
     return json.dumps(asdict(known))
-
-
-def _before(file: File) -> dict[str, str]:
-    stage = STAGE_FILE.fullmatch(file.path.name)
-    if stage is None or "/provenance" not in file:
-        return {}
-    parents = dict(line.rpartition(" ")[::2] for line in str(file.attributes("/provenance")["parents"]).splitlines())
-    return {name: seal for name, seal in parents.items() if name.startswith(f"{int(stage[1]) - 1:02d}-")}
 
 
 def _misfits(directory: Path, here: dict[str, _Known]) -> list[str]:

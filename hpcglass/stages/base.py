@@ -50,6 +50,13 @@ class StageParams(BaseModel):
         """
         return self
 
+    def derivatives(self) -> int:
+        """How many derivatives of phi it needs that are finite everywhere; with one or more, the force must not jump.
+
+        Where they are finite and jump, as phi'' of harmonic spheres at contact, they are those of the side a pair is on.
+        """
+        return 1
+
     def solvers(self, ranks: int) -> Solvers | None:
         """Linear algebra without which the stage cannot do its work on so many ranks; None: it needs none."""
         return None
@@ -67,6 +74,14 @@ class Snapshot:
     scalars: dict[str, Any] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict)
     ids: Any = None
+
+
+class GivenUp(Exception):
+    """Raised by `Context.look`, on all ranks alike: somebody asked to stop in a step that cannot be stored half done.
+
+    A stage that catches it restores what was there at its last safe point, to the bit, and calls that once more, which ends the
+    run. From one that does not, the run ends at the last checkpoint, or before the stage; it is for stages that keep nothing.
+    """
 
 
 class Table(Protocol):
@@ -105,6 +120,10 @@ class Context(Protocol):
 
     def safe_point(self, step: int, total: int, snapshot: Callable[[], Snapshot], note: str = "") -> None:
         """Progress; a checkpoint if one is due; NaN guard. Raises Interrupted after a checkpoint when asked to stop."""
+
+    def look(self) -> None:
+        """Within a step that takes long: raises GivenUp when asked to stop, after the rows of tables since the last
+        safe point were taken away."""
 
     def reached(self, step: int, time: float) -> None:
         """Label of the final configuration: number of steps, and time (or strain, or sweeps). Called at the end of `run`."""

@@ -37,6 +37,9 @@ class BondsParams(StageParams):
     pseudo_harmonic: int = Field(0, ge=0, description="so many softest modes are relaxed to pseudo-harmonic ones")
     dipoles: int = Field(0, ge=0, description="responses to unit dipoles on so many bonds, spread over the particles")
 
+    def derivatives(self) -> int:
+        return 2          # the Hessian
+
     @model_validator(mode="after")
     def _no_more_than_there_are(self) -> BondsParams:
         if self.pseudo_harmonic > self.count:
@@ -63,7 +66,7 @@ class Bonds(Stage):
         params: BondsParams = self.params
         check_minimum(system)
         context.cite("giannini2021", "hernandez2005")
-        hessian = Hessian(system)
+        hessian = Hessian(system, context.look)
         with context.timer("modes"):
             modes = bond_spectrum(hessian) if params.all else softest_bond_modes(hessian, params.count)
         store_spectrum(context, modes)
@@ -101,9 +104,8 @@ class Bonds(Stage):
 
     def memory(self, particles: int, dimension: int) -> float:
         params: BondsParams = self.params
-        if params.all:
-            return 64.0 * (particles * dimension) ** 2
-        return 2 * sparse_memory(particles, dimension) + 8.0 * (4 * params.count + 100) * particles * dimension
+        fields = 8.0 * (4 * (params.count + params.pseudo_harmonic) + params.dipoles + 100) * particles * dimension
+        return fields + (64.0 * (particles * dimension) ** 2 if params.all else 2 * sparse_memory(particles, dimension))
 
 
 def store_spectrum(context: Context, modes: BondModes) -> None:

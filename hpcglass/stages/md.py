@@ -30,6 +30,9 @@ class MDParams(StageParams):
     measure_every: int = Field(100, gt=0, description="steps between two rows of the table")
     frames: int = Field(0, ge=0, description="configurations to keep along the way, evenly spaced")
 
+    def derivatives(self) -> int:
+        return 0          # a force that jumps at the cut-off of a truncated potential is usual
+
     @property
     def steps(self) -> int:
         """Number of time steps."""

@@ -30,6 +30,9 @@ class ModesParams(StageParams):
     vectors: bool = Field(True, description="store the modes themselves")
     moduli: bool = Field(True, description="speeds of sound and phonon frequencies: 3 linear solves in 2D, 6 in 3D")
 
+    def derivatives(self) -> int:
+        return 2          # the Hessian
+
     @model_validator(mode="after")
     def _one_choice(self) -> ModesParams:
         given = [name for name in ("count", "range", "all") if getattr(self, name) not in (None, False)]
@@ -62,7 +65,7 @@ class Modes(Stage):
         params: ModesParams = self.params
         context.cite("hernandez2005", "tong2014", *["maloney2006"] * params.moduli)
         check_minimum(system)
-        hessian = Hessian(system)
+        hessian = Hessian(system, context.look)
         if hessian.n_loose:
             context.log(f"modes: {hessian.n_loose} rattlers are left out; they have no modes")
         with context.timer("modes"):

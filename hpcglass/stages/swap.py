@@ -32,6 +32,9 @@ class SwapParams(StageParams):
     measure_every: int = Field(20, gt=0, description="sweeps between two measurements (a multiple of sub_sweeps is used)")
     frames: int = Field(0, ge=0, description="configurations to keep along the way, evenly spaced")
 
+    def derivatives(self) -> int:
+        return 0          # energies only
+
     @property
     def interval(self) -> int:
         """Sweeps between two measurements: `measure_every` rounded up to whole sub-sweeps."""
