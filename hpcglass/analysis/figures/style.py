@@ -129,7 +129,7 @@ def round_ticks(axis: Axis) -> None:
     axis.set_minor_formatter(NullFormatter())
     if high < 100 * low:
         subs = (1.0, 2.0, 5.0) if high > 10 * low else (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
-        axis.set_major_locator(LogLocator(subs=subs) if high > 2 * low else MaxNLocator(4))
+        axis.set_major_locator(LogLocator(subs=subs) if high > 2 * low else MaxNLocator(4, steps=[1, 2, 5, 10]))
         axis.set_major_formatter(lambda x, _: f"{x:.6g}")
         if high <= 2 * low:
             axis.set_minor_locator(NullLocator())
