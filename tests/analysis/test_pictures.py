@@ -15,7 +15,7 @@ from hpcglass.analysis.figures.draw import figures, plot_stage_file
 from hpcglass.analysis.figures.files import Look, fit, save
 from hpcglass.analysis.figures.lattice import draw_maps as draw_lattice
 from hpcglass.analysis.figures.maps import draw_maps
-from hpcglass.analysis.figures.style import BLUE, GREEN, RED, STYLE, grid, panels, spelled, units
+from hpcglass.analysis.figures.style import BLUE, GREEN, RED, STYLE, grid, named, panels, spelled, units
 from hpcglass.analysis.open_run import StageResults, Table, read_stage
 from hpcglass.analysis.screening.figures import draw_groups
 
@@ -93,6 +93,13 @@ def test_a_field_of_both_signs_has_a_scale_of_both_signs(tmp_path):
     stress, threshold = images[2, 0], images[3, 0]
     assert stress.norm.vmin == -stress.norm.vmax == -grids["stress"].max() and stress.cmap.name.startswith("RdBu")
     assert (threshold.norm.vmin, threshold.norm.vmax) == (grids["threshold"].min(), grids["threshold"].max())
+
+
+def test_names_of_users_are_no_mathematics(tmp_path):
+    assert named("T_p", 0.08) == r"$T_\mathrm{p}$ = 0.08" and named("x", 3) == "x = 3"
+    figure, (axes,) = panels(1)
+    axes.set_title(named("a$b", r"\frac{$x$"))        # neither half a formula nor a wrong one
+    save(figure, tmp_path / "named")
 
 
 def test_units_are_those_of_the_dimension(tmp_path):

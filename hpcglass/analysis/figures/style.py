@@ -28,6 +28,8 @@ STYLE: dict[str, Any] = {
 BLUE, RED, GREEN, ORANGE, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#808080"
 SERIES = (BLUE, RED, GREEN, PURPLE, ORANGE, GREY)
 MARKERS = "os^Dv<"
+SYMBOLS = {"T_p": r"$T_\mathrm{p}$", "T_m": r"$T_\mathrm{m}$", "d_0": "$d_0$", "N": "$N$", "L": "$L$",
+           "r_in": r"$r_\mathrm{in}$", "r_out": r"$r_\mathrm{out}$"}
 POWER = re.compile(r"\^(\([\d/]+\)|\d+(?:/\d+)?)")      # ^2, ^1/2, ^(3/2)
 FLOW, COLUMN = "panels that may stand in other rows", "panels above each other"      # labels of figures
 TALLEST = 1.2           # times the height that it has, at most, a column of panels in a wider figure
@@ -112,6 +114,16 @@ def spelled(units: str, d: int) -> str:
 def units(text: str) -> str:
     """Units as they stand on an axis: ` [energy/length²]`, or nothing."""
     return f" [{POWER.sub(lambda found: '$^{' + found[1].strip('()') + '}$', text)}]" if text else ""
+
+
+def named(name: str, value: object) -> str:
+    """A parameter's name and value; signs of mathematics in a user's name or text are no mathematics here.
+
+    >>> named("T_p", 0.08), named("a$b", "c")
+    ('$T_\\mathrm{p}$ = 0.08', 'a\\$b = c')
+    """
+    words = [SYMBOLS.get(name, name), f"{value:.4g}" if isinstance(value, float) else str(value)]
+    return " = ".join(word if word in SYMBOLS.values() else word.replace("$", r"\$") for word in words)
 
 
 def label(table: Table, column: str, text: str | None = None) -> str:

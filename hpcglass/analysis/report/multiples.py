@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcglass.analysis.figures.style import BLUE, GREY, RED, STYLE, label, with_known_units
+from hpcglass.analysis.figures.style import BLUE, GREY, RED, STYLE, label, named, with_known_units
 from hpcglass.analysis.open_run import StageResults, Table
 from hpcglass.analysis.report.gather import Results, Task
 
@@ -23,7 +23,6 @@ CURVES = {"loading": ("strain", "shear_stress"), "inflation": ("d_0", "energy_ch
 WORDS = {"strain": "strain", "shear_stress": "shear stress", "d_0": "$d_0$", "energy_change": r"$\Delta E$", "time": "time",
          "potential": "potential energy", "sweep": "sweeps", "energy": "energy", "evaluations": "force evaluations"}
 MOST = 6            # values of a parameter, and samples in a panel
-NAMES = {"T_p": r"$T_\mathrm{p}$", "T_m": r"$T_\mathrm{m}$", "d_0": "$d_0$", "N": "$N$"}
 
 
 @dataclass
@@ -119,10 +118,10 @@ def small_multiples(results: Results) -> tuple[Figure, str] | None:
                 draw_curves(axes, name, some)
                 axes.text(0.03, 0.97, f"n = {len(some)}", transform=axes.transAxes, va="top", fontsize=7, color="0.4")
         for axes, value in zip(grid[0], across, strict=True):
-            axes.set_title(_named(first, value))
+            axes.set_title(named(first, value))
         for axes, low in zip(grid[:, -1], down, strict=True):
             if second:
-                axes.annotate(_named(second, low), (1.02, 0.5), xycoords="axes fraction", rotation=-90, va="center", fontsize=9)
+                axes.annotate(named(second, low), (1.02, 0.5), xycoords="axes fraction", rotation=-90, va="center", fontsize=9)
         table = next(curve.table for some in found.values() for curve in some if CURVES[name][1] in curve.table)
         x, y = labels(table, name)
         figure.supxlabel(x, fontsize=9)
@@ -148,10 +147,3 @@ def _values(results: Results, name: str) -> tuple[list[Any], str]:
         return every, ""
     chosen = np.unique(np.linspace(0, len(every) - 1, MOST).round().astype(int))
     return [every[k] for k in chosen], f" {MOST} of {len(every)} values of {name} are shown."
-
-
-def _named(name: str, value: object) -> str:
-    """A parameter's name and value; signs of mathematics in a user's name are no mathematics here."""
-    plain = NAMES.get(name, name.replace("\\", r"\\").replace("$", r"\$"))
-    shown = f"{value:.4g}" if isinstance(value, float) else str(value).replace("\\", r"\\").replace("$", r"\$")
-    return f"{plain} = {shown}"

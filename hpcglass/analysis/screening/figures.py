@@ -10,7 +10,7 @@ import numpy as np
 
 from hpcglass.analysis.figures.cells import color_bar, length_bar
 from hpcglass.analysis.figures.files import PLAIN, Look, full_name, save
-from hpcglass.analysis.figures.style import BLUE, GREEN, GREY, MARKERS, RED, SERIES, STYLE, panels, row
+from hpcglass.analysis.figures.style import BLUE, GREEN, GREY, MARKERS, RED, SERIES, STYLE, named, panels, row
 from hpcglass.analysis.open_run import Table
 from hpcglass.analysis.screening.annulus import Annulus, deviation_of_kappa, elastic, screened
 from hpcglass.analysis.screening.files import Case
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 ARROWS = 2000           # at most so many
 INSET = 60.0            # largest misfit in the inset
 DODGE = 0.04            # of the range of d_0: points of several sets beside each other
-SYMBOLS = {"T_m": "$T_m$", "T_p": "$T_p$", "r_in": r"$r_\mathrm{in}$", "r_out": r"$r_\mathrm{out}$"}
 
 
 def draw_all(found: Sequence[Found], table: Table, groups: Table, place: Path,
@@ -192,7 +191,7 @@ def draw_groups(table: Table, groups: Table) -> Figure:
         rows = np.flatnonzero((keys == values).all(axis=1))
         y, low, high = (groups[name][rows] for name in ("screened_share", "screened_low", "screened_high"))
         bars = np.maximum(np.stack([y - low, high - y]), 0.0)
-        text = ", ".join(f"{SYMBOLS.get(name, name)} = {value:.4g}" for name, value in zip(names, values, strict=True))
+        text = ", ".join(named(name, float(value)) for name, value in zip(names, values, strict=True))
         color = SERIES[k] if len(sets) <= len(SERIES) else colormaps["viridis"](0.9 * k / (len(sets) - 1))
         x = groups["d_0"][rows] + apart * (k - 0.5 * (len(sets) - 1)) / len(sets)       # equal shares do not hide each other
         shares.errorbar(x, y, bars, fmt=f"{MARKERS[k % len(MARKERS)]}-", color=color, markersize=3.5, linewidth=0.7,
