@@ -15,6 +15,7 @@ def texts(figure):
         if not axes.get_visible():
             continue
         named = [("title", text) for text in (axes.title, axes._left_title, axes._right_title)]
+        named += [("note", text) for text in axes.texts]
         if axes.axison:
             for axis in (axes.xaxis, axes.yaxis):
                 along = axis.get_transform().transform

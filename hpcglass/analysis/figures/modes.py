@@ -108,7 +108,7 @@ def mark_waves(stage: StageResults, panels: list[Axes], most: int) -> None:
             panels[-1].plot([], [], color=color, linestyle=style, linewidth=0.8, label=name)
     for x, degeneracy, branch in zip(waves["frequency"], waves["degeneracy"], waves["branch"], strict=True):
         rank = np.count_nonzero((waves["branch"] == branch) & (waves["frequency"] <= x) & (waves["frequency"] > low))
-        if low < x < high and rank <= most and x - last > 0.035 * (high - low):
+        if low < x < high and rank <= most and x - last > 0.055 * (high - low):
             top.annotate(f"{degeneracy:.0f}", (x, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 2),
                          textcoords="offset points", ha="center", color=GREEN if branch else GREY, fontsize=7)
             last = x
