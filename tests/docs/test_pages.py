@@ -51,7 +51,7 @@ def followed(tmp_path_factory):
     shutil.copytree(ROOT / "inputs", reader.directory / "inputs")
     (reader.directory / "md.toml").write_text(MD)
     assert hpcglass("run", "md.toml", directory=reader.directory).returncode == 0
-    pages = {page: reader.follow(page) for page in ("tutorial.md", "python.md", "file-format.md")}
+    pages = {page: reader.follow(page) for page in ("tutorial.md", "figures.md", "python.md", "file-format.md")}
     return reader, pages
 
 
