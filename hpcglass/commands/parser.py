@@ -42,5 +42,5 @@ def build() -> Parser:
                          ("check", check)):
         command = commands.add_parser(name, help=module.HELP, description=module.__doc__)
         module.add_options(command)
-        command.set_defaults(main=module.main, needs_world=name in ("info", "check"))
+        command.set_defaults(main=module.main, needs_world=name in ("info", "check", "export"))
     return top
