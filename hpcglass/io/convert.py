@@ -22,13 +22,13 @@ from hpcglass.io.formats.common import Configuration
 __all__ = ["Configuration", "choose_frame", "frames", "read_any", "tile", "write_any", "write_frames", "writer"]
 
 ENDINGS = {".xyz": "extxyz", ".extxyz": "extxyz", ".data": "lammps", ".lmp": "lammps", ".lammps": "lammps",
-           ".gsd": "gsd", ".h5": "h5md", ".h5md": "h5md", ".hdf5": "h5md"}
+           ".dump": "dump", ".lammpstrj": "dump", ".gsd": "gsd", ".h5": "h5md", ".h5md": "h5md", ".hdf5": "h5md"}
 WRITTEN = {".xyz": "extxyz", ".extxyz": "extxyz", ".data": "lammps", ".lmp": "lammps", ".lammps": "lammps", ".dump": "dump",
            ".lammpstrj": "dump", ".gsd": "gsd", ".h5md": "h5md", ".vtkhdf": "vtkhdf"}
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
 
-def read_any(path: str | Path, dimension: int | None = None, frame: int | None = None) -> Configuration:
+def read_any(path: str | Path, dimension: int | None = None, frame: int | None = None, opened: Any = None) -> Configuration:
     """Read a configuration of a file; its format is told by the ending of its name.
 
     Parameters
@@ -38,6 +38,7 @@ def read_any(path: str | Path, dimension: int | None = None, frame: int | None =
         What is wanted. By default told by the file: 2D if all particles have the same z.
     frame : int, optional
         Number from 0, or from the end if negative, of a frame of a trajectory; by default the last one. See `frames`.
+    opened : what `open_any` gave, if several frames are read
 
     Raises
     ------
@@ -48,13 +49,21 @@ def read_any(path: str | Path, dimension: int | None = None, frame: int | None =
     """
     path = Path(path)
     module = _reader(path)
-    chosen = []
-    if frame is not None:
-        choose_frame(frame, len(frames(path)), path)
-        chosen = [frame]
     with _damage_said(path), np.errstate(all="ignore"):      # absurd numbers are found by `check`
-        found: Configuration = module.read(path, dimension, *chosen).check(path)
-    return found
+        if opened is None and hasattr(module, "Frames"):
+            opened = module.Frames(path)
+        count = (len(module.frames(path)) if opened is None else len(opened.steps)) if frame is not None else 0
+        chosen = [] if frame is None else [choose_frame(frame, count, path)]
+        found: Configuration = module.read(path, dimension, *chosen) if opened is None else opened.read(dimension, *chosen)
+        return found.check(path)
+
+
+def open_any(path: str | Path) -> Any:
+    """What knows the frames of a file that is to be read frame by frame; None where the format has no such."""
+    path = Path(path)
+    module = _reader(path)
+    with _damage_said(path):
+        return module.Frames(path) if hasattr(module, "Frames") else None
 
 
 def _reader(path: Path) -> ModuleType:
@@ -82,7 +91,7 @@ def frames(path: str | Path) -> list[int]:
     path = Path(path)
     module = _reader(path)
     with _damage_said(path):
-        steps: list[int] = module.frames(path) if hasattr(module, "frames") else []
+        steps: list[int] = module.frames(path) if hasattr(module, "frames") else []     # LAMMPS data have one
     return steps
 
 

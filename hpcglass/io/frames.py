@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from hpcglass.errors import FileError, InputError
-from hpcglass.io.convert import COMPRESSED, ENDINGS, choose_frame, frames, read_any
+from hpcglass.io.convert import COMPRESSED, ENDINGS, choose_frame, frames, open_any, read_any
 from hpcglass.io.formats.common import Configuration
 from hpcglass.sealed.file import File
 from hpcglass.sealed.hashes import Array
@@ -227,6 +227,7 @@ class Foreign:
     path: Path
     steps: list[int]
     said: list[str] = field(default_factory=list)
+    opened: Any = None
 
     def __len__(self) -> int:
         return max(len(self.steps), 1)
@@ -237,7 +238,7 @@ class Foreign:
     def read(self, k: int, names: Sequence[str] = (), rows: tuple[int, int] | None = None,
              before: int | None = None) -> Configuration:
         """Frame k, or some of its rows."""
-        c = read_any(self.path, frame=k if self.steps else None)
+        c = read_any(self.path, frame=k if self.steps else None, opened=self.opened)
         c.step = self.steps[k] if self.steps else c.step
         told = len(c.names) > 1 and list(c.names) != [str(number) for number in range(1, len(c.names) + 1)]
         names = ", ".join(f"{name} is {number}" for number, name in enumerate(c.names, 1))
@@ -279,7 +280,8 @@ def of_file(path: Path, whole: bool = False) -> Stored | Foreign:
     """
     if ENDINGS.get(path.suffix.lower()) == "h5md" and path.suffix.lower() not in COMPRESSED and path.is_file() and is_ours(path):
         return Stored.of(path, whole)
-    return Foreign(path, frames(path))
+    opened = open_any(path)
+    return Foreign(path, opened.steps if opened else frames(path), opened=opened)
 
 
 def _places(file: File) -> list[Place]:
