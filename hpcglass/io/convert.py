@@ -50,10 +50,11 @@ def read_any(path: str | Path, dimension: int | None = None, frame: int | None =
     path = Path(path)
     module = _reader(path)
     with _damage_said(path), np.errstate(all="ignore"):      # absurd numbers are found by `check`
-        if opened is None and hasattr(module, "Frames"):
-            opened = module.Frames(path)
-        count = (len(module.frames(path)) if opened is None else len(opened.steps)) if frame is not None else 0
-        chosen = [] if frame is None else [choose_frame(frame, count, path)]
+        chosen = []
+        if frame is not None:
+            steps = opened.steps if opened is not None else module.frames(path) if hasattr(module, "frames") else []
+            choose_frame(frame, len(steps), path)
+            chosen = [frame]
         found: Configuration = module.read(path, dimension, *chosen) if opened is None else opened.read(dimension, *chosen)
         return found.check(path)
 

@@ -233,7 +233,8 @@ class Foreign:
         return max(len(self.steps), 1)
 
     def close(self) -> None:
-        """Nothing is open."""
+        if hasattr(self.opened, "close"):
+            self.opened.close()
 
     def read(self, k: int, names: Sequence[str] = (), rows: tuple[int, int] | None = None,
              before: int | None = None) -> Configuration:

@@ -18,7 +18,7 @@ from hpcglass.io.formats.common import restricted
 from hpcglass.potentials.library import MODELS
 
 SEED = 7
-ENDINGS = ["xyz", "data", "gsd"]
+ENDINGS = ["xyz", "data", "dump", "gsd"]
 
 
 @pytest.fixture(autouse=True)
@@ -340,3 +340,46 @@ def test_import_tiles(tmp_path, capsys):
         assert file["particles/all/position/value"].shape == (1, 360, 2)
         assert "3 copies" in file["provenance/input"][()].decode()
     assert main(["import", str(source), "--model", "ipl10", "--tile", "3", "0", "-o", str(output)]) == 2
+
+
+OWN = """
+[model]
+name = "springs"
+density = 1.0
+segment = [{ upto = 1.0, powers = [0, 1, 2], coefficients = [0.5, -1.0, 0.5] }]
+[model.mixing]
+energy_power = 2
+[model.sizes]
+fractions = [0.5, 0.5]
+diameters = [1.0, 1.4]
+names = ["small", "large"]
+"""
+
+
+def test_import_takes_models_of_ones_own(tmp_path, capsys):
+    """The model goes into the file, from which a live system comes out; the rules of species hold, and its errors have lines."""
+    from hpcglass.landscape.forces import evaluate
+    from hpcglass.library import load
+
+    c = configuration(2, "sheared")
+    c.species = np.arange(40, dtype=np.int32) % 2
+    c.diameter = np.where(c.species == 0, 1.0, 1.4)
+    write_any(c, tmp_path / "c.dump")
+    own, out = tmp_path / "own.toml", tmp_path / "c.h5"
+    own.write_text(OWN)
+    assert main(["import", str(tmp_path / "c.dump"), "-o", str(out), "--model", str(own)]) == 0
+    assert "1 is small (20), 2 is large (20)" in capsys.readouterr().out
+    own.write_text(f'{OWN}[system]\nmodel = "springs"\n[[stage]]\nkind = "quench"\n')        # an input file will do, too
+    assert main(["import", str(tmp_path / "c.dump"), "-o", str(out), "--model", str(own)]) == 0
+    glass = load(out)
+    near, length = distances(c), 0.5 * (c.diameter[:, None] + c.diameter)
+    overlap = np.triu(np.where(near < length, 0.5 * (length - near) ** 2, 0.0), 1)
+    assert glass.model.name == "springs" and evaluate(glass).energy == pytest.approx(overlap.sum())
+    for text, said in ((OWN.replace("upto", "upton"), "own.toml:5: model.segment"),
+                       (OWN.replace("[model", "[modle"), "mean 'model'"),
+                       (OWN.replace("1.4]", "1.3]"), "particle 1 has the diameter 1.4, but is of species large"),
+                       ("x = 1", "no table")):
+        own.write_text(text)
+        assert main(["import", str(tmp_path / "c.dump"), "-o", str(out), "--model", str(own)]) == 2
+        assert said in capsys.readouterr().err
+    assert main(["import", str(tmp_path / "c.dump"), "-o", str(out), "--model", str(tmp_path / "none.toml")]) == 2

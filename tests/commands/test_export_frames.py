@@ -36,6 +36,12 @@ SHEARS = {"2d-xy": ("ipl12", 2, "xy", 0.16), "2d-yx": ("lj-binary", 2, "yx", 0.0
 EXACT = {"xyz": 1e-12, "dump": 1e-12, "gsd": 2e-5, "h5md": 1e-12}
 
 
+@pytest.fixture(autouse=True)
+def no_probe(monkeypatch):
+    """Without the program that tries HDF5 beforehand, which takes half a second."""
+    monkeypatch.setattr("hpcglass.sealed.file.survives", lambda path: "")
+
+
 @pytest.fixture(scope="module", params=SHEARS)
 def shear(request, tmp_path_factory):
     """File of a shear with its trajectory beside it."""
