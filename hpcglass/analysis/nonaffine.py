@@ -6,7 +6,7 @@
 over the neighbours j that interact with i now, r_ij < x_c lambda_ij; x0_ij is the vector of the same pair before. [length^2]
 
 A k-d tree of all particles, and of their images behind the faces of the cell as far as the interaction reaches, is asked for the
-neighbours of some thousands of rows at a time: memory for 10^6 particles is that of some copies of their positions.
+neighbours of some thousands of rows at a time: besides the arguments, memory is that of two or three copies of the positions.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcglass.geometries.periodic import heights
+from hpcglass.geometries.periodic import heights, same_lattice
 from hpcglass.potentials.model import Model
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-PAIRS = 1 << 20     # pairs that are looked at together, about
+PAIRS = 1 << 17     # pairs that are looked at together, about
 
 
 def d2min(before: Floats, now: Floats, box_before: Floats, box: Floats, model: Model, diameter: Floats,
@@ -31,7 +31,7 @@ def d2min(before: Floats, now: Floats, box_before: Floats, box: Floats, model: M
     Parameters
     ----------
     before, now : (N, d)
-        Unwrapped positions, rows in the same order [length].
+        Unwrapped positions, rows in the same order [length]; those of a particle may be taken back by the same periods.
     box_before, box : (d, d)
         Their cells, columns are the edge vectors; strained by less than a half, up to other edges of the same lattice.
     model : says who interacts
@@ -48,11 +48,14 @@ def d2min(before: Floats, now: Floats, box_before: Floats, box: Floats, model: M
 
     first, last = rows or (0, len(now))
     d = len(box)
-    lattice = box_before @ np.rint(np.linalg.solve(box_before, box))        # edges then of what are the edges now
+    lattice = same_lattice(box_before, box)
     cutoff = model.potential.cutoff
     reach = cutoff * _longest(model, diameter)
     period = np.floor(now @ np.linalg.inv(box).T)
-    place, index, shift = _with_images(now - period @ box.T, box, reach)
+    if period.any():
+        now, before = now - period @ box.T, before - period @ lattice.T
+    del period
+    place, index, shift = _with_images(now, box, reach)
     tree = cKDTree(place, balanced_tree=False, compact_nodes=False)
     wanted = tree.indices[(tree.indices >= first) & (tree.indices < last)]      # neighbours come after each other
     result = np.empty(last - first)
@@ -67,14 +70,14 @@ def d2min(before: Floats, now: Floats, box_before: Floats, box: Floats, model: M
         i, j = i[order], j[order]
         row, other = rows_here[i], index[j]
         x = place[j] - place[row]
-        x0 = before[other] - before[row] + (shift[j] + period[row] - period[other]) @ lattice.T
+        x0 = before[other] - before[row] + shift[j] @ lattice.T
         result[rows_here - first] = _residual(x, x0, i, len(rows_here))
     return result
 
 
 def unwrapped_like(before: Floats, now: Floats, box_before: Floats, box: Floats) -> Floats:
     """(N, d) positions of an earlier frame that has no images, each in the period where the particle moved least."""
-    lattice = box_before @ np.rint(np.linalg.solve(box_before, box))
+    lattice = same_lattice(box_before, box)
     moved = now @ np.linalg.inv(box).T - before @ np.linalg.inv(lattice).T
     return np.asarray(before + np.rint(moved) @ lattice.T)
 
@@ -95,7 +98,7 @@ def _length(model: Model, diameter: Floats, species: NDArray[np.int32], i: Ints,
 
 def _with_images(place: Floats, box: Floats, reach: float) -> tuple[Floats, Ints, NDArray[np.int8]]:
     """Positions in the cell and images of them within `reach` of its faces; the particle and the periods (m, d) of each row."""
-    index: Any = np.arange(len(place))
+    index: Any = np.arange(len(place), dtype=np.int32 if len(place) < 2**30 else np.int64)
     shift: Any = np.zeros((len(place), len(box)), dtype=np.int8)
     fraction = place @ np.linalg.inv(box).T
     for axis, width in enumerate(reach / heights(box)):
@@ -106,6 +109,7 @@ def _with_images(place: Floats, box: Floats, reach: float) -> tuple[Floats, Ints
                 step[axis] = sign * period
                 parts.append((fraction[chosen] + step, index[chosen], shift[chosen] + step))
         fraction, index, shift = (np.concatenate(rows) for rows in zip(*parts, strict=True))
+    del fraction, parts
     return np.concatenate([place, place[index[len(place):]] + shift[len(place):] @ box.T]), index, shift
 
 

@@ -81,3 +81,8 @@ def reduce_tilt(box: Floats) -> NDArray[np.int64]:
         if not moved:
             break
     return change
+
+
+def same_lattice(box_before: Floats, box: Floats) -> Floats:
+    """(d, d) what the edges now were in an earlier cell: other edges of its lattice, if the cell was reduced since."""
+    return np.asarray(box_before @ np.rint(np.linalg.solve(box_before, box)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -159,14 +160,14 @@ def write_frames(frames: Iterable[Configuration], path: str | Path, to: str | No
     module = writer(path, to)
     try:
         with disk.replacing(path) as new:
-            module.write((with_walls(frame, module, path) for frame in frames), new)
+            module.write(map(partial(with_walls, module, path), frames), new)
     except HpcglassError:
         raise
     except OSError as error:
         raise FileError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
-def with_walls(configuration: Configuration, module: Any, path: Path) -> Configuration:
+def with_walls(module: Any, path: Path, configuration: Configuration) -> Configuration:
     """The configuration, unless it has walls that a format cannot keep."""
     if configuration.walls is not None and not getattr(module, "WALLS", False):
         raise InputError(f"{path}: this format has no walls, and without them an annulus is a periodic cell with a hole; "

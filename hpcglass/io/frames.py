@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hpcglass.errors import FileError, InputError
+from hpcglass.geometries.periodic import same_lattice
 from hpcglass.io.convert import COMPRESSED, ENDINGS, choose_frame, frames, open_any, read_any
 from hpcglass.io.formats.common import Configuration
 from hpcglass.sealed.file import File
@@ -108,7 +110,7 @@ class Stored:
 
     # ------------------------------------------------------------------ what there is
 
-    @property
+    @cached_property
     def particles(self) -> int:
         file = self._file(self.places[0].path)
         return file.rows(f"{GROUP}/position/value")
@@ -179,7 +181,7 @@ class Stored:
         walls = tuple(file.value(f"{GROUP}/box/walls/value", place.number).tolist()) if f"{GROUP}/box/walls" in file else None
         position, diameter, species = (self._rows(place, name, first, last) for name in ("position", "diameter", "species"))
         found = Configuration(position, box, diameter, species, walls=walls, step=place.step, time=place.time)
-        found.fields = {name: self._field(k, name, (first, last), before) for name in names}
+        found.fields = {name: self._field(found, k, name, (first, last), before) for name in names}
         return found
 
     def _rows(self, place: Place, name: str, first: int, last: int) -> Any:
@@ -189,22 +191,25 @@ class Stored:
         changes = file.is_group(item)
         return file.slab(f"{item}/value" if changes else item, first, last, place.number if changes else -1)
 
-    def _field(self, k: int, name: str, rows: tuple[int, int], before: int | None) -> Array:
+    def _field(self, frame: Configuration, k: int, name: str, rows: tuple[int, int], before: int | None) -> Array:
         place, count = self.places[k], rows[1] - rows[0]
         shapes = self._of_frames()
         if name in shapes:
             found = self._rows(place, name, *rows)
             return np.full((count, *shapes[name]), np.nan) if found is None else found
         if name in self.between and len(self) > 1:
-            return np.zeros(count) if before is None else self._between(name, before, k, rows)
+            return np.zeros(count) if before is None else self._between(frame, name, before, k, rows)
         assert self.stage is not None
         return self._file(self.stage).slab(f"/fields/{name}", *rows)
 
-    def _between(self, name: str, before: int, k: int, rows: tuple[int, int]) -> Array:
-        (then, box_then), (now, box) = self.unwrapped(before), self.unwrapped(k)
-        place = self.places[k]
-        diameter, species = (self._rows(place, what, 0, len(now)) for what in ("diameter", "species"))
-        return self.between[name](then, now, box_then, box, diameter, species, rows)
+    def _between(self, frame: Configuration, name: str, before: int, k: int, rows: tuple[int, int]) -> Array:
+        """Positions now as they are stored, and before taken back by the periods that each particle has crossed by now."""
+        place, count = self.places[k], self.particles
+        then, box_then = self.unwrapped(before)
+        then -= self._rows(place, "image", 0, count) @ same_lattice(box_then, frame.box).T
+        now, diameter, species = (getattr(frame, what) if rows == (0, count) else self._rows(place, what, 0, count)
+                                  for what in ("position", "diameter", "species"))
+        return self.between[name](then, now, box_then, frame.box, diameter, species, rows)
 
     def unwrapped(self, k: int) -> tuple[Array, Array]:
         """Positions of all particles along their way (N, d), and the cell with the edge vectors as columns."""

@@ -116,10 +116,24 @@ def in_space(configuration: Configuration, restrict: bool = False) -> Configurat
                    fields={name: _turned(values, turn) if name in vectors else values for name, values in c.fields.items()})
 
 
+def cell(configuration: Configuration, restrict: bool = False) -> Floats:
+    """The cell that `in_space` gives, (3, 3)."""
+    return in_space(replace(configuration, position=configuration.position[:0], fields={}), restrict).box
+
+
 def wrapped(position: Floats, box: Floats) -> Floats:
     """Positions in the cell; those that are in it keep every bit."""
-    period = np.floor(np.linalg.solve(box, position.T)).T
-    return np.where(period.any(axis=1)[:, None], position - period @ box.T, position)
+    result = position.copy()
+    for rows in blocks(len(position)):
+        period = np.floor(np.linalg.solve(box, position[rows].T)).T
+        outside = period.any(axis=1)
+        result[rows][outside] -= period[outside] @ box.T
+    return result
+
+
+def blocks(rows: int) -> Iterator[slice]:
+    """Some thousands of rows at a time: what is computed of them takes no room."""
+    return (slice(first, first + BLOCK) for first in range(0, rows, BLOCK))
 
 
 def restricted(position: Floats, box: Floats, reduce: bool = False) -> tuple[Floats, Floats]:
@@ -157,8 +171,8 @@ def _turned(rows: Floats, turn: Floats) -> Floats:
 
 def lines(columns: Sequence[NDArray[Any] | list[str]]) -> Iterator[str]:
     """Rows of a table as text, some thousands at a time; all digits are kept."""
-    for first in range(0, len(columns[0]), BLOCK):
-        block = (column[first: first + BLOCK] for column in columns)
+    for some in blocks(len(columns[0])):
+        block = (column[some] for column in columns)
         rows = zip(*(part if isinstance(part, list) else part.tolist() for part in block), strict=True)
         yield "".join(f"{' '.join(map(str, row))}\n" for row in rows)
 

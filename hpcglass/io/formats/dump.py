@@ -33,6 +33,7 @@ def write(frames: Iterable[Configuration], path: Path) -> None:
             file.write(f"ITEM: TIMESTEP\n{frame.step}\nITEM: NUMBER OF ATOMS\n{count}\n{_bounds(c.box, frame.dimension == 2)}"
                        f"ITEM: ATOMS {' '.join(name for name, _ in named)}\n")
             file.writelines(lines([rows for _, rows in named]))
+            del frame, c, named         # before the next one is read
 
 
 def _bounds(box: Floats, flat: bool) -> str:

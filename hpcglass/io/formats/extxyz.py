@@ -35,6 +35,7 @@ def write(frames: Iterable[Configuration], path: Path) -> None:
                 properties += f":{ENERGY.get(name, name)}:{'R' if values.dtype.kind == 'f' else 'I'}:{flat.shape[1]}"
             file.write(f"{len(c.position)}\n{_head(frame, c, properties)}\n")
             file.writelines(lines(columns))
+            del frame, c, columns       # before the next one is read
 
 
 def _head(frame: Configuration, c: Configuration, properties: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from hpcglass import __version__
-from hpcglass.io.formats.common import Configuration, in_space, wrapped
+from hpcglass.io.formats.common import Configuration, cell, in_space, wrapped
 from hpcglass.io.formats.plain import Attributes, Plan, Room
 from hpcglass.sealed.hashes import Array
 
@@ -44,7 +44,7 @@ class H5md(Plan):
 
     def note(self, frame: Configuration) -> None:
         super().note(frame)
-        box = in_space(frame, restrict=True).box
+        box = cell(frame, restrict=True)
         if frame.dimension == 2:
             box[2, 2] = max(box[0, 0], box[1, 1])
         self.edges.append(box.T)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,4 +39,4 @@ def write(comm: MPI.Comm, source: Stored | Foreign, read: Callable[[tuple[int, i
         particles = source.particles
         constant = frozenset(name for name in ("diameter", "species", *fields) if source.constant(name))
     rows = span(comm, particles)
-    plain.write(comm, path, (with_walls(frame, module, path) for frame in read(rows)), module.PLAN(frames, particles, constant))
+    plain.write(comm, path, map(partial(with_walls, module, path), read(rows)), module.PLAN(frames, particles, constant))

@@ -10,7 +10,6 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -109,16 +108,17 @@ def _write(comm: MPI.Comm, path: Path, temporary: Path, frames: Iterator[Configu
             offsets = _lay_out(path, temporary, kinds, plan)
             h5.reserve(temporary)
     offsets = broadcast(comm, offsets if comm.rank == 0 else None)
-    whole = chain([first], frames)
+    waiting = [first]
     del first
     for number in range(plan.frames):
         with together(comm):
-            frame = next(whole)
+            frame = waiting.pop() if waiting else next(frames)
             plan.note(frame)
             rooms = plan.rooms(frame)
             _refuse_other(path, rooms, kinds, number)
             del frame
         _put(comm, temporary, rooms, offsets, number, plan.particles, doing)
+        del rooms           # before the next frame is read
     with together(comm, doing):
         if comm.rank == 0:
             _complete(temporary, plan)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from hpcglass.io.formats.common import Configuration, in_space
+from hpcglass.io.formats.common import Configuration, cell, in_space
 from hpcglass.io.formats.plain import Attributes, Plan, Room
 from hpcglass.sealed.hashes import Array
 
@@ -48,7 +48,7 @@ class Vtkhdf(Plan):
     def note(self, frame: Configuration) -> None:
         super().note(frame)
         closed = [False] * 3 if frame.walls else [True, True, frame.dimension == 3]
-        self.cells["edges"].append(in_space(frame).box.T.ravel())
+        self.cells["edges"].append(cell(frame).T.ravel())
         self.cells["periodic"].append(np.array(closed, dtype=np.int32))
         if frame.walls:
             self.cells["walls"].append(np.array(frame.walls))
