@@ -39,11 +39,11 @@ def write(frames: Iterable[Configuration], path: Path) -> None:
 def _bounds(box: Floats, flat: bool) -> str:
     """ITEM: BOX BOUNDS with the box around a tilted cell, as LAMMPS defines it."""
     (a, xy, xz), (_, b, yz), (_, _, c) = box.tolist()
-    low, high = (-max(a, b) / 2, max(a, b) / 2) if flat else (0.0, c)
+    c = max(a, b) if flat else c
     sides = "pp pp ff" if flat else "pp pp pp"
     if not (xy or xz or yz):
-        return f"ITEM: BOX BOUNDS {sides}\n0.0 {a!r}\n0.0 {b!r}\n{low!r} {high!r}\n"
+        return f"ITEM: BOX BOUNDS {sides}\n0.0 {a!r}\n0.0 {b!r}\n0.0 {c!r}\n"
     x = min(0.0, xy, xz, xy + xz), a + max(0.0, xy, xz, xy + xz)
     y = min(0.0, yz), b + max(0.0, yz)
     return (f"ITEM: BOX BOUNDS xy xz yz {sides}\n{x[0]!r} {x[1]!r} {xy!r}\n{y[0]!r} {y[1]!r} {xz!r}\n"
-            f"{low!r} {high!r} {yz!r}\n")
+            f"0.0 {c!r} {yz!r}\n")
