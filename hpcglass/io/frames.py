@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from hpcglass.sealed.hashes import Array
 from hpcglass.sealed.runfiles import refuse_exchanged, refuse_other, segments
 from hpcglass.sealed.seal import is_ours
 
+T = TypeVar("T")
 GROUP = "/particles/all"
 OTHERS = {"box", "position", "position_low", "image", "id", "diameter", "species"}      # members of the group that are no fields
 ALIASES = {"mode": "critical_mode"}
@@ -76,14 +77,19 @@ class Stored:
             trajectory = segments(file)
             listed = trajectory if whole else {}
             own = file.attributes("/segment")["stage"] if "/segment" in file else ""
+            seal = file.name
             if GROUP not in file:
                 raise FileError(f"{path}: has no configuration (no group {GROUP}); is it a stage file?")
             places = _places(file) if not listed else []
-        for name, seal in listed.items():
+        for name, known in listed.items():
             with File(path.parent / name) as file:
-                refuse_other(file, seal, path)
+                refuse_other(file, known, path)
                 places += _places(file)
         stage = path.with_name(f"{own}.h5") if own else path
+        if own and stage.is_file():
+            with File(stage) as file:
+                if segments(file).get(path.name) != seal:
+                    raise FileError(f"{path}: whole, but not the file that {stage.name} was written with")
         return cls(path, places, stage if stage.is_file() else None, len(places) > 1 or bool(trajectory))
 
     def __len__(self) -> int:
@@ -128,24 +134,29 @@ class Stored:
     def constant(self, name: str) -> bool:
         """Whether a field, or the diameters or species, are the same in all frames."""
         if name in ("diameter", "species"):
-            paths = {place.path for place in self.places}
-            return len(paths) == 1 and not self._file(paths.pop()).is_group(f"{GROUP}/{name}")
-        return name not in self.between and name not in self._of_frames()
+            item = f"{GROUP}/{name}"
+            hashes = set(self._each(lambda file: "" if file.is_group(item) or item not in file else file.hash(item)))
+            return len(hashes) == 1 and "" not in hashes
+        return name not in self.between and name not in self._of_frames
 
     def known(self) -> list[str]:
         """Names of fields."""
-        return sorted({*self._of_frames(), *self._of_stage(), *(self.between if len(self) > 1 else ())})
+        return sorted({*self._of_frames, *self._of_stage(), *(self.between if len(self) > 1 else ())})
 
+    @cached_property
     def _of_frames(self) -> dict[str, tuple[int, ...]]:
         """Fields of frames, and the shape of a row of each."""
-        found: dict[str, tuple[int, ...]] = {}
+        return {name: shape for found in self._each(_fields) for name, shape in found.items()}
+
+    def _each(self, question: Callable[[File], T]) -> list[T]:
+        """What each file with frames says."""
+        answers = []
         for path in dict.fromkeys(place.path for place in self.places):
             file = self._files.get(path) or File(path)
-            for name in set(file.names(GROUP)) - OTHERS - set(found):
-                found[name] = file.shape(f"{GROUP}/{name}/value")[2:] if file.is_group(f"{GROUP}/{name}") else ()
+            answers.append(question(file))
             if path not in self._files:
                 file.close()
-        return found
+        return answers
 
     def _of_stage(self) -> list[str]:
         return self._file(self.stage).names("/fields") if self.stage else []
@@ -193,10 +204,9 @@ class Stored:
 
     def _field(self, frame: Configuration, k: int, name: str, rows: tuple[int, int], before: int | None) -> Array:
         place, count = self.places[k], rows[1] - rows[0]
-        shapes = self._of_frames()
-        if name in shapes:
+        if name in self._of_frames:
             found = self._rows(place, name, *rows)
-            return np.full((count, *shapes[name]), np.nan) if found is None else found
+            return np.full((count, *self._of_frames[name]), np.nan) if found is None else found
         if name in self.between and len(self) > 1:
             return np.zeros(count) if before is None else self._between(frame, name, before, k, rows)
         assert self.stage is not None
@@ -250,6 +260,9 @@ class Foreign:
         names = ", ".join(f"{name} is {number}" for number, name in enumerate(c.names, 1))
         self.said = [*c.notes, *([f"species: {names}"] if told else [])]
         if rows is not None:
+            if len(c.position) != self.particles:
+                raise FileError(f"{self.path}: frame {k} has {len(c.position)} particles, the first one {self.particles}: this "
+                                "format wants as many in all; extended XYZ, dumps and GSD do not")
             part = slice(*rows)
             c.position = c.position[part]
             c.diameter = None if c.diameter is None else c.diameter[part]
@@ -260,7 +273,7 @@ class Foreign:
     def more(self) -> bool:
         return len(self.steps) > 1
 
-    @property
+    @cached_property
     def particles(self) -> int:
         return len(self.read(0).position)
 
@@ -288,6 +301,12 @@ def of_file(path: Path, whole: bool = False) -> Stored | Foreign:
         return Stored.of(path, whole)
     opened = open_any(path)
     return Foreign(path, opened.steps if opened else frames(path), opened=opened)
+
+
+def _fields(file: File) -> dict[str, tuple[int, ...]]:
+    """Fields of the frames of a file, and the shape of a row of each."""
+    return {name: file.shape(f"{GROUP}/{name}/value")[2:] for name in set(file.names(GROUP)) - OTHERS
+            if file.is_group(f"{GROUP}/{name}")}
 
 
 def _places(file: File) -> list[Place]:
