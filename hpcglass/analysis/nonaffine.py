@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcglass.geometries.periodic import heights, same_lattice
+from hpcglass.geometries.periodic import heights
 from hpcglass.potentials.model import Model
 
 Floats = NDArray[np.float64]
@@ -33,7 +33,7 @@ def d2min(before: Floats, now: Floats, box_before: Floats, box: Floats, model: M
     before, now : (N, d)
         Unwrapped positions, rows in the same order [length]; those of a particle may be taken back by the same periods.
     box_before, box : (d, d)
-        Their cells, columns are the edge vectors; strained by less than a half, up to other edges of the same lattice.
+        Their cells, columns are the edge vectors, those before that became those now (`same_edges`).
     model : says who interacts
     diameter, species : (N,)
         Now.
@@ -48,12 +48,11 @@ def d2min(before: Floats, now: Floats, box_before: Floats, box: Floats, model: M
 
     first, last = rows or (0, len(now))
     d = len(box)
-    lattice = same_lattice(box_before, box)
     cutoff = model.potential.cutoff
     reach = cutoff * _longest(model, diameter)
     period = np.floor(now @ np.linalg.inv(box).T)
     if period.any():
-        now, before = now - period @ box.T, before - period @ lattice.T
+        now, before = now - period @ box.T, before - period @ box_before.T
     del period
     place, index, shift = _with_images(now, box, reach)
     tree = cKDTree(place, balanced_tree=False, compact_nodes=False)
@@ -70,16 +69,15 @@ def d2min(before: Floats, now: Floats, box_before: Floats, box: Floats, model: M
         i, j = i[order], j[order]
         row, other = rows_here[i], index[j]
         x = place[j] - place[row]
-        x0 = before[other] - before[row] + shift[j] @ lattice.T
+        x0 = before[other] - before[row] + shift[j] @ box_before.T
         result[rows_here - first] = _residual(x, x0, i, len(rows_here))
     return result
 
 
 def unwrapped_like(before: Floats, now: Floats, box_before: Floats, box: Floats) -> Floats:
     """(N, d) positions of an earlier frame that has no images, each in the period where the particle moved least."""
-    lattice = same_lattice(box_before, box)
-    moved = now @ np.linalg.inv(box).T - before @ np.linalg.inv(lattice).T
-    return np.asarray(before + np.rint(moved) @ lattice.T)
+    moved = now @ np.linalg.inv(box).T - before @ np.linalg.inv(box_before).T
+    return np.asarray(before + np.rint(moved) @ box_before.T)
 
 
 def _longest(model: Model, diameter: Floats) -> float:

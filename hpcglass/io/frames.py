@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from hpcglass.errors import FileError, InputError
-from hpcglass.geometries.periodic import same_lattice
+from hpcglass.geometries.periodic import same_edges
 from hpcglass.io.convert import COMPRESSED, ENDINGS, choose_frame, frames, open_any, read_any
 from hpcglass.io.formats.common import Configuration
 from hpcglass.sealed.file import File
@@ -188,12 +188,17 @@ class Stored:
         place = self.places[k]
         file = self._file(place.path)
         first, last = rows or (0, file.rows(f"{GROUP}/position/value"))
-        box = np.array(file.value(f"{GROUP}/box/edges/value", place.number).T)
+        box = self._box(place)
         walls = tuple(file.value(f"{GROUP}/box/walls/value", place.number).tolist()) if f"{GROUP}/box/walls" in file else None
         position, diameter, species = (self._rows(place, name, first, last) for name in ("position", "diameter", "species"))
         found = Configuration(position, box, diameter, species, walls=walls, step=place.step, time=place.time)
         found.fields = {name: self._field(found, k, name, (first, last), before) for name in names}
         return found
+
+    def _box(self, place: Place) -> Array:
+        """The cell, columns are the edge vectors."""
+        file = self._files.get(place.path) or self._file(place.path)
+        return np.array(file.value(f"{GROUP}/box/edges/value", place.number).T)
 
     def _rows(self, place: Place, name: str, first: int, last: int) -> Any:
         file, item = self._file(place.path), f"{GROUP}/{name}"
@@ -216,7 +221,9 @@ class Stored:
         """Positions now as they are stored, and before taken back by the periods that each particle has crossed by now."""
         place, count = self.places[k], self.particles
         then, box_then = self.unwrapped(before)
-        then -= self._rows(place, "image", 0, count) @ same_lattice(box_then, frame.box).T
+        for number in range(before, k):      # edges that may be replaced at every step, and change little in each
+            box_then = box_then @ same_edges(self._box(self.places[number]), self._box(self.places[number + 1]))
+        then -= self._rows(place, "image", 0, count) @ box_then.T
         now, diameter, species = (getattr(frame, what) if rows == (0, count) else self._rows(place, what, 0, count)
                                   for what in ("position", "diameter", "species"))
         return self.between[name](then, now, box_then, frame.box, diameter, species, rows)
@@ -225,11 +232,11 @@ class Stored:
         """Positions of all particles along their way (N, d), and the cell with the edge vectors as columns."""
         place = self.places[k]
         file = self._file(place.path)
-        edges, count = file.value(f"{GROUP}/box/edges/value", place.number), file.rows(f"{GROUP}/position/value")
+        box, count = self._box(place), file.rows(f"{GROUP}/position/value")
         position, image = (self._rows(place, name, 0, count) for name in ("position", "image"))
         if image is not None:
-            position += image @ edges
-        return position, edges.T
+            position += image @ box.T
+        return position, box
 
 
 @dataclass

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from hpcglass.analysis import nonaffine
-from hpcglass.geometries.periodic import deformation, simple_shear
+from hpcglass.errors import InputError
+from hpcglass.geometries.periodic import deformation, same_edges, simple_shear
 from hpcglass.landscape.nonaffine import d2min
 
 CASES = [("ipl12-2d", "xy", 0.0, 0.03), ("ipl12-2d", "xy", 0.47, 0.06), ("ipl12-2d", "yx", 0.3, 0.03),
@@ -27,7 +28,7 @@ def before_and_now(alone, name, plane, tilt, strain):
     s.deform(step)
     s.move(0.05 * np.sin(3.0 * s.id[: s.n_owned, None] + np.arange(s.dimension)))
     s.rebuild()
-    return s, before, box, step
+    return s, before, box @ same_edges(box, s.box), step
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}-{case[1]}-{case[2]}")
@@ -54,8 +55,15 @@ def test_blocks_do_not_show(alone, monkeypatch):
 
 def test_affine_maps_and_too_few_neighbours_give_zero(alone):
     model, box, position, diameter, species = glasses.arrays("ipl12-2d")
-    step = deformation(simple_shear(2, "xy"), 0.2)
-    assert not nonaffine.d2min(position, position @ step.T, box, step @ box, model, diameter, species).any()
+    step = deformation(simple_shear(2, "xy"), 0.7)
+    assert nonaffine.d2min(position, position @ step.T, box, step @ box, model, diameter, species).max() < 1e-10
     far = np.array([[1.0, 1.0], [2.0, 1.1], [8.0, 8.0]])
     moved = far + np.array([[0.1, 0.0], [0.0, 0.2], [0.3, 0.3]])
     assert not nonaffine.d2min(far, moved, box, box, model, diameter[:3], species[:3]).any()
+
+
+def test_cells_that_differ_by_too_much_are_refused():
+    box = np.array([[10.0, 4.0], [0.0, 10.0]])
+    np.testing.assert_array_equal(same_edges(box, box + [[0, -8.0], [0, 0]]), [[1, -1], [0, 1]])       # reduced, and 0.2
+    with pytest.raises(InputError, match="it cannot be told how a cell"):
+        same_edges(box, box + [[0, 4.0], [0, 0]])

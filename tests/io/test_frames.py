@@ -116,3 +116,25 @@ def test_files_of_format_1(data, tmp_path):
     words = ["--frame", "all", "--fields", "velocity"]
     done = hpcglass("export", data / "format-1" / "00-md.h5", "-o", tmp_path / "old.vtkhdf", *words)
     assert done.returncode == 0, done.stderr
+
+
+def test_d2min_over_more_than_half_an_edge(tmp_path):
+    """The cell is described by other edges on the way: known from the frames between, and refused if these are too far apart."""
+    rng = np.random.default_rng(2)
+    position, kept = rng.random((60, 2)) * 7.0, []
+    for step in range(5):
+        strain = np.array([[1.0, 0.2 * step], [0.0, 1.0]])
+        box = strain @ np.eye(2) * 7.0
+        box[:, 1] -= np.rint(box[0, 1] / 7.0) * box[:, 0]
+        unwrapped = position @ strain.T
+        period = np.floor(np.linalg.solve(box, unwrapped.T)).T
+        kept.append(configuration.Frame(step, 0.2 * step, box, {
+            "position": unwrapped - period @ box.T, "image": period.astype(np.int32), "diameter": np.full(60, 1.0),
+            "species": np.zeros(60, dtype=np.int32)}))
+    write(tmp_path / "a.h5", kept)
+    assert hpcglass("export", tmp_path / "a.h5", "-o", tmp_path / "a.xyz", "--every", "4", "--fields", "d2min").returncode == 0
+    found = [float(line.split()[-1]) for line in (tmp_path / "a.xyz").read_text().splitlines() if line.count(" ") == 5]
+    assert len(found) == 120 and max(found) < 1e-12
+    write(tmp_path / "b.h5", kept[::2])
+    done = hpcglass("export", tmp_path / "b.h5", "-o", tmp_path / "b.xyz", "--every", "2", "--fields", "d2min")
+    assert done.returncode == 2 and "it cannot be told how a cell with the edges" in done.stderr
