@@ -10,7 +10,7 @@ from inprocess import hpcglass
 from mpi4py import MPI
 
 from hpcglass.errors import FileError
-from hpcglass.io import configuration, frames, h5
+from hpcglass.io import configuration, frames, h5, provenance
 from hpcglass.io.contents import Contents
 from hpcglass.io.convert import read_any, write_frames
 from hpcglass.io.formats.common import Configuration
@@ -27,7 +27,7 @@ def frame(step, mode=None, diameter=(1.0, 1.2, 1.4)):
 def write(path, kept, describe=lambda contents: None):
     contents = Contents()
     configuration.put(contents, MPI.COMM_SELF, kept)
-    contents.value("/provenance/resolved_input", '[system]\nmodel = "ipl12"\n')
+    provenance.put(contents, MPI.COMM_SELF, "", '[system]\nmodel = "ipl12"\n', 0, [])
     describe(contents)
     return h5.write(MPI.COMM_SELF, path, contents)
 
