@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -85,9 +86,7 @@ def main(options: argparse.Namespace, world: Callable[[], Any]) -> int:
     comm = world() if launcher.tasks() > 1 or hasattr(module, "PLAN") else None
     if comm is None or comm.size == 1 or hasattr(module, "PLAN"):
         return export(options, module, comm)
-    from hpcglass.io.agree import together
-
-    with together(comm):        # text and GSD are written by one
+    with agreed(comm):          # text and GSD are written by one
         if comm.rank == 0:
             export(options, module, None)
     return 0
@@ -98,10 +97,11 @@ def export(options: argparse.Namespace, module: Any, comm: Any) -> int:
     from hpcglass.io.convert import write_frames
 
     several = options.every is not None or options.events or options.frame == "all"
-    source = frames.of_file(options.file, several or options.frame is not None)
-    numbers = chosen(source, options)
+    with agreed(comm):
+        source = frames.of_file(options.file, several or options.frame is not None)
+        numbers = chosen(source, options)
+        choice = Choice(source, numbers, fields(source, options.fields))
     say = partial(tell, options, source, comm)
-    choice = Choice(source, numbers, fields(source, options.fields))
     if hasattr(module, "PLAN"):
         from hpcglass.io.formats.parallel import write
 
@@ -117,6 +117,15 @@ def export(options: argparse.Namespace, module: Any, comm: Any) -> int:
         say(options.output, numbers)
     source.close()
     return 0
+
+
+def agreed(comm: Any) -> AbstractContextManager[None]:
+    """A block that may fail on some ranks, if there are several."""
+    if comm is None:
+        return nullcontext()
+    from hpcglass.io.agree import together
+
+    return together(comm)
 
 
 def chosen(source: Stored | Foreign, options: argparse.Namespace) -> list[int]:
