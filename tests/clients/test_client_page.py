@@ -76,7 +76,7 @@ def test_movies(found, exports, job):
     assert "error" not in result, str(result["error"])
     with h5py.File(exports / "shear.traj.h5") as source:
         position, edges = source["particles/all/position/value"][-1], source["particles/all/box/edges/value"][-1]
-        strain = source["particles/all/position/time"][-1]
+        strain, diameter = source["particles/all/position/time"][-1], source["particles/all/diameter"][:]
     with h5py.File(exports / "movie.vtkhdf") as source:
         d2min = source["VTKHDF/PointData/d2min"][-len(position):]
     exact = 1e-11 if (job.client, job.file.rpartition(".")[2]) in DOUBLE else SINGLE * 10
@@ -84,6 +84,7 @@ def test_movies(found, exports, job):
                                distances(position, edges), atol=exact)
     np.testing.assert_allclose(result["d2min"], d2min, rtol=1e-6, atol=1e-12)
     assert d2min.max() > 0 and edges[0, 2] > 0.1
+    assert "diameter" not in result or np.allclose(result["diameter"], diameter, rtol=1e-6)
     assert "strain" not in result or float(result["strain"]) == pytest.approx(strain)
 
 
