@@ -28,7 +28,7 @@ def read_model(path: Path) -> tuple[Model, ModelParams | None]:
 def parse_model(text: str, path: Path) -> tuple[Model, ModelParams | None]:
     """Same, from the text of the file; `path` is for messages."""
     reader = Reader(text, path, [], TABLES)
-    own = reader.typed(ModelParams, "model")
+    own = reader.own_model()
     system = reader.data.get("system", {})
     name = system.get("model") if isinstance(system, dict) else None
     if "model" not in reader.data and not isinstance(name, str):

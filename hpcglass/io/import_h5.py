@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from mpi4py import MPI
 
+from hpcglass import registry
 from hpcglass.config.toml import dumps
 from hpcglass.errors import InputError
 from hpcglass.io import h5, provenance
@@ -44,7 +45,9 @@ def write_h5(configuration: Configuration, model: Model, source: Path, output: P
     table = {} if own is None else {"model": own.model_dump(exclude_none=True)}
     resolved = dumps({**table, "system": {"model": model.name, "dimension": d, "particles": count,
                                           "density": configuration.density, "file": str(source)}})
-    provenance.put(contents, MPI.COMM_SELF, text, resolved, 0, [])
+    package = registry.models().origin(model.name) if own is None else ""
+    head = f'# model "{model.name}": {package}\n' if package else ""
+    provenance.put(contents, MPI.COMM_SELF, text, head + resolved, 0, [])
     walls = None if configuration.walls is None else np.array(configuration.walls)
     put(contents, MPI.COMM_SELF, [Frame(0, 0.0, configuration.box, rows, walls)])
     h5.write(MPI.COMM_SELF, output, contents)

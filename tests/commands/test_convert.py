@@ -383,3 +383,19 @@ def test_import_takes_models_of_ones_own(tmp_path, capsys):
         assert main(["import", str(tmp_path / "c.dump"), "-o", str(out), "--model", str(own)]) == 2
         assert said in capsys.readouterr().err
     assert main(["import", str(tmp_path / "c.dump"), "-o", str(out), "--model", str(tmp_path / "none.toml")]) == 2
+
+
+def test_import_takes_the_points_of_a_potential_along(tmp_path):
+    """They lie in a file beside the model's, which the new file does not need."""
+    from hpcglass.library import load
+
+    c = configuration(2, "sheared", species=False)
+    c.diameter = np.linspace(1.0, 1.4, 40)
+    write_any(c, tmp_path / "c.xyz")
+    r = np.linspace(0.5, 1.5, 12)
+    (tmp_path / "points.txt").write_text("".join(f"{x} {(1.5 - x) ** 4}\n" for x in r))
+    (tmp_path / "own.toml").write_text('[model]\nname = "drawn"\n[model.table]\nfile = "points.txt"\n'
+                                       "[model.sizes]\nsmallest = 1.0\nlargest = 1.4\n")
+    assert main(["import", str(tmp_path / "c.xyz"), "-o", str(tmp_path / "c.h5"), "--model", str(tmp_path / "own.toml")]) == 0
+    (tmp_path / "points.txt").unlink()
+    assert load(tmp_path / "c.h5").model.potential.cutoff == 1.5
