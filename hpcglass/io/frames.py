@@ -187,13 +187,24 @@ class Stored:
         """Frame k, or some of its rows, with fields; those between two frames are to frame `before`, 0 if there is none."""
         place = self.places[k]
         file = self._file(place.path)
-        first, last = rows or (0, file.rows(f"{GROUP}/position/value"))
+        some = rows or (0, self.particles)
+        # what lies between two frames needs all particles: they are read once
+        all_of_them = before is not None and any(self._is_between(name) for name in names)
+        first, last = (0, self.particles) if all_of_them else some
         box = self._box(place)
         walls = tuple(file.value(f"{GROUP}/box/walls/value", place.number).tolist()) if f"{GROUP}/box/walls" in file else None
-        position, diameter, species = (self._rows(place, name, first, last) for name in ("position", "diameter", "species"))
-        found = Configuration(position, box, diameter, species, walls=walls, step=place.step, time=place.time)
-        found.fields = {name: self._field(found, k, name, (first, last), before) for name in names}
+        rows_of = {name: self._rows(place, name, first, last) for name in ("position", "diameter", "species")}
+        found = Configuration(box=box, walls=walls, step=place.step, time=place.time, **rows_of)
+        del rows_of
+        found.fields = {name: self._field(found, k, name, some, before) for name in names}
+        part = slice(some[0] - first, some[1] - first)
+        for name in ("position", "diameter", "species"):
+            values = getattr(found, name)
+            setattr(found, name, None if values is None else values[part])
         return found
+
+    def _is_between(self, name: str) -> bool:
+        return name in self.between and name not in self._of_frames and len(self) > 1
 
     def _box(self, place: Place) -> Array:
         """The cell, columns are the edge vectors."""
@@ -212,7 +223,7 @@ class Stored:
         if name in self._of_frames:
             found = self._rows(place, name, *rows)
             return np.full((count, *self._of_frames[name]), np.nan) if found is None else found
-        if name in self.between and len(self) > 1:
+        if self._is_between(name):
             return np.zeros(count) if before is None else self._between(frame, name, before, k, rows)
         assert self.stage is not None
         return self._file(self.stage).slab(f"/fields/{name}", *rows)
@@ -224,9 +235,8 @@ class Stored:
         for number in range(before, k):      # edges that may be replaced at every step, and change little in each
             box_then = box_then @ same_edges(self._box(self.places[number]), self._box(self.places[number + 1]))
         then -= self._rows(place, "image", 0, count) @ box_then.T
-        now, diameter, species = (getattr(frame, what) if rows == (0, count) else self._rows(place, what, 0, count)
-                                  for what in ("position", "diameter", "species"))
-        return self.between[name](then, now, box_then, frame.box, diameter, species, rows)
+        assert frame.diameter is not None and frame.species is not None
+        return self.between[name](then, frame.position, box_then, frame.box, frame.diameter, frame.species, rows)
 
     def unwrapped(self, k: int) -> tuple[Array, Array]:
         """Positions of all particles along their way (N, d), and the cell with the edge vectors as columns."""
