@@ -12,6 +12,7 @@ from hpcglass.commands.common import add_run
 from hpcglass.config.suggest import did_you_mean
 from hpcglass.errors import EXIT_INPUT
 
+SHARED = ("plot", "merge", "screening", "check")      # whose files the ranks share
 EPILOG = "exit codes: 0 done, 2 input, 3 physics, 4 files, 75 stopped on request after a checkpoint (run again to go on)"
 
 
@@ -42,5 +43,5 @@ def build() -> Parser:
                          ("check", check)):
         command = commands.add_parser(name, help=module.HELP, description=module.__doc__)
         module.add_options(command)
-        command.set_defaults(main=module.main, needs_world=name in ("info", "check"))
+        command.set_defaults(main=module.main, needs_world=name == "info", shared=name in SHARED)
     return top

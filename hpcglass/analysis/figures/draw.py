@@ -5,7 +5,10 @@ A figure is chosen by the tables and fields that the file has, so that a stage's
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hpcglass.analysis.figures import (  # noqa: F401 (each adds its figures to the catalogue)
     activity,
@@ -23,6 +26,9 @@ from hpcglass.analysis.figures.catalogue import MAKERS, Figures
 from hpcglass.analysis.figures.files import full_name, save
 from hpcglass.analysis.figures.style import STYLE
 from hpcglass.analysis.open_run import StageResults, read_stage
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def plot_stage_file(path: str | Path, output: str | Path | None = None, kind: str = "png",
@@ -46,13 +52,23 @@ def plot_stage_file(path: str | Path, output: str | Path | None = None, kind: st
     FileError
         The file is damaged, or a figure cannot be written.
     """
-    import matplotlib
+    return [draw() for draw in drawings(path, output, kind, root)]
 
+
+def drawings(path: str | Path, output: str | Path | None = None, kind: str = "png",
+             root: Path | None = None) -> list[Callable[[], Path]]:
+    """Functions that draw one figure each, and return its file; see `plot_stage_file`."""
     path = Path(path)
     stage = read_stage(path)
     start = Path(output) / full_name(path, root) if output is not None else path.with_suffix("")
-    with matplotlib.rc_context(STYLE):
-        return [save(draw(), start.with_name(f"{start.name}{suffix}.{kind}")) for suffix, draw in figures(stage)]
+
+    def one(draw: Callable[[], Figure], suffix: str) -> Path:
+        import matplotlib
+
+        with matplotlib.rc_context(STYLE):
+            return save(draw(), start.with_name(f"{start.name}{suffix}.{kind}"))
+
+    return [partial(one, draw, suffix) for suffix, draw in figures(stage)]
 
 
 def figures(stage: StageResults) -> Figures:
