@@ -37,6 +37,7 @@ class Origin:
     """Who writes: what every file of a sample says about where it comes from.
 
     parents : "name seal" of the files that the system came from
+    history : inputs that the stage was made from before it was made longer, see `rundir.extend.history`
     """
 
     comm: MPI.Comm
@@ -44,9 +45,10 @@ class Origin:
     resolved: str
     seed: int
     parents: list[str] = field(default_factory=list)
+    history: str = ""
 
     def describe(self, contents: Contents) -> None:
-        provenance.put(contents, self.comm, self.input_text, self.resolved, self.seed, self.parents)
+        provenance.put(contents, self.comm, self.input_text, self.resolved, self.seed, self.parents, self.history)
 
 
 class StageContext:
@@ -75,6 +77,7 @@ class StageContext:
         self.record = found.record if found else Record()
         self.timer_table = timing.Timers()
         self.cited: set[str] = set()
+        self._end: tuple[checkpoint.State, checkpoint.State] | None = None      # of the system and of the stage
         self.written: dict[str, str] = {}
         self._log = log
         self._stop = stop
@@ -116,6 +119,9 @@ class StageContext:
 
     def reached(self, step: int, time: float) -> None:
         self.step, self._time = step, time
+
+    def end_point(self, snapshot: Snapshot) -> None:
+        self._end = self.system.state(), (snapshot.scalars, snapshot.fields)
 
     def grid(self, step: int, time: float, lines: Any, **fields: Any) -> None:
         self._trajectory.append(grids.capture(self.comm, step, time, np.asarray(lines, dtype=np.int64), fields))
@@ -160,6 +166,8 @@ class StageContext:
                 guard.check_finite(self._system, {}, self._where)
                 configuration.put(contents, self.comm, [configuration.capture(self._system, self.step, self._time)])
         self.record.put(contents, self.comm)
+        if self._end is not None:
+            checkpoint.put_end(contents, self.comm, self.step, *self._end)
         contents.attribute("/stage", index=self.index, name=self.stem[3:], references="\n".join(sorted(self.cited)))
         contents.value("/stage/segments", self._trajectory.to_json(), "", "trajectory files and their seals")
         times = self.timer_table.reduce(self.comm)

@@ -17,9 +17,10 @@ from hpcglass.core.comm import broadcast, largest
 from hpcglass.errors import EXIT_DONE, EXIT_FILE, EXIT_REQUEUE, FileError, HpcglassError, InputError, Interrupted
 from hpcglass.io.agree import everybody_comes, together
 from hpcglass.rundir import done, whole
+from hpcglass.rundir.extend import growth
 from hpcglass.rundir.leaders import Leaders
 from hpcglass.rundir.log import Log
-from hpcglass.rundir.ready import make_ready, refuse_changed, resolved_input
+from hpcglass.rundir.ready import make_ready, resolved_input
 from hpcglass.rundir.signals import Stop
 from hpcglass.sample import Sample
 
@@ -75,15 +76,26 @@ def _prepare(config: Config, output: Path, comm: MPI.Comm) -> NDArray[np.int64]:
         if comm.rank == 0:
             resolved = config.to_toml()
             if (old := resolved_input(output)) is not None:
-                refuse_changed(old, resolved, output)
+                growth(old, config, output)
             disk.write_text(output / "resolved.toml", resolved)
             directories = [sample_directory(output, k) for k in range(config.ensemble.samples)]
             for directory in directories:
                 directory.mkdir(exist_ok=True)
-            waiting = np.array([k for k, d in enumerate(directories) if not (d / done.NAME).exists()], dtype=np.int64)
+            waiting = np.array([k for k, d in enumerate(directories) if not _done(config, d)], dtype=np.int64)
             for k in waiting:
                 make_ready(directories[k])
     return broadcast(comm, waiting)
+
+
+def _done(config: Config, directory: Path) -> bool:
+    """Whether a sample is; one of an input that has grown is no longer."""
+    if not (directory / done.NAME).exists():
+        return False
+    old = resolved_input(directory)
+    if old is not None and growth(old, config, directory).stages:
+        (directory / done.NAME).unlink()
+        return False
+    return True
 
 
 def _broken(config: Config, output: Path, comm: MPI.Comm, waiting: NDArray[np.int64], log: Log) -> list[int]:

@@ -17,6 +17,7 @@ from typing import Any
 from hpcglass import disk
 from hpcglass.config import toml
 from hpcglass.errors import FileError, InputError
+from hpcglass.rundir.extend import only_longer
 from hpcglass.rundir.ready import LARGEST, changes, resolved_input
 
 NAME = "sweep.toml"
@@ -95,6 +96,9 @@ def belongs(output: Path, ours: str, follows: Collection[str]) -> None:
             refuse_other(of_task(directory, over, follows)[0], ours, directory)
         create(output / NAME, f"{HEAD}sha256 = \"{digest(ours)}\"\n{ours}")
         theirs = stored(output)
+    if theirs is not None and theirs != ours and only_longer(tomllib.loads(theirs), tomllib.loads(ours)):
+        disk.write_text(output / NAME, f"{HEAD}sha256 = \"{digest(ours)}\"\n{ours}")      # each task looks closer
+        return
     refuse_other(theirs, ours, output)
 
 
