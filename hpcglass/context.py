@@ -20,7 +20,7 @@ from hpcglass.io.order import by_id, by_pair
 from hpcglass.io.record import Record, Table
 from hpcglass.io.trajectory import Trajectory
 from hpcglass.rundir import guard, references, signals, timing, watchdog
-from hpcglass.rundir.log import Log
+from hpcglass.rundir.log import Log, duration
 from hpcglass.rundir.progress import Progress
 from hpcglass.stages.base import Snapshot
 
@@ -73,6 +73,7 @@ class StageContext:
         self.seed = seed
         self.restored = restored
         self.step = found.step if found else 0
+        self._first = self.step     # of this start
         self._time = 0.0
         self.record = found.record if found else Record()
         self.timer_table = timing.Timers()
@@ -170,15 +171,24 @@ class StageContext:
             checkpoint.put_end(contents, self.comm, self.step, *self._end)
         contents.attribute("/stage", index=self.index, name=self.stem[3:], references="\n".join(sorted(self.cited)))
         contents.value("/stage/segments", self._trajectory.to_json(), "", "trajectory files and their seals")
+        contents.value("/provenance/warnings", "\n".join(self._log.warnings), "", "warnings since the last start, a line each")
         times = self.timer_table.reduce(self.comm)
         timing.put(contents, times)
+        effort = timing.Effort.of(self.comm, times["total"][2], self._rows, self.step - self._first)
+        effort.put(contents)
         path = self.directory / f"{self.stem}.h5"
         seal = h5.write(self.comm, path, contents)
         self.origin.parents = [f"{path.name} {seal}"]
         self.written = {path.name: seal, **self._trajectory.segments}
         self.close()
-        self._log.line(f"{self.stem}: done; {self._longest:.2g} s at most between two safe points\n{timing.report(times)}")
+        self._log.line(f"{self.stem}: done; {self._longest:.2g} s at most between two safe points\n{timing.report(times)}\n"
+                       f"{effort.report(self.comm.size)}", brief=f"{self.stem}: done in {duration(times['total'][2])}")
         return path
+
+    @property
+    def _rows(self) -> int:
+        """Particles, or sites of a lattice."""
+        return self._system.n_total if self._system is not None else int(self.record.results.get("sites", (0,))[0])
 
     def close(self) -> None:
         """Take the progress bar away."""

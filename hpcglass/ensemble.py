@@ -5,6 +5,7 @@ Group g of G takes every G-th of the samples that are not done yet. A sample tha
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,11 @@ import numpy as np
 from mpi4py import MPI
 from numpy.typing import NDArray
 
-from hpcglass import disk
+from hpcglass import disk, settings
 from hpcglass.core.comm import broadcast, largest
 from hpcglass.errors import EXIT_DONE, EXIT_FILE, EXIT_REQUEUE, FileError, HpcglassError, InputError, Interrupted
 from hpcglass.io.agree import everybody_comes, together
+from hpcglass.io.share import Ranks
 from hpcglass.rundir import done, whole
 from hpcglass.rundir.extend import growth
 from hpcglass.rundir.leaders import Leaders
@@ -55,10 +57,11 @@ def run_ensemble(config: Config, input_text: str, output: Path, comm: MPI.Comm, 
     group = comm.Split(comm.rank // ranks)
     first = comm.Split(0 if group.rank == 0 else MPI.UNDEFINED)
     leaders = Leaders(first) if group.rank == 0 else None
+    warnings: list[str] = []
     codes = np.full(config.ensemble.samples, _UNTOUCHED, dtype=np.int64)
     with Stop(leaders) as stop:
         for number in waiting[comm.rank // ranks::groups]:
-            codes[number] = _one(config, input_text, output, group, int(number), log, stop, plots)
+            codes[number] = _one(config, input_text, output, group, int(number), stop, plots, warnings)
             if codes[number] == EXIT_REQUEUE:
                 break
         codes = largest(comm, codes)
@@ -66,6 +69,9 @@ def run_ensemble(config: Config, input_text: str, output: Path, comm: MPI.Comm, 
             leaders.finish()
             first.Free()
     group.Free()
+    told = Ranks(comm).of_all(lambda: (json.dumps(warnings), []))
+    log.warnings += [warning for text, _ in told for warning in json.loads(text)]
+    log.sum_up()
     return _conclude(codes, waiting, broken, output, comm, log)
 
 
@@ -110,10 +116,11 @@ def _broken(config: Config, output: Path, comm: MPI.Comm, waiting: NDArray[np.in
     return broken
 
 
-def _one(config: Config, input_text: str, output: Path, group: MPI.Comm, number: int, log: Log, stop: Stop, plots: bool) -> int:
+def _one(config: Config, input_text: str, output: Path, group: MPI.Comm, number: int, stop: Stop, plots: bool,
+         warnings: list[str]) -> int:
     """One sample on one group; its exit code."""
     directory = sample_directory(output, number)
-    own = Log(directory / "log.txt" if group.rank == 0 else None, prefix=f"[{number}] ")
+    own = Log(directory / "log.txt" if group.rank == 0 else None, prefix=f"[{number}] ", brief=not settings.whole_log())
     try:
         Sample(group, config, input_text, directory, number, own, stop, plots, bar=False).run()
     except HpcglassError as error:
@@ -123,6 +130,7 @@ def _one(config: Config, input_text: str, output: Path, group: MPI.Comm, number:
             own.line(f"error: sample {number}: {error}")
         return error.exit_code
     finally:
+        warnings += [f"sample {number}: {warning}" for warning in own.warnings]
         own.close()
     return EXIT_DONE
 

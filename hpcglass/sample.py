@@ -82,6 +82,9 @@ class Sample:
         for index in range(finished, len(self.stages)):
             system = self._stage(index, system, first=index == finished)
         self._on_root(self._declare_done)
+        cited = ", ".join(sorted(references.keys_in(self.directory / "references.bib"))) if self.log.writes else ""
+        self.log.line(f"literature, in references.bib: {cited}")
+        self.log.sum_up()
         self.log.line(f"done: results in {self.directory}")
 
     def _on_root(self, action: Callable[[], object]) -> None:
