@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check_words(sys.argv[1:] if arguments is None else arguments)
         options = parser.build().parse_args(arguments)
         if options.command == "sweep" and options.resubmit and options.task is not None:
-            raise InputError("--resubmit submits all tasks that are missing: leave out --task")
+            raise InputError("--submit submits all tasks that are missing: leave out --task")
         if options.command == "sweep" and options.task is None and not options.resubmit:
             options.task = launcher.array_element()
         if options.command in ("run", "calibrate") or (options.command == "sweep" and options.task is not None):

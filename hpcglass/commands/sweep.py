@@ -33,8 +33,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                         help="run task K, from 0 (default in a job array: SLURM_ARRAY_TASK_ID)")
     parser.add_argument("--stride", type=positive, metavar="N", help="run tasks K, K + N, K + 2 N, ...: N elements of a "
                         "job array do them all")
-    parser.add_argument("--resubmit", action="store_true", help="submit a job array of the tasks that are not done; where there "
-                        "is no SLURM print its command")
+    parser.add_argument("--submit", "--resubmit", dest="resubmit", action="store_true", help="submit a job array of the tasks "
+                        "that are not done, for the first time or again; where there is no SLURM print its command")
 
 
 def number(text: str) -> int:
@@ -86,8 +86,10 @@ def look(task: sweep.Task, whole: sweep.Sweep | None = None) -> Look:
     """
     if whole is not None:
         theirs, numbers = shared.of_task(task.directory, whole.over, whole.follows)
-        if theirs is not None and (theirs != whole.shared or any(numbers.get(k) != v for k, v in task.values.items())):
+        if theirs is not None and any(numbers.get(k) != v for k, v in task.values.items()):
             return Look(task, "other input")
+        if theirs is not None and theirs != whole.shared:
+            return Look(task, "waiting" if shared.only_longer_than(theirs, whole.shared) else "other input")
     return Look(task, *state(task.directory))
 
 
@@ -129,7 +131,7 @@ def unknown(every: Sequence[sweep.Task], output: Path) -> list[str]:
 def others(whole: sweep.Sweep, output: Path) -> list[str]:
     """What to say if the directory was begun with another input."""
     theirs = shared.stored(output)
-    if theirs is None or theirs == whole.shared:
+    if theirs is None or theirs == whole.shared or shared.only_longer_than(theirs, whole.shared):
         return []
     return [f"{output} was begun with another input, so none of these tasks will start; these keys changed:",
             *(f"  {change}" for change in changes(theirs, whole.shared)), "use another --output, or change them back"]
