@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "sweep" and options.task is None and not options.resubmit:
             options.task = launcher.array_element()
         if options.command in ("run", "calibrate") or (options.command == "sweep" and options.task is not None):
-            with Stop():        # from here on no signal kills
+            with Stop(for_good=arguments is None):      # from here on no signal kills
                 return run(options)
         if options.shared:
             return on_ranks(options)

@@ -22,7 +22,7 @@ from hpcglass.io.trajectory import Trajectory
 from hpcglass.rundir import guard, references, signals, timing, watchdog
 from hpcglass.rundir.log import Log, duration
 from hpcglass.rundir.progress import Progress
-from hpcglass.stages.base import Snapshot
+from hpcglass.stages.base import GivenUp, Snapshot
 
 if TYPE_CHECKING:
     from hpcglass.core.system import System
@@ -44,11 +44,12 @@ class Origin:
     input_text: str
     resolved: str
     seed: int
+    sample: int
     parents: list[str] = field(default_factory=list)
     history: str = ""
 
     def describe(self, contents: Contents) -> None:
-        provenance.put(contents, self.comm, self.input_text, self.resolved, self.seed, self.parents, self.history)
+        provenance.put(contents, self.comm, self.input_text, self.resolved, self.seed, self.parents, self.sample, self.history)
 
 
 class StageContext:
@@ -76,6 +77,7 @@ class StageContext:
         self._first = self.step     # of this start
         self._time = 0.0
         self.record = found.record if found else Record()
+        self._lengths = self.record.lengths
         self.timer_table = timing.Timers()
         self.cited: set[str] = set()
         self._end: tuple[checkpoint.State, checkpoint.State] | None = None      # of the system and of the stage
@@ -142,10 +144,10 @@ class StageContext:
         self.step = step
         watchdog.alive(f"{self.stem}, step {step}")
         self._progress.update(step, total, note)
+        self._lengths = self.record.lengths
         now = self._tick()
         due = self.comm.rank == 0 and now - self._saved >= self._interval
-        reserve = RESERVE_SECONDS + 2 * (self._cost + self._longest)
-        wishes = np.array([self._stop.asked(reserve), due, not guard.looks_finite(self._system)], dtype=np.int64)
+        wishes = np.array([self._stop.asked(self._reserve), due, not guard.looks_finite(self._system)], dtype=np.int64)
         request, due, broken = largest(self.comm, wishes).tolist()
         if broken:
             guard.check_finite(self.system, {}, self._where)
@@ -153,6 +155,13 @@ class StageContext:
             self._save(snapshot())
         if request:
             self._stop.obey(request, f"at step {step}{f' of {total}' if total else ''} of {self.stem}")
+
+    def look(self) -> None:
+        watchdog.alive(self._where)
+        self._tick()
+        if largest(self.comm, self._stop.asked(self._reserve)):
+            self.record.cut(self._lengths)
+            raise GivenUp
 
     # ------------------------------------------------------------------ what the run loop calls
 
@@ -181,8 +190,9 @@ class StageContext:
         self.origin.parents = [f"{path.name} {seal}"]
         self.written = {path.name: seal, **self._trajectory.segments}
         self.close()
-        self._log.line(f"{self.stem}: done; {self._longest:.2g} s at most between two safe points\n{timing.report(times)}\n"
-                       f"{effort.report(self.comm.size)}", brief=f"{self.stem}: done in {duration(times['total'][2])}")
+        self._log.line(f"{self.stem}: done; {self._longest:.2g} s at most between two looks at requests to stop\n"
+                       f"{timing.report(times)}\n{effort.report(self.comm.size)}",
+                       brief=f"{self.stem}: done in {duration(times['total'][2])}")
         return path
 
     @property
@@ -195,7 +205,7 @@ class StageContext:
         self._progress.close()
 
     def _tick(self) -> float:
-        """Now; keeps the longest time between two safe points."""
+        """Now; keeps the longest time between two looks at requests to stop."""
         now = time.monotonic()
         self._longest, self._last = max(self._longest, now - self._last), now
         return now
@@ -203,6 +213,11 @@ class StageContext:
     @property
     def _where(self) -> str:
         return f"{self.stem}, step {self.step}"
+
+    @property
+    def _reserve(self) -> float:
+        """Seconds before the end of the job at which to stop."""
+        return RESERVE_SECONDS + 2 * (self._cost + self._longest)
 
     @property
     def _interval(self) -> float:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mpi4py import MPI
 
 from hpcglass import disk
+from hpcglass.config.checks import refuse_walls
 from hpcglass.context import Origin, StageContext
 from hpcglass.core.comm import largest
 from hpcglass.errors import FileError, HpcglassError, InputError, Interrupted
@@ -23,7 +24,7 @@ from hpcglass.rundir import done, references
 from hpcglass.rundir.extend import growth, history
 from hpcglass.rundir.log import Log
 from hpcglass.rundir.signals import Stop
-from hpcglass.stages.base import Snapshot
+from hpcglass.stages.base import GivenUp, Snapshot
 
 if TYPE_CHECKING:
     from hpcglass.config import Config
@@ -69,7 +70,7 @@ class Sample:
             raise
 
     def _run(self) -> None:
-        self.origin = Origin(self.comm, self.input_text, self.config.to_toml(), self.config.seed)
+        self.origin = Origin(self.comm, self.input_text, self.config.to_toml(), self.config.seed, self.number)
         self.model = self.config.glass()
         self.stages = self.config.stages()
         self.names = [params.label or params.kind for params in self.config.stage]
@@ -117,7 +118,7 @@ class Sample:
                 self._on_root(partial(set_aside, path, "damaged"))
                 return index
             grown = growth(old, self.config, path, index)
-            if misplaced:
+            if misplaced and index not in grown.stages:
                 raise FileError(misplaced)
             if index and parents != self.origin.parents[0]:
                 raise FileError(f"{path}: was made from another {self._path(index - 1).name} than the one beside it; put the "
@@ -175,6 +176,8 @@ class Sample:
             self.log.line(f"{stem}: {'continues' if found else 'starts'}")
             self.stages[index].run(system, context)     # type: ignore[arg-type]    # no particles only where none are needed
             path = context.finish()
+        except GivenUp:
+            self.stop.obey(largest(self.comm, self.stop.asked()), f"in {stem}, which has nothing to store half done")
         finally:
             context.close()
         self.seals |= context.written
@@ -211,6 +214,7 @@ class Sample:
                 return System(self.comm, self.model, *configuration.read(file))
         system, self.origin.parents = start(self.comm, self.config.system, self.model,
                                             derive(self.config.seed, self.number, "system"), self.log.line)
+        refuse_walls(self.config.stage, self.config.system.file, system.walls is not None)
         return system
 
     def _after(self, context: StageContext, path: Path) -> None:

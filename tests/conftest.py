@@ -25,6 +25,12 @@ for name, value in {"H5PY_ALWAYS_USE_MPI": "1", "HDF5_USE_FILE_LOCKING": "FALSE"
                     "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}.items():
     os.environ.setdefault(name, value)
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Open MPI in a process that no launcher started, as that which starts the workers of `pytest -n` where a conftest imports mpi4py,
+# leaves variables to its children, with which any mpirun that those start fails without a word
+if os.environ.get("OMPI_MCA_ess") == "singleton":
+    for name in list(os.environ):
+        if name.startswith(("PMIX_", "OMPI_MCA_ess", "OMPI_MCA_orte_", "OMPI_MCA_pmix", "OMPI_APP_CTX", "ORTE_SCHIZO")):
+            del os.environ[name]
 
 DATA = Path(__file__).parent / "data"
 BEGAN = time.monotonic()

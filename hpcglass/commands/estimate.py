@@ -123,7 +123,7 @@ def refuse_impossible(needs: Estimate) -> None:
     if needs.memory_per_rank > 3 * there:
         where = f"each of {needs.ranks} ranks" if needs.ranks > 1 else "its one rank"
         raise InputError(f"the run needs about {size(needs.memory_per_rank)} of memory on {where}, this machine has "
-                         f"{size(there)}: take fewer particles, or more ranks on more machines")
+                         f"{size(there)}: take fewer particles (or modes, or other fields), or more ranks on more machines")
 
 
 def size(count: float) -> str:

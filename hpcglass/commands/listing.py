@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from hpcglass import registry
 from hpcglass.config import Config
 from hpcglass.config.models import EnsembleParams, MixingParams, ModelParams, SegmentParams, SizesParams, SystemParams
+from hpcglass.errors import InputError
 
 HELP = "model glasses, stages, keys of the input"
 
@@ -19,9 +20,17 @@ HELP = "model glasses, stages, keys of the input"
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=["models", "stages", "input"], metavar="models|stages|input")
     parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--schema", action="store_true", help="of input: as a JSON schema, for editors and other programs")
 
 
 def main(options: argparse.Namespace) -> int:
+    if options.schema:
+        if options.what != "input":
+            raise InputError(f"list {options.what} --schema: only the input has a schema: list input --schema")
+        from hpcglass.config.schema import input_schema
+
+        print(json.dumps(input_schema(), indent=1))
+        return 0
     if options.what == "models":
         rows = models()
         text = [f"{r['name']:<14} {_densities(r):<24} {r['sizes']:<34} {r['summary']}" for r in rows]

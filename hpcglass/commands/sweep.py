@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import re
+import os
 import shutil
 import subprocess
 from collections import Counter
@@ -11,18 +11,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpcglass import disk, launcher, sweep
+from hpcglass import launcher, sweep
 from hpcglass.commands.common import add_run, output_directory
 from hpcglass.config import read_text
 from hpcglass.errors import FileError, InputError
-from hpcglass.rundir import lock, shared
-from hpcglass.rundir.ready import changes
+from hpcglass.rundir import shared
+from hpcglass.rundir.state import state
+from hpcglass.sealed.belonging import changes
 from hpcglass.words import one_line, plain, quoted, show
 
 HELP = "tasks of a grid of parameters: show them, or run one"
 STATES = ("done", "running", "stopped", "failed", "waiting", "other input")
 MISSING = ("stopped", "failed", "waiting")      # those that are still to be run
-EVENT = re.compile(rb"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  ((hpcglass |stopped: |error: |sample \d+ failed ).*)$", re.MULTILINE)
 LARGEST_ARRAY = 1000        # elements of a job array that most clusters allow
 SCRIPT = Path("jobscripts/sweep.sbatch")
 
@@ -91,21 +91,6 @@ def look(task: sweep.Task, whole: sweep.Sweep | None = None) -> Look:
         if theirs is not None and theirs != whole.shared:
             return Look(task, "waiting" if shared.only_longer_than(theirs, whole.shared) else "other input")
     return Look(task, *state(task.directory))
-
-
-def state(directory: Path) -> tuple[str, str]:
-    """One of STATES, and why a run failed, from what is in its directory."""
-    if (directory / "DONE").exists():
-        return "done", ""
-    if lock.held(directory):
-        return "running", ""
-    try:
-        events = EVENT.findall(disk.tail(directory / "log.txt", 2**16))
-    except OSError:
-        return "waiting", ""
-    if events and events[-1][1].startswith((b"error", b"sample")):
-        return "failed", one_line(events[-1][0].decode(errors="replace").removeprefix("error: "), 160)
-    return "stopped", ""
 
 
 def table(looks: Sequence[Look]) -> list[str]:
@@ -195,7 +180,8 @@ def resubmit(options: argparse.Namespace, output: Path, looks: Sequence[Look], o
         return 0
     if not SCRIPT.is_file():
         raise InputError(f"there is no {SCRIPT} here: go to the directory that has it")
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    # the environment as it was when the program began: jobs inherit it, and an MPI library may have left marks in it since
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=dict(os.environ))
     if done.returncode:
         raise FileError(f"sbatch did not take it: {one_line(done.stderr)}")
     show(done.stdout.strip())

@@ -12,6 +12,7 @@ from hpcglass import launcher, sweep
 from hpcglass.commands.common import add_input
 from hpcglass.commands.estimate import Estimate, estimate, machine_memory, size
 from hpcglass.config import Config, read_text
+from hpcglass.config.checks import refuse_walls
 from hpcglass.config.points import Point
 from hpcglass.errors import InputError
 from hpcglass.solvers import refuse_missing
@@ -78,6 +79,7 @@ def _size(config: Config | Point) -> tuple[int, float, tuple[str, ...]]:
         model = config.glass()
         assert model is not None
         start, said = start_configuration(system, model)
+        refuse_walls(config.stage, system.file, start.walls is not None)
         return len(start.position), start.density, said
     assert system.particles is not None and system.density is not None
     return system.particles, system.density, ()

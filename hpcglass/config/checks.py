@@ -6,20 +6,24 @@ Each check gets valid tables and yields (key path, message, value).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from hpcglass.config.models import SystemParams
 from hpcglass.config.toml import Path
+from hpcglass.errors import InputError
 from hpcglass.geometries.room import misfit
 from hpcglass.potentials.model import Model
 from hpcglass.stages.base import StageParams
 
 Found = Iterator[tuple[Path, str, Any]]
 MOST_STEPS = 10**8
+LATTICES = ("epm", "calibrate")     # stages without particles
 BETWEEN_WALLS = ("swap", "md", "quench", "modes", "inflate")
 FAR = 1e6                   # in units of length, or one over it: no particle is so large or so small
 STEEPEST = 30.0             # exponent of a distribution of sizes
+LARGEST_STEP = 1.0          # strain, of one step
+LARGEST_DILATION = 1.0      # true strain: the volume changes by a factor of e^d
 LONGEST_INFLATION = 0.5     # of the inner wall in one step, in units of the smallest diameter
 
 
@@ -135,10 +139,23 @@ def check_stage(params: StageParams, path: Path, system: SystemParams, model: Mo
 
 
 def _walls(params: Any, system: SystemParams, model: Model) -> Iterator[tuple[str, str]]:
-    """What walls allow, and what needs them; a `file` may have some or not."""
+    """What walls allow, and what needs them; a `file` may have some or not, see `refuse_walls`."""
     if system.file is not None:
         return
-    if system.r_in is None or system.r_out is None:
+    walled = system.r_in is not None and system.r_out is not None
+    yield from _with_walls(params, walled)
+    if walled and params.kind == "inflate":
+        assert system.r_in is not None and system.r_out is not None
+        key, step = "d_0" if params.d_0 is not None else "fraction", params.inflation(system.r_in) / params.steps
+        smallest, largest = model.sizes.bounds
+        if system.r_in + params.inflation(system.r_in) > system.r_out - 2 * largest:
+            yield key, f"inflates the inner wall to {system.r_in + params.inflation(system.r_in):.4g}, too near to the outer one"
+        elif step > LONGEST_INFLATION * smallest:
+            yield key, f"moves the wall by {step:.4g} at once, into particles (diameters from {smallest:.4g}): take more steps"
+
+
+def _with_walls(params: Any, walled: bool) -> Iterator[tuple[str, str]]:
+    if not walled:
         if params.kind == "inflate":
             yield "kind", "there are no walls to move: give r_in and r_out in [system]"
         return
@@ -146,13 +163,15 @@ def _walls(params: Any, system: SystemParams, model: Model) -> Iterator[tuple[st
         yield "kind", f"needs a periodic cell; between walls there are {', '.join(BETWEEN_WALLS)}"
     if getattr(params, "pressure", None) is not None:
         yield "pressure", "rigid walls do not give way: there is no target pressure between them"
-    if params.kind == "inflate":
-        key, step = "d_0" if params.d_0 is not None else "fraction", params.inflation(system.r_in) / params.steps
-        smallest, largest = model.sizes.bounds
-        if system.r_in + params.inflation(system.r_in) > system.r_out - 2 * largest:
-            yield key, f"inflates the inner wall to {system.r_in + params.inflation(system.r_in):.4g}, too near to the outer one"
-        elif step > LONGEST_INFLATION * smallest:
-            yield key, f"moves the wall by {step:.4g} at once, into particles (diameters from {smallest:.4g}): take more steps"
+
+
+def refuse_walls(stages: Sequence[StageParams], file: object, walled: bool) -> None:
+    """Raise InputError if a stage cannot do with the walls that the file has from which a run starts, or without any."""
+    problems = [f"stage[{number}].{key}: {message.partition(': give')[0]}; {file} has {'' if walled else 'no '}walls"
+                for number, params in enumerate(stages) if params.kind not in LATTICES
+                for key, message in _with_walls(params, walled)]
+    if problems:
+        raise InputError("\n".join(problems))
 
 
 def _swap(params: Any, model: Model) -> Iterator[tuple[str, str]]:
@@ -180,6 +199,27 @@ def _shear(params: Any, model: Model) -> Iterator[tuple[str, str]]:
         yield "strain_step", f"is larger than max_strain ({params.max_strain:g})"
     elif params.steps > MOST_STEPS:
         yield "strain_step", f"makes {params.steps:.3g} steps up to max_strain ({params.max_strain:g}), more than {MOST_STEPS:g}"
+    elif abs(params.strain_step) > LARGEST_STEP:
+        yield "strain_step", f"is more than a strain of {LARGEST_STEP:g} at once: take smaller steps"
+    if params.mode == "dilation" and params.max_strain > LARGEST_DILATION:
+        yield "max_strain", f"is more than a true strain of {LARGEST_DILATION:g}: there is no glass that far away"
 
 
-STAGE_CHECKS: dict[str, Callable[[Any, Model], Iterator[tuple[str, str]]]] = {"swap": _swap, "md": _md, "shear": _shear}
+def _expand(params: Any, model: Model) -> Iterator[tuple[str, str]]:
+    entries = [abs(entry) for row in params.gradient or ((1.0,),) for entry in row]
+    if not max(entries, default=0.0) <= FAR:
+        yield "gradient", f"must have entries within {-FAR:g} to {FAR:g}"
+        return
+    step = abs(params.compare) * max(entries, default=0.0) / params.compare_steps
+    rows = params.gradient or (((1.0,),) if params.mode == "dilation" else ())
+    dilation = abs(params.compare * sum(row[k] for k, row in enumerate(rows) if k < len(row))) / max(len(rows), 1)
+    if params.compare_steps > MOST_STEPS:
+        yield "compare_steps", f"is more than {MOST_STEPS:g}"
+    elif not step <= LARGEST_STEP:
+        yield "compare", f"is a strain of {step:.3g} at once, more than {LARGEST_STEP:g}: take more compare_steps, or less strain"
+    elif not dilation <= LARGEST_DILATION:
+        yield "compare", f"is a dilation by {dilation:.3g}, more than a true strain of {LARGEST_DILATION:g}: no glass is there"
+
+
+STAGE_CHECKS: dict[str, Callable[[Any, Model], Iterator[tuple[str, str]]]] = {
+    "swap": _swap, "md": _md, "shear": _shear, "expand": _expand}

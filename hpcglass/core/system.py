@@ -34,6 +34,7 @@ Array = NDArray[Any]
 DEFAULT_SKIN = 0.4
 BETWEEN_LOOKS = 200_000, 20     # particles of a rank times steps, and steps, at most, between two looks at requests to stop
 LARGEST_MAP = 1e3       # entry of a deformation
+FARTHEST = 1e9          # in units of the cell: periods crossed are counted in 32 bits
 
 
 class System:
@@ -179,8 +180,9 @@ class System:
         return largest >= 0.5 * (self._shrink * (self.range + self.skin) - self.range)
 
     def check_finite(self, phase: str = "") -> None:
-        """Raise PhysicsError naming the particle if a position is NaN or infinite. Collective."""
-        bad = np.flatnonzero(~np.isfinite(self.displacement[: self.n_owned]).all(axis=1))
+        """Raise PhysicsError naming the particle if a position is NaN, infinite, or too far away to be wrapped. Collective."""
+        near = np.abs(self.displacement[: self.n_owned]) < FARTHEST * np.abs(self.box).max()       # NaN is not
+        bad = np.flatnonzero(~near.all(axis=1))
         worst = int(ranks.smallest(self.comm, int(self.id[bad].min()) if bad.size else self.n_total))
         if worst < self.n_total:
             raise PhysicsError(f"particle {worst} has no finite position{' ' + phase if phase else ''}: the step was too large "

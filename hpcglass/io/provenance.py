@@ -36,10 +36,11 @@ def git_commit(package: Path = Path(__file__).parents[1]) -> str:
 
 
 def put(contents: Contents, comm: MPI.Comm, input_text: str, resolved: str, seed: int, parents: list[str],
-        history: str = "") -> None:
+        sample: int | None = None, history: str = "") -> None:
     """Add /h5md and /provenance. What differs between ranks is rank 0's (it writes).
 
     parents : "name seal" of each file this one was made from
+    sample : number in the ensemble, 0 without one; None for files of no run
     history : earlier inputs, JSON; see `rundir.extend.history`
     """
     contents.attribute("/h5md", version=[1, 1])
@@ -51,7 +52,7 @@ def put(contents: Contents, comm: MPI.Comm, input_text: str, resolved: str, seed
         written=datetime.now(UTC).isoformat(timespec="seconds"), host=platform.node(), platform=platform.platform(),
         python=platform.python_version(), hdf5=h5py.version.hdf5_version,
         mpi=MPI.Get_library_version().splitlines()[0].strip("\0 "),
-        parents="\n".join(parents), **libraries,
+        parents="\n".join(parents), **libraries, **({} if sample is None else {"sample": sample}),
         **{name: os.environ[name] for name in ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_RESTART_COUNT")
            if name in os.environ})
     contents.value("/provenance/input", input_text, "", "input as the user wrote it")

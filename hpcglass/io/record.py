@@ -21,6 +21,11 @@ class Table:
         self.columns = columns
         self.rows: dict[str, array[float]] = {column: array("d") for column in columns}
 
+    @property
+    def coordinate(self) -> str:
+        """The column that the others are functions of: the first one."""
+        return next(iter(self.columns), "")
+
     def __len__(self) -> int:
         return len(next(iter(self.rows.values())))
 
@@ -50,12 +55,22 @@ class Record:
             raise ValueError(f"table {name} has the columns {list(self.tables[name].columns)}, not {list(columns)}")
         return self.tables[name]
 
+    @property
+    def lengths(self) -> dict[str, int]:
+        """Rows of each table."""
+        return {name: len(table) for name, table in self.tables.items()}
+
+    def cut(self, lengths: dict[str, int]) -> None:
+        """Take away the rows that came after `lengths` were seen."""
+        for name, table in self.tables.items():
+            for rows in table.rows.values():
+                del rows[lengths.get(name, 0):]
+
     def put(self, contents: Contents, comm: MPI.Comm) -> None:
         """Add everything to what a file shall hold. Collective."""
         for table in self.tables.values():
-            contents.attribute(f"/results/{table.name}", columns="\n".join(table.columns))
-            for column, (units, long_name) in table.columns.items():
-                contents.value(f"/results/{table.name}/{column}", np.array(table.rows[column]), units, long_name)
+            contents.table(f"/results/{table.name}", {column: (np.array(table.rows[column]), *described)
+                                                      for column, described in table.columns.items()}, table.coordinate)
         for name, (value, units, long_name) in self.results.items():
             contents.value(f"/results/{name}", value, units, long_name)
         for name, (rows, units, long_name) in self.fields.items():

@@ -268,6 +268,7 @@ def _krylov(hessian: Hessian, bonds: Any, pinned: int, first: Floats, known: Flo
     count = min(count, room)
     if not count:
         return known[..., :0]
+    hessian.look()
     ksp, stiffness = _factorised(hessian, pinned)
     compliance = _emptied(bonds, pinned, hessian.system.dimension)
     solver = SLEPc.EPS().create(hessian.system.comm)
@@ -279,6 +280,7 @@ def _krylov(hessian: Hessian, bonds: Any, pinned: int, first: Floats, known: Flo
     # with 20 more vectors than twice the modes a glass of 10^4 particles takes three rounds for k = 20
     solver.setDimensions(count, min(2 * count + 20, room), MPD if count > MPD else PETSc.DECIDE)
     solver.setTolerances(0.1 * tolerance, 100)
+    solver.setMonitor(lambda *_: hessian.look())
     solver.setDeflationSpace([hessian.vector(known[..., k]) for k in range(known.shape[2])])
     solver.setInitialSpace([hessian.vector(first)])
     solver.getST().setKSP(ksp)

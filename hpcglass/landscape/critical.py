@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcglass.core import comm as ranks
+from hpcglass.core.look import Look, straight_on
 from hpcglass.core.system import System
 from hpcglass.errors import PhysicsError
 from hpcglass.landscape.contractions import along_path
@@ -50,7 +51,8 @@ class SoftMode:
     distance: float
 
 
-def soft_mode(system: System, gradient: Floats, inverse: Inverse, guess: Floats | None = None) -> SoftMode:
+def soft_mode(system: System, gradient: Floats, inverse: Inverse, guess: Floats | None = None, look: Look = straight_on
+              ) -> SoftMode:
     """Softest mode of a stable configuration, with its coupling to a strain of velocity gradient A. Collective.
 
     Parameters
@@ -58,6 +60,7 @@ def soft_mode(system: System, gradient: Floats, inverse: Inverse, guess: Floats 
     gradient : (d, d) A
     inverse : factors of this very configuration
     guess : (n_owned, d) softest mode of a configuration nearby; saves two thirds of the solves
+    look : called before each solve
 
     Raises
     ------
@@ -65,7 +68,7 @@ def soft_mode(system: System, gradient: Floats, inverse: Inverse, guess: Floats 
         Not found in 100 solves.
     """
     system = bonded(system)
-    vector = _lanczos(system, inverse, guess)
+    vector = _lanczos(system, inverse, guess, look)
     vector /= np.sqrt(dot(system, vector, vector))
     path = along_path(system, np.zeros_like(system.box), [vector], 3)
     eigenvalue, cubic = float(path.energy[2]), float(path.energy[3])
@@ -86,7 +89,7 @@ def hessian_times(system: System, field: Floats) -> Floats:
     return along_path(system, np.zeros_like(system.box), [field], 1).gradient
 
 
-def _lanczos(system: System, inverse: Inverse, guess: Floats | None) -> Floats:
+def _lanczos(system: System, inverse: Inverse, guess: Floats | None, look: Look) -> Floats:
     """Eigenvector of the largest eigenvalue of H^-1, by Lanczos' method with full orthogonalisation."""
     start = irregular(system)
     if guess is not None:
@@ -95,6 +98,7 @@ def _lanczos(system: System, inverse: Inverse, guess: Floats | None) -> Floats:
     diagonal: list[float] = []
     beside: list[float] = []
     for size in range(1, KRYLOV + 1):
+        look()
         image = inverse.apply(basis[-1])
         if size == 1:       # the start may have parts that no solution has
             basis = [image / np.sqrt(dot(system, image, image))]

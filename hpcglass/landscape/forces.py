@@ -35,6 +35,7 @@ class Mechanics:
     stress : (d, d) [energy/length^d], tension positive
     force_scale : root-mean-square |phi'| over interacting pairs [energy/length], the unit of force tolerances
     pairs : number of interacting pairs
+    attraction : largest attractive force that a pair can have, as far as the potential says [energy/length]
     """
 
     forces: Floats
@@ -42,6 +43,7 @@ class Mechanics:
     stress: Floats
     force_scale: float
     pairs: int
+    attraction: float = 0.0
 
     @property
     def pressure(self) -> float:
@@ -83,7 +85,8 @@ def evaluate(system: System) -> Mechanics:
     sums = ranks.total(system.comm, sums)
     stress = sums[3:].reshape(system.dimension, system.dimension) / system.volume
     scale = float(np.sqrt(sums[1] / sums[2])) if sums[2] else 0.0
-    return Mechanics(out[: system.n_owned], float(sums[0]), stress, scale, round(float(sums[2])))
+    return Mechanics(out[: system.n_owned], float(sums[0]), stress, scale, round(float(sums[2])),
+                     system.model.potential.attraction)
 
 
 def per_particle(system: System) -> tuple[Floats, Floats]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hpcglass.core.look import Look
 from hpcglass.core.system import System
 from hpcglass.errors import PhysicsError
 from hpcglass.landscape.forces import Mechanics, evaluate
@@ -58,6 +59,15 @@ def to_minimum(system: System, algorithm: str, tolerance: float, max_evaluations
         if report.max_force <= tolerance * force_scale(mechanics):
             return report, mechanics
         scale, evaluations, method = force_scale(mechanics), report.evaluations, algorithm
+
+
+def paced(system: System, look: Look) -> Watch:
+    """A `watch` that looks up at the system's pace."""
+    def watch(count: int, largest: float, state: dict[str, Any]) -> None:
+        if count % system.pace == 0:
+            look()
+
+    return watch
 
 
 def to_pressure(system: System, target: float, tolerance: float, relax: Callable[[dict[str, Any]], Mechanics],

@@ -9,6 +9,9 @@ disagree. This module uses the standard library only: `validate` and `list` read
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
+
+GRID = 1000     # places at which the attraction is looked for
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,11 @@ class PairPotential:
             if x < segment.upto:
                 return segment.derivative(x, order)
         return 0.0
+
+    @cached_property
+    def attraction(self) -> float:
+        """Largest attractive force phi' for eps = 1, on a grid of x; 0 if all repel."""
+        return max(0.0, *(self.derivative(k / GRID * self.cutoff, 1) for k in range(GRID // 10, GRID)))
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
 
 from hpcglass import disk
 from hpcglass.errors import FileError, InputError
+from hpcglass.sealed.belonging import LARGEST, RESOLVED, changes
 
 OWN = re.compile(r"resolved\.toml|log\.txt|references\.bib|DONE|checkpoint-[ab]\.h5|\d\d+-.*\.h5|sample-\d{4,}")     # names
-LARGEST = 64 * 2**20      # bytes of a resolved input
 ADVICE = "remove it and run the same command again: the files of the stages know their input, too"
 
 
@@ -36,7 +35,7 @@ def resolved_input(directory: Path) -> str | None:
     FileError
         It cannot be read, or is no text.
     """
-    path = directory / "resolved.toml"
+    path = directory / RESOLVED
     try:
         data = disk.read_bytes(path, LARGEST)
     except FileNotFoundError:
@@ -47,20 +46,6 @@ def resolved_input(directory: Path) -> str | None:
         return data.decode()
     except UnicodeDecodeError:
         raise FileError(f"{path}: damaged, it is no text; {ADVICE}") from None
-
-
-def changes(old: str, new: str) -> list[str]:
-    """Keys in which two resolved inputs differ, as "key: old -> new"; the title is free to change."""
-    before, after = _flat(tomllib.loads(old)), _flat(tomllib.loads(new))
-    keys = [key for key in {**before, **after} if key != "title" and before.get(key) != after.get(key)]
-    return [f"{key}: {before.get(key, 'not set')} -> {after.get(key, 'not set')}" for key in keys]
-
-
-def _flat(value: Any, path: str = "") -> dict[str, Any]:
-    if isinstance(value, dict | list):
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        return {key: leaf for name, item in items for key, leaf in _flat(item, f"{path}.{name}" if path else str(name)).items()}
-    return {path: value}
 
 
 def refuse_changed(old: str, new: str, where: Path) -> None:

@@ -18,7 +18,8 @@ from hpcglass import disk
 from hpcglass.config import toml
 from hpcglass.errors import FileError, InputError
 from hpcglass.rundir.extend import only_longer
-from hpcglass.rundir.ready import LARGEST, changes, resolved_input
+from hpcglass.rundir.ready import resolved_input
+from hpcglass.sealed.belonging import LARGEST, changes
 
 NAME = "sweep.toml"
 HEAD = "# What all tasks in this directory share. It is compared before a task starts; leave it as it is.\n"

@@ -34,10 +34,12 @@ class Stop:
     Parameters
     ----------
     leaders : how the groups of an ensemble tell each other, on the first rank of each
+    for_good : nobody comes after this one but the end of the program: a signal that is late does not change its exit code
     """
 
-    def __init__(self, leaders: Leaders | None = None) -> None:
+    def __init__(self, leaders: Leaders | None = None, for_good: bool = False) -> None:
         self._signal = 0
+        self._for_good = for_good
         self._leaders = leaders
         self._previous: dict[int, Any] = {}
         self._end = settings.job_end()
@@ -52,7 +54,7 @@ class Stop:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for number, handler in self._previous.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if self._for_good else handler)
             around = self._around(number)
             if around and self._signal == number:
                 around._signal = number

@@ -17,6 +17,7 @@ import numpy as np
 from hpcglass.errors import FileError
 from hpcglass.io.share import Answer, Ranks
 from hpcglass.rundir import done
+from hpcglass.sealed.belonging import before
 from hpcglass.sealed.file import File, damaged
 from hpcglass.sealed.runfiles import RUN_FILE, SEGMENT, STAGE_FILE, listed, refuse_exchanged, segments
 from hpcglass.sealed.seal import Region, is_ours
@@ -124,7 +125,7 @@ def _look(path: Path) -> Answer:
                 file.verify()
             refuse_exchanged(file)
             lines = [region.line() for region in file.seal.regions] if large and file.seal else []
-            known = _Known(file.name, "", segments(file), _before(file), lines)
+            known = _Known(file.name, "", segments(file), before(file), lines)
     except (FileError, OSError) as error:
         known = _Known(fault=str(error))
     return json.dumps(asdict(known)), []
@@ -152,14 +153,6 @@ def _look_inside(ranks: Ranks, files: Sequence[Path], known: Sequence[_Known]) -
         whole = not unread and region.fits(np.concatenate([arrays[0] for _, arrays in found], axis=1))
         if not whole and not known[number].fault:
             known[number].fault, known[number].seal = unread[0] if unread else str(damaged(files[number], region)), ""
-
-
-def _before(file: File) -> dict[str, str]:
-    stage = STAGE_FILE.fullmatch(file.path.name)
-    if stage is None or "/provenance" not in file:
-        return {}
-    parents = dict(line.rpartition(" ")[::2] for line in str(file.attributes("/provenance")["parents"]).splitlines())
-    return {name: seal for name, seal in parents.items() if name.startswith(f"{int(stage[1]) - 1:02d}-")}
 
 
 def _misfits(directory: Path, here: dict[str, _Known]) -> list[str]:

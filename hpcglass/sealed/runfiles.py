@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpcglass.errors import FileError
+from hpcglass.sealed.belonging import stranger
 
 if TYPE_CHECKING:
     from hpcglass.sealed.file import File
@@ -47,6 +48,8 @@ def misplaced(file: File) -> str:
         return f"{file.path}: this is a file {own} under another name; put each file where it belongs"
     if listed(file.path.parent).get(name, file.name) != file.name:
         return f"{file.path}: whole, but not the file that DONE lists; put that one back, or remove DONE if this one is meant"
+    if own and RUN_FILE.fullmatch(name) and (why := stranger(file)):
+        return f"{file.path}: whole, but not of this run: it {why}; put the right one back, or give this one another name"
     return ""
 
 

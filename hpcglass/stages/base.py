@@ -75,6 +75,14 @@ class Snapshot:
     ids: Any = None
 
 
+class GivenUp(Exception):
+    """Raised by `Context.look`, on all ranks alike: somebody asked to stop in a step that cannot be stored half done.
+
+    A stage that catches it restores what was there at its last safe point, to the bit, and calls that once more, which ends the
+    run. From one that does not, the run ends at the last checkpoint, or before the stage; it is for stages that keep nothing.
+    """
+
+
 class Table(Protocol):
     """A growing table of numbers, `/results/<name>/<column>` in the stage's file."""
 
@@ -111,6 +119,10 @@ class Context(Protocol):
 
     def safe_point(self, step: int, total: int, snapshot: Callable[[], Snapshot], note: str = "") -> None:
         """Progress; a checkpoint if one is due; NaN guard. Raises Interrupted after a checkpoint when asked to stop."""
+
+    def look(self) -> None:
+        """Within a step that takes long: raises GivenUp when asked to stop, after the rows of tables since the last
+        safe point were taken away."""
 
     def reached(self, step: int, time: float) -> None:
         """Label of the final configuration: number of steps, and time (or strain, or sweeps). Called at the end of `run`."""

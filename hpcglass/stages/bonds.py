@@ -63,7 +63,7 @@ class Bonds(Stage):
         params: BondsParams = self.params
         check_minimum(system)
         context.cite("giannini2021", "hernandez2005")
-        hessian = Hessian(system)
+        hessian = Hessian(system, context.look)
         with context.timer("modes"):
             modes = bond_spectrum(hessian) if params.all else softest_bond_modes(hessian, params.count)
         store_spectrum(context, modes)
@@ -101,9 +101,8 @@ class Bonds(Stage):
 
     def memory(self, particles: int, dimension: int) -> float:
         params: BondsParams = self.params
-        if params.all:
-            return 64.0 * (particles * dimension) ** 2
-        return 2 * sparse_memory(particles, dimension) + 8.0 * (4 * params.count + 100) * particles * dimension
+        fields = 8.0 * (4 * (params.count + params.pseudo_harmonic) + params.dipoles + 100) * particles * dimension
+        return fields + (64.0 * (particles * dimension) ** 2 if params.all else 2 * sparse_memory(particles, dimension))
 
 
 def store_spectrum(context: Context, modes: BondModes) -> None:

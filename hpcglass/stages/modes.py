@@ -62,7 +62,7 @@ class Modes(Stage):
         params: ModesParams = self.params
         context.cite("hernandez2005", "tong2014", *["maloney2006"] * params.moduli)
         check_minimum(system)
-        hessian = Hessian(system)
+        hessian = Hessian(system, context.look)
         if hessian.n_loose:
             context.log(f"modes: {hessian.n_loose} rattlers are left out; they have no modes")
         with context.timer("modes"):

@@ -136,3 +136,11 @@ def test_a_damaged_file_is_said(tmp_path, capsys):
 def test_slab_is_in_the_middle():
     position = np.array([[0.0, 0, 0], [0, 0, 5.0], [0, 0, 5.9], [0, 0, 6.1]])
     assert slab(position, np.eye(3) * 10, 2.0).tolist() == [False, True, True, False]
+
+
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_a_quench_without_forces_has_a_figure(tmp_path):
+    """Nothing touches: no logarithm of zero, and no warning of the library that draws."""
+    table = dict(evaluations=[1.0, 2.0], energy=[0.0, 0.0], max_force=[0.0, 0.0])
+    figures = plot_stage_file(stage_file(tmp_path / "00-quench.h5", {"minimisation": table}))
+    assert [path.name for path in figures] == ["00-quench.png"]

@@ -35,11 +35,13 @@ kind = "quench"
 """
 
 
-def stage_contents(index=0, name="inflate"):
+RESOLVED = INPUT.format(path="x.xyz") + '[[stage]]\nkind = "shear"\nmax_strain = 0.1\n'
+
+
+def stage_contents(index=0, name="inflate", sample=0, parents=()):
     """What many stages write, in one: a loading, an inflation, fields, a configuration."""
     random, contents = np.random.default_rng(index), Contents()
-    resolved = INPUT.format(path="x.xyz") + '[[stage]]\nkind = "shear"\nmax_strain = 0.1\n'
-    provenance.put(contents, comm, "", resolved, 1, [])
+    provenance.put(contents, comm, "", RESOLVED, 1, list(parents), sample)
     side = N**0.5
     grid = np.stack(np.meshgrid(np.arange(20.0), np.arange(20.0)), -1).reshape(-1, 2)
     rows = {"position": grid + 0.1 * random.random((N, 2)), "image": np.zeros((N, 2), dtype=np.int32),
@@ -135,6 +137,50 @@ def test_a_file_under_the_name_of_another_stage_is_refused(name, path):
     h5.write(comm, path, stage_contents(1, "shear"))
     with pytest.raises(FileError):
         {**TABLES, **ALL}[name](path)
+
+
+GIVEN_A_RUN = ["open", "read_stage", "plot", "plot directory", "merge", "target", "screening", "check", "check directory"]
+
+
+def refused_by(reader, path):
+    try:
+        {**TABLES, **ALL}[reader](path)
+    except FileError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("reader", GIVEN_A_RUN)
+def test_a_whole_file_of_another_run_is_refused(reader, path, capsys):
+    """Which another input, another sample and another stage before tell; the title may have changed, and a copy stays of use."""
+    resolved = path.parent / "resolved.toml"
+    resolved.write_text('title = "another"' + RESOLVED)
+    assert not refused_by(reader, path)
+    resolved.write_text(RESOLVED.replace("seed = 1", "seed = 2"))
+    assert refused_by(reader, path)
+    with pytest.raises(FileError, match=r"not of this run: it was made from another input .* \(seed: 2 -> 1\); put the right"):
+        read_stage(path)
+    for copy in (path.parent / "glass.h5", path.parent.parent / path.name):
+        copy.write_bytes(path.read_bytes())
+        assert not refused_by("check", copy) and read_stage(copy).results["r_in"] == 0.5
+    resolved.unlink()
+    sample = path.parent / "sample-0001"
+    sample.mkdir()
+    there = sample / path.name
+    for number in (1, 0):
+        h5.write(comm, there, stage_contents(sample=number))
+        assert refused_by(reader, there) == (number != 1)
+
+
+def test_a_stage_made_from_another_one_before_is_refused(path):
+    """The file of the stage before may be away; one beside it must be that from which this was made."""
+    after = path.with_name("01-shear.h5")
+    seal = h5.write(comm, path, stage_contents())
+    for parent, right in ((seal, True), (seal[::-1], False)):
+        h5.write(comm, after, stage_contents(1, "shear", parents=[f"{path.name} {parent}"]))
+        assert refused_by("read_stage", after) != right
+    path.unlink()
+    assert not refused_by("read_stage", after)
 
 
 def lattice(directory):

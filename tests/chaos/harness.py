@@ -82,8 +82,11 @@ class Program:
                      "PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), inherited.get("PYTHONPATH", "")])}
         self.ranks = ranks
         self.began = time.monotonic()
-        self.process = subprocess.Popen(command, env={**inherited, **variables, **environment}, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        self.process = self._start(command, {**inherited, **variables, **environment})
+
+    def _start(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                start_new_session=True)
 
     def pids(self) -> list[int]:
         """The ranks."""

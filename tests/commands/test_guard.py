@@ -51,7 +51,7 @@ def test_an_error_of_one_rank_ends_the_others(source, tmp_path, kind, code, who)
 
 def test_a_bug_on_all_ranks_is_said_once(source, tmp_path):
     found, said, _ = start(3, [HERE / "guarded_program.py", source, "--output", tmp_path / "o"], FAIL="ZeroDivisionError all")
-    assert found == 1
+    assert found in (1, 9)      # 9: mpirun of MPICH, when the first rank to end made it kill the others
     assert said.count("hpcglass: rank 0 failed") == said.count("hpcglass: ") == 1
 
 

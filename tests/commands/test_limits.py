@@ -69,6 +69,16 @@ def test_what_is_larger_than_the_machine_is_said_and_not_started(source, tmp_pat
     assert 1e8 < estimate.machine_memory() < 1e15
 
 
+@pytest.mark.parametrize("stage", [
+    "kind='modes', count=4611686018427387904", "kind='bonds', count=4611686018427387904",
+    "kind='bonds', dipoles=4611686018427387904", "kind='bonds', count=4611686018427387904, pseudo_harmonic=4611686018427387904",
+    "kind='bonds', all=true, dipoles=4611686018427387904"])
+def test_fields_that_no_machine_can_hold_are_not_started(source, tmp_path, capsys, stage):
+    change = f"stage=[{{kind='quench'}}, {{{stage}}}]"
+    assert main(["run", source, "--set", change, "--output", str(tmp_path / "out")]) == 2
+    assert "take fewer particles" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("name,value", [("HPCGLASS_CHECKPOINT_SECONDS", value) for value in ("abc", "-1", "nan", "1 s", "²")]
                          + [("HPCGLASS_IO", value) for value in ("mpi", "Serial", " ")])
 def test_settings_that_mean_nothing_are_refused(source, tmp_path, capsys, monkeypatch, name, value):

@@ -92,3 +92,23 @@ def test_load_says_what_to_do_with_files_of_others():
 
     with pytest.raises(InputError, match=r"is of another program; make a file of hpcglass of it: hpcglass import .*ipl12.xyz"):
         load(CASES / "base-ipl12.xyz")
+
+
+@pytest.mark.parametrize("command", ["validate", "run"])
+def test_stages_that_cannot_do_with_the_walls_of_a_file_are_refused_at_once(tmp_path, capsys, command):
+    """An annulus has nothing to shear, and there is nothing to inflate without walls; said before the first stage."""
+    between = tmp_path / "annulus.toml"
+    between.write_text('[system]\nmodel = "ipl12"\ndimension = 2\ndensity = 1.0\nr_in = 1.0\nr_out = 6.0\n'
+                       '[[stage]]\nkind = "quench"\nforce_tolerance = 1e-2\n')
+    assert main(["run", str(between), "--output", str(tmp_path / "annulus"), "--no-plots"]) == 0
+    output = ["--output", str(tmp_path / "out")] if command == "run" else []
+    annulus = tmp_path / "annulus" / "00-quench.h5"
+    for file, stage, message in (
+            (annulus, 'kind = "shear"\nmax_strain = 0.1', "stage[1].kind: needs a periodic cell"),
+            (annulus, 'kind = "quench"\npressure = 1', "stage[1].pressure: rigid walls do not give"),
+            (CASES / "base-ipl12.xyz", 'kind = "inflate"\nfraction = 0.1', "stage[1].kind: there are no walls to move")):
+        path = Path(an_input(tmp_path, file, "ipl12"))
+        path.write_text(f'{path.read_text()}label = "first"\n[[stage]]\n{stage}\n')
+        assert main([command, str(path), *output]) == 2
+        assert message in (said := capsys.readouterr().err) and "walls" in said
+        assert not list((tmp_path / "out").glob("*.h5"))

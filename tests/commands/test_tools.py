@@ -74,3 +74,14 @@ def test_rows_of_the_table_that_were_not_made_now_stay():
     assert once == f"before\n{matrix.MARKS[0]}{matrix.HEAD}| mpich | 1 |\n{matrix.MARKS[1]}after\n"
     assert twice == f"before\n{matrix.MARKS[0]}{matrix.HEAD}| debian-12 | 2 |\n| mpich | 3 |\n{matrix.MARKS[1]}after\n"
     assert matrix.PAGE.read_text(encoding="utf-8").count(matrix.MARKS[0]) == 1
+
+
+def test_what_mpi_left_to_its_children_does_not_reach_the_launcher(tmp_path):
+    """As from a notebook or a test that has MPI; what the user set stays. Open MPI's mpirun would fail without a word."""
+    script(tmp_path / "venv/bin/mpirun", 'env | grep "^OMPI_\\|^PMIX\\|^ORTE" | sort | tr "\\n" " "')
+    (tmp_path / "venv/pyvenv.cfg").write_text(f"home = {tmp_path}\n")
+    left = {"OMPI_MCA_ess": "singleton", "PMIX_NAMESPACE": 1, "PMIX_RANK": 0, "OMPI_MCA_orte_launch": 1, "OMPI_MCA_pmix": "^s1",
+            "ORTE_SCHIZO_DETECTION": "ORTE", "OMPI_MCA_orte_ess_num_procs": 1, "OMPI_APP_CTX_NUM_PROCS": 1}
+    for ess, expected in (("singleton", "OMPI_MCA_btl=self,tcp"), ("pmi", "PMIX_RANK=0")):
+        code, said = tool("launch", 2, "work", VENV=tmp_path / "venv", OMPI_MCA_btl="self,tcp", **left | {"OMPI_MCA_ess": ess})
+        assert code == 0 and expected in said and ("PMIX" in said) == (ess == "pmi"), said

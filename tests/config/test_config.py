@@ -1,6 +1,7 @@
 """Inputs that are right, and what is said about those that are not."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -294,3 +295,18 @@ def test_files_that_are_no_input(tmp_path, make, said):
     with pytest.raises(InputError) as error:
         Config.load(path)
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize(("stage", "said"), [
+    ('kind = "expand"\ncompare = -50', "compare = -50.0: is a strain of 2.5 at once"),
+    ('kind = "expand"\ncompare = 1e-3\ngradient = [[1e30, 0], [0, 0]]', "gradient = .*must have entries within"),
+    ('kind = "expand"\ncompare = 1\ngradient = [[2e3, 0], [0, 0]]', "compare = 1.0: is a strain of 100 at once"),
+    ('kind = "expand"\nmode = "dilation"\ncompare = 5', "compare = 5.0: is a dilation by 5"),
+    ('kind = "shear"\nstrain_step = 2\nmax_strain = 8', "strain_step = 2.0: is more than a strain of 1 at once"),
+    ('kind = "shear"\nmode = "dilation"\nstrain_step = -0.1\nmax_strain = 8', "max_strain = 8.0: is more than a true strain"),
+    ('kind = "shear"\nmax_strain = 0.1\nactivity_bin = 1e-9', "activity_bin = 1e-09: must be >= 0.1"),
+])
+def test_strains_beyond_all_glasses_are_refused(stage, said):
+    """They would deform the cell to nothing, or ask for more pairs than there is memory for."""
+    found, = problems(f'[system]\nmodel = "ipl12"\nparticles = 1000\n[[stage]]\n{stage}\n')
+    assert re.search(said, found), found

@@ -108,6 +108,18 @@ def test_signals_set_a_flag(monkeypatch):
     assert "time" in signals.explain(signals.TIME_LIMIT)
 
 
+def test_a_signal_that_comes_after_the_end_is_ignored():
+    """It would end the program with another exit code, though all is done."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with signals.Stop(for_good=True):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        for number in signals.SIGNALS:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else before)
+
+
 def test_derived_seeds():
     keys = {derive(seed, sample, what) for seed in (0, 1) for sample in (0, 1, 11) for what in (0, 1, 10, "system")}
     assert len(keys) == 24 and all(0 <= key < 2**64 for key in keys)

@@ -15,8 +15,9 @@ def stage(**keys):
     return MD(MD.Params(**{"temperature": 0.1, "time": 2.0, "time_step": 0.5, "thermostat": "none", **keys}))
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("thermostat", ["none", "nose-hoover", "langevin"])
-@pytest.mark.parametrize("name", ["ipl12-2d", "lj-binary-2d"])
+@pytest.mark.parametrize("name", ["ipl12-2d", "lj-binary-2d", "ipl10-2d"])
 def test_four_steps_that_are_much_too_long(world, name, thermostat):
     """They ended "done": NaN is not larger than anything, and a thermostat cools what has flown apart."""
     context = Recorder()

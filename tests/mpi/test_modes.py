@@ -229,7 +229,9 @@ def test_errors_of_slepc_are_those_of_petsc():
     with pytest.raises(PETSc.Error):
         fails(SystemError("a result with an exception set"), PETSc.Error(71))
     with pytest.raises(SystemError):
-        fails(SystemError("another"), ValueError())
+        fails(SystemError("another"), None)
+    with pytest.raises(ZeroDivisionError):      # of a function that it called
+        fails(SystemError("a result with an exception set"), ZeroDivisionError())
     with pytest.raises(PETSc.Error):
         fails(PETSc.Error(71), None)
 

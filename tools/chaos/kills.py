@@ -7,7 +7,8 @@ A chain is one run that is killed again and again, taken up each time, and finis
 be whole; at the end every dataset and every frame must be what an undisturbed run on as many ranks gave, to the bit. (Times and
 dates differ; what MUMPS does on several ranks is compared to 1e-9, and counted apart.) Every safe point writes a checkpoint. A
 kill "inside a write" comes just before an operation on a file - opened, rows written, renamed, removed - while the program stands
-still there. All ranks and mpirun are killed at once, or a single rank, and mpirun has to end the others.
+still there. All ranks and mpirun are killed at once, or a single rank, and mpirun has to end the others. On one rank the program
+is started by fork from a process that has loaded it (`forked.py`).
 
 The same command goes on where it stopped. Chains depend on the seed only, moments of kills also on how fast the machine is.
 """

@@ -179,8 +179,9 @@ def main() -> int:
 
     while files < options.files:
         name, path = dice.choice(victims)
-        # a file of the same name is another only to a run that is finished; checkpoints may take each other's place
-        others = [data for (run, other), data in everything.items() if name != "stopped" or other.name[:2] != path.name[:2]]
+        # the two checkpoints of a run may take each other's place
+        others = [data for (run, other), data in everything.items()
+                  if run != name or not {other.name[:3], path.name[:3]} == {"che"}]
         kind, data = damage(path.read_bytes(), dice, others)
         if data == path.read_bytes():
             continue

@@ -55,7 +55,9 @@ def _thermometer(axes: Axes, stage: StageResults, table: Table, column: str, exp
 def draw_quench(stage: StageResults, table: Table) -> Figure:
     """Largest force against force evaluations, and the energy on the way."""
     figure, (force, energy) = panels(2)
-    force.semilogy(table["evaluations"], table["max_force"], color=BLUE)
+    force.plot(table["evaluations"], table["max_force"], color=BLUE)
+    if (table["max_force"] > 0).any():
+        force.set_yscale("log")
     force.set_ylabel(r"$\max_i |F_i|$")
     energy.plot(table["evaluations"], table["energy"], color=BLUE)
     energy.set_ylabel(label(table, "energy"))

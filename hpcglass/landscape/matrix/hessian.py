@@ -25,6 +25,7 @@ import petsc4py
 from numpy.typing import NDArray
 
 from hpcglass.core import comm as ranks
+from hpcglass.core.look import Look, straight_on
 from hpcglass.core.system import System
 from hpcglass.errors import PhysicsError
 from hpcglass.landscape import walls
@@ -49,13 +50,13 @@ def free_dropped(comm: Any) -> None:
 
 @contextmanager
 def own_errors() -> Iterator[None]:
-    """Errors of PETSc within are PETSc.Error: slepc4py 3.26 hides them behind a SystemError, as its cause."""
+    """Errors of PETSc, and those of functions that it calls, are what they are: slepc4py 3.26 hides them behind a SystemError."""
     try:
         yield
     except SystemError as error:
-        if isinstance(error.__cause__, PETSc.Error):
-            raise error.__cause__ from None
-        raise
+        if error.__cause__ is None:
+            raise
+        raise error.__cause__ from None
 
 
 class Hessian:
@@ -64,6 +65,7 @@ class Hessian:
     Parameters
     ----------
     system : up to date; any configuration, a minimum or not
+    look : called by those who solve with the matrix: before each solution or factorisation, and between rounds of eigensolvers
 
     Attributes
     ----------
@@ -73,8 +75,8 @@ class Hessian:
     n_loose : number of them over all ranks
     """
 
-    def __init__(self, system: System) -> None:
-        self.system = system
+    def __init__(self, system: System, look: Look = straight_on) -> None:
+        self.system, self.look = system, look
         self.epoch = system.epoch
         self._build(*bonded_pairs(system, SHELL))
 

@@ -52,6 +52,7 @@ def factorised(hessian: Hessian, matrix: Any, deflated: list[Any], target: float
 
     Its first vector is `irregular` of that number.
     """
+    hessian.look()
     options = PETSc.Options(PREFIX)
     for name, value in PACKAGE_OPTIONS[package].items():
         if not options.hasName(name):
@@ -69,6 +70,7 @@ def factorised(hessian: Hessian, matrix: Any, deflated: list[Any], target: float
     solver.setConvergenceTest(SLEPc.EPS.Conv.ABS)
     solver.setTrueResidual(True)
     solver.setTolerances(0.1 * tolerance, ROUNDS)
+    solver.setMonitor(lambda *_: hessian.look())
     solver.setDeflationSpace(deflated)
     solver.setInitialSpace([hessian.vector(irregular(hessian.system, number))])
     transform = solver.getST()

@@ -110,6 +110,7 @@ class Solver:
         for _ in range(3):
             if size == 0.0:
                 break
+            hessian.look()
             if self._pinned is not None:
                 rest.array[self._pinned] = 0.0
             self._ksp.solve(rest, step)

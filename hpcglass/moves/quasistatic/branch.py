@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcglass.core.look import Look, straight_on
 from hpcglass.core.system import System
 from hpcglass.errors import PhysicsError
 from hpcglass.geometries.periodic import deformation
@@ -35,7 +36,7 @@ from hpcglass.landscape.matrix.hessian import Hessian
 from hpcglass.landscape.rattlers import bonded
 from hpcglass.moves.minimise import Report
 from hpcglass.moves.quasistatic.newton import Correction, correct
-from hpcglass.moves.relax import force_scale, to_minimum
+from hpcglass.moves.relax import force_scale, paced, to_minimum
 
 Floats = NDArray[np.float64]
 
@@ -80,6 +81,7 @@ class Branch:
     tolerance : of max|F|, in units of the root-mean-square pair force
     max_evaluations : of one descent
     scalars : of an interrupted run; the fields are in the system
+    look : called now and then; may leave a step where it is, by an exception
 
     Attributes
     ----------
@@ -89,9 +91,10 @@ class Branch:
     """
 
     def __init__(self, system: System, gradient: Floats, algorithm: str, tolerance: float, max_evaluations: int,
-                 scalars: dict[str, Any] | None = None) -> None:
+                 scalars: dict[str, Any] | None = None, look: Look = straight_on) -> None:
         self.system, self.gradient = system, np.asarray(gradient, dtype=np.float64)
         self.algorithm, self.tolerance, self.max_evaluations = algorithm, tolerance, max_evaluations
+        self.look = look
         self._factors: Inverse | None = None
         self.mechanics: Mechanics
         self._epoch = -1                            # for which the factors are
@@ -164,6 +167,7 @@ class Branch:
 
     def _attempt(self, step: float) -> float | None:
         """Predict, correct, judge. The largest force, or None, with the particles anywhere."""
+        self.look()
         system, here = self.system, self.passed[-1]
         if self.renew or self._epoch != system.epoch:
             self._factorise()
@@ -194,7 +198,7 @@ class Branch:
             if self.system.update():
                 self._factorise()
             solves = self.inverse.solves
-            correction = correct(self.system, self.inverse, tolerance) if self.inverse.stable else HOPELESS
+            correction = correct(self.system, self.inverse, tolerance, self.look) if self.inverse.stable else HOPELESS
             self.counts.update(evaluations=correction.evaluations, solves=self.inverse.solves - solves)
             if not correction.rebuilt:
                 return correction
@@ -308,7 +312,7 @@ class Branch:
         return Minimum(strain, work, mechanics.energy, force_scale(mechanics))
 
     def _descend(self) -> tuple[Report, Mechanics]:
-        return to_minimum(self.system, self.algorithm, self.tolerance, self.max_evaluations)
+        return to_minimum(self.system, self.algorithm, self.tolerance, self.max_evaluations, paced(self.system, self.look))
 
 
 COUNTED = ("steps", "evaluations", "solves", "factorisations", "refused", "falls")

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcglass.core.look import Look, straight_on
 from hpcglass.core.system import System
 from hpcglass.geometries.periodic import deformation
 from hpcglass.landscape.forces import Mechanics, evaluate
 from hpcglass.moves.minimise import Report
-from hpcglass.moves.relax import to_minimum
+from hpcglass.moves.relax import paced, to_minimum
 
 Floats = NDArray[np.float64]
 
@@ -28,14 +29,16 @@ class Descents:
     tolerance : of max|F|, in units of the root-mean-square pair force
     max_evaluations : of one descent
     scalars : of an interrupted run
+    look : called now and then; may leave a step where it is, by an exception
     """
 
     surprised = False       # nothing was expected
 
     def __init__(self, system: System, gradient: Floats, algorithm: str, tolerance: float, max_evaluations: int,
-                 scalars: dict[str, Any] | None = None) -> None:
+                 scalars: dict[str, Any] | None = None, look: Look = straight_on) -> None:
         self.system, self.gradient = system, gradient
         self.algorithm, self.tolerance, self.max_evaluations = algorithm, tolerance, max_evaluations
+        self.look = look
         self.counts: Counter[str] = Counter(evaluations=int(scalars["evaluations"]) if scalars else 0)
         self.mechanics: Mechanics = evaluate(system)
 
@@ -46,7 +49,8 @@ class Descents:
     def fall(self, step: float) -> tuple[Report, Mechanics]:
         """The same."""
         self.system.deform(deformation(self.gradient, step))
-        report, self.mechanics = to_minimum(self.system, self.algorithm, self.tolerance, self.max_evaluations)
+        report, self.mechanics = to_minimum(self.system, self.algorithm, self.tolerance, self.max_evaluations,
+                                            paced(self.system, self.look))
         self.counts["evaluations"] += report.evaluations
         return report, self.mechanics
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcglass.core.look import Look, straight_on
 from hpcglass.core.system import System
 from hpcglass.geometries.periodic import deformation
 from hpcglass.landscape.contractions import along_path
@@ -68,10 +69,10 @@ class Fold:
     participation: float
 
 
-def locate(system: System, gradient: Floats, end: float) -> Fold | None:
+def locate(system: System, gradient: Floats, end: float, look: Look = straight_on) -> Fold | None:
     """The instability between the present minimum and a further strain `end`, either sign. Collective.
 
-    The particles are left at the instability; keep `system.state()` to return.
+    The particles are left at the instability; keep `system.state()` to return. `look` is called before each solve or two.
 
     Returns
     -------
@@ -89,17 +90,17 @@ def locate(system: System, gradient: Floats, end: float) -> Fold | None:
             system.restore(*here[1])
         else:
             here = covered, system.state()
-            mode = soft_mode(system, gradient, inverse, guess)
+            mode = soft_mode(system, gradient, inverse, guess, look)
             ahead, guess = sign * mode.distance, mode.vector
             if 0.0 < ahead < NEAR:
-                fold = _fold(system, gradient, inverse, mode, tolerance)
+                fold = _fold(system, gradient, inverse, mode, tolerance, look)
                 if fold is not None and 0.0 < sign * fold.strain <= limit - covered + NEAR:
                     inverse.destroy()
                     fold.strain += sign * covered
                     return fold
                 system.restore(*here[1])
             step = min(longest, limit - covered, SHARE * ahead if ahead > 0.0 else np.inf)
-            while step > SMALLEST and not _approach(system, gradient, inverse, mode, sign * step, tolerance):
+            while step > SMALLEST and not _approach(system, gradient, inverse, mode, sign * step, tolerance, look):
                 system.restore(*here[1])
                 step *= 0.5
             covered += step
@@ -110,7 +111,8 @@ def locate(system: System, gradient: Floats, end: float) -> Fold | None:
     return None
 
 
-def _approach(system: System, gradient: Floats, inverse: Inverse, mode: SoftMode, step: float, tolerance: float) -> bool:
+def _approach(system: System, gradient: Floats, inverse: Inverse, mode: SoftMode, step: float, tolerance: float,
+              look: Look) -> bool:
     """A step of strain along the branch: affine, nonaffine, and along the softest mode as its cubic says; then corrected."""
     remains = mode.eigenvalue**2 - 2.0 * mode.cubic * mode.drive * step
     along = -2.0 * mode.drive * step / (mode.eigenvalue + np.sqrt(max(remains, 0.0)))
@@ -119,16 +121,16 @@ def _approach(system: System, gradient: Floats, inverse: Inverse, mode: SoftMode
     system.deform(deformation(gradient, step))
     system.move(motion)
     system.fields.pop("corrected", None)
-    correction = correct(system, inverse, tolerance)
+    correction = correct(system, inverse, tolerance, look)
     corrected = system.fields.pop("corrected")
     if correction.rebuilt or not correction.max_force <= tolerance:
         return False
     return largest_force(system, corrected) <= STRAYED * largest_force(system, motion)
 
 
-def _fold(system: System, gradient: Floats, inverse: Inverse, mode: SoftMode, tolerance: float) -> Fold | None:
+def _fold(system: System, gradient: Floats, inverse: Inverse, mode: SoftMode, tolerance: float, look: Look) -> Fold | None:
     """Newton to the fold from a stable minimum nearby; None if the iterations do not contract."""
-    border = Border(system, gradient, inverse, mode.vector)
+    border = Border(system, gradient, inverse, mode.vector, look)
     aim, strain = 0.0, 0.0
     seen: list[tuple[float, float]] = []
     guess = mode.vector, -mode.eigenvalue / mode.drive
@@ -160,13 +162,14 @@ def _fold(system: System, gradient: Floats, inverse: Inverse, mode: SoftMode, to
 class Border:
     """Solutions of H x + H.(A x_0) y = r, psi.x = c with factors of a minimum nearby."""
 
-    def __init__(self, system: System, gradient: Floats, inverse: Inverse, psi: Floats) -> None:
-        self.system, self.gradient, self.inverse, self.psi = system, gradient, inverse, psi
+    def __init__(self, system: System, gradient: Floats, inverse: Inverse, psi: Floats, look: Look) -> None:
+        self.system, self.gradient, self.inverse, self.psi, self.look = system, gradient, inverse, psi, look
         self.response = inverse.apply(along_path(bonded(system), gradient, [], 1).gradient)
         self.along = dot(system, psi, self.response)
 
     def solve(self, right: Floats, along: float) -> tuple[Floats, float]:
         """(x, y), exact where the factors were made."""
+        self.look()
         free = self.inverse.apply(right)
         y = (dot(self.system, self.psi, free) - along) / self.along
         return free - y * self.response, y

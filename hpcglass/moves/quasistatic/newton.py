@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcglass.core import comm as ranks
+from hpcglass.core.look import Look, straight_on
 from hpcglass.core.system import System
 from hpcglass.landscape.critical import dot
 from hpcglass.landscape.forces import forces, largest_force
@@ -45,13 +46,14 @@ class Correction:
     iterations: int
 
 
-def correct(system: System, inverse: Inverse, tolerance: float) -> Correction:
+def correct(system: System, inverse: Inverse, tolerance: float, look: Look = straight_on) -> Correction:
     """Move to the minimum nearby; the way there is added to `system.fields["corrected"]`, (n_owned, d) [length]. Collective.
 
     Parameters
     ----------
     inverse : made in the present order of the particles
     tolerance : on max_i |F_i| [energy/length]
+    look : called before each iteration
     """
     steps: list[Floats] = []
     changes: list[Floats] = []
@@ -60,6 +62,7 @@ def correct(system: System, inverse: Inverse, tolerance: float) -> Correction:
     direction = np.zeros((system.n_owned, system.dimension))
     way = system.fields.setdefault("corrected", direction.copy())
     for iteration in range(ITERATIONS + 1):
+        look()
         if system.update():
             return Correction(False, True, np.inf, evaluations, iteration)
         force = forces(system)

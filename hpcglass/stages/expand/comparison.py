@@ -9,8 +9,8 @@ import numpy as np
 
 from hpcglass.core.system import System
 from hpcglass.geometries import periodic
-from hpcglass.moves.relax import to_minimum
-from hpcglass.stages.base import Context, Snapshot
+from hpcglass.moves.relax import paced, to_minimum
+from hpcglass.stages.base import Context, GivenUp, Snapshot
 
 START = ("reference", "displacement", "image")
 TOLERANCE, MAX_EVALUATIONS = 1e-10, 2_000_000
@@ -38,22 +38,27 @@ def compare(system: System, context: Context, gradient: Any, derivatives: Any, l
     begin = int(context.restored.scalars["strained"]) if context.restored and "strained" in context.restored.scalars else 0
     step_map = periodic.deformation(gradient, largest / steps)
 
-    def snapshot(step: int) -> Snapshot:
-        return Snapshot({"strained": step, "derivatives": derivatives, **box})
+    def safe_point(strained: int) -> None:
+        context.safe_point(strained, steps, lambda: Snapshot({"strained": strained, "derivatives": derivatives, **box}),
+                           note=f"strained by {strained * largest / steps:.4g}")
 
     for step in range(begin + 1, steps + 1):
-        strain = step * largest / steps
+        safe_point(step - 1)
+        strain, before = step * largest / steps, system.state()
         system.deform(step_map)
-        with context.timer("strain"):
-            report, mechanics = to_minimum(system, "fire", TOLERANCE, MAX_EVALUATIONS)
+        try:
+            with context.timer("strain"):
+                report, mechanics = to_minimum(system, "fire", TOLERANCE, MAX_EVALUATIONS, paced(system, context.look))
+        except GivenUp:
+            system.restore(*before)
+            safe_point(step - 1)
+            raise
         row = {"strain": strain, "energy": mechanics.energy, "evaluations": float(report.evaluations)}
         for kind, stress in (("", mechanics.stress), ("_linear", series(derivatives[:2], strain)),
                              ("_expansion", series(derivatives, strain))):
             row |= {f"{name}{kind}": float(stress[place]) for name, place in entries.items()}
             row[f"pressure{kind}"] = -float(np.trace(stress)) / d
         table.append(**row)
-        if step < steps:
-            context.safe_point(step, steps, lambda: snapshot(step), note=f"strained by {strain:.4g}")  # noqa: B023
     _return(system, box)
 
 

@@ -69,7 +69,7 @@ class Expand(Stage):
         params: ExpandParams = self.params
         solves = params.order + params.moduli * system.dimension * (system.dimension + 1) // 2
         with context.timer("factorise"):
-            hessian = Hessian(system)
+            hessian = Hessian(system, context.look)
             solver = Solver(hessian, params.method, right_hand_sides=solves)
         if hessian.n_loose:
             context.log(f"expand: {hessian.n_loose} rattlers are left out")

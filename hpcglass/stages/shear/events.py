@@ -134,7 +134,7 @@ class Events:
         from hpcglass.moves.quasistatic.fold import locate
 
         axes = AXES[: self.system.dimension]
-        fold: Fold | None = locate(self.system, self.gradient, size)
+        fold: Fold | None = locate(self.system, self.gradient, size, self.context.look)
         if fold is None:
             return {name: np.nan for name in ("gamma_c", "sigma_c", "critical_eigenvalue", "critical_participation")} | {
                 "trigger_id": -1, **{f"trigger_{axis}": np.nan for axis in axes}}

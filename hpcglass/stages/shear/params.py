@@ -39,7 +39,7 @@ class ShearParams(StageParams):
     activity_every: float = Field(0.0, ge=0, description="look who was plastically active every so much strain; 0 = never")
     activity_threshold: float = Field(0.01, gt=0, description="active is who has a larger D2min [length^2]")
     activity_reference: Literal["previous", "start"] = Field("previous", description="D2min since the last look, or the start")
-    activity_bin: float = Field(5.0, gt=0, description="thickness of the slabs of the activity profile, in mean spacings")
+    activity_bin: float = Field(5.0, ge=0.1, description="thickness of the slabs of the activity profile, in mean spacings")
 
     GROWS: ClassVar[tuple[str, ...]] = ("max_strain", "cycles")
 

@@ -7,7 +7,7 @@ one from the last state before it; when they coincide the old state is recovered
 
 It takes as long as a loading of that length: one or two minutes at N = 10^4, hours in the largest glasses. Meanwhile the glass
 itself is put back to the state before its step: a checkpoint is that of the last step, and besides it the two copies, where they
-are. After a restart the step is made again, to the bit, and the unloading goes on.
+were after the last step of both. After a restart the step is made again, to the bit, and the unloading goes on.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ SAME = 1e-5         # largest distance of a particle between two copies of one s
 COPIES = ("unload glass", "unload twin")        # from after the event, and from before it
 SHARED = ("id", "diameter", "species")          # rows that the copies have in common with the glass
 
-State = tuple[dict[str, Any], dict[str, Any]]
+Rows = dict[str, Any]
+State = tuple[dict[str, Any], Rows]
 SafePoint = Callable[[str, Callable[[dict[str, Any]], Snapshot]], None]
 
 
@@ -44,9 +45,11 @@ class Unloading:
         self.system, self.mover, self.reach = system, mover, reach
         self.done = 0                   # steps of both copies
         self.movers: list[Any] = []     # of the copies; none when nothing is being unloaded
+        self.kept: tuple[dict[str, Any], dict[str, Rows]] | None = None     # numbers, and rows of each copy, as last stored
         if restored and "unload done" in restored.scalars:
             self.done = int(restored.scalars["unload done"])
             self.movers = [self._resume(name, restored) for name in COPIES]
+            self._keep()
 
     def __call__(self, before: State, strain: float, step: float, safe_point: SafePoint) -> dict[str, float]:
         """{"reversible": 0 or 1, "recovering_strain": NaN if not} of an event between `before` and the present. Collective.
@@ -63,6 +66,7 @@ class Unloading:
             self.done = 0
             self.movers = [self.mover(self._copy(state)) for state in (after, before)]
             move(self.movers[0], -step)
+            self._keep()
         self.system.restore(*before)
         glass, twin = (mover.system for mover in self.movers)
         steps = max(1, round(self.reach / abs(step)))
@@ -70,10 +74,11 @@ class Unloading:
             for mover in self.movers:
                 move(mover, -step)
             self.done += 1
-            safe_point(f"strain {strain:.4g} unloaded to {strain - self.done * step:.4g}", self._snapshot)
+            self._keep()
+            safe_point(f"strain {strain:.4g} unloaded to {strain - self.done * step:.4g}", self.snapshot)
         for mover in self.movers:
             mover.finish()
-        self.movers = []
+        self.movers, self.kept = [], None
         self.system.restore(*after)
         return {"reversible": float(not apart), "recovering_strain": np.nan if apart else strain - self.done * step}
 
@@ -83,16 +88,23 @@ class Unloading:
         return System.from_state(self.system.comm, self.system.model, numbers,
                                  {name: values for name, values in rows.items() if not name.startswith("field:")})
 
-    def _snapshot(self, kept: dict[str, Any]) -> Snapshot:
-        """Both copies besides the numbers of the loading, rows in the order of the glass."""
-        scalars = {**kept, "unload done": self.done}
-        fields: dict[str, Any] = {}
+    def _keep(self) -> None:
+        """Both copies, as they are."""
+        scalars: dict[str, Any] = {"unload done": self.done}
+        copies = {}
         for name, mover in zip(COPIES, self.movers, strict=True):
-            numbers, rows = mover.system.state()
+            numbers, copies[name] = mover.system.state()
             scalars |= {f"{name} {key}": value for key, value in (numbers | mover.scalars).items()}
-            fields |= {f"{name} {key}": self.system.reorder(rows["id"], values)
-                       for key, values in rows.items() if key not in SHARED}
-        return Snapshot(scalars, fields)
+        self.kept = scalars, copies
+
+    def snapshot(self, scalars: dict[str, Any]) -> Snapshot:
+        """The copies that were kept, if any, besides the numbers of the loading; rows in the order of the glass. Collective."""
+        if self.kept is None:
+            return Snapshot(scalars)
+        numbers, copies = self.kept
+        fields = {f"{name} {key}": self.system.reorder(rows["id"], values)
+                  for name, rows in copies.items() for key, values in rows.items() if key not in SHARED}
+        return Snapshot(scalars | numbers, fields)
 
     def _resume(self, name: str, restored: Snapshot) -> Any:
         """The mover of one copy, as it was."""

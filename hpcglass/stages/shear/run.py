@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from hpcglass.stages.base import Context, Snapshot, Stage
+from hpcglass.stages.base import Context, GivenUp, Snapshot, Stage
 from hpcglass.stages.protocol import Walk, legs
 from hpcglass.stages.shear.params import ShearParams
 
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from hpcglass.moves.minimise import Report
     from hpcglass.stages.shear.loading import Record
     from hpcglass.stages.shear.observer import Observer
-    from hpcglass.stages.shear.steps import Movers
+    from hpcglass.stages.shear.steps import Movers, Steps
 
+BEFORE_THE_START = {"relaxing", "relaxed"}       # in checkpoints of the way to the first minimum
 COUNTS = {
     "steps": "steps along elastic branches", "falls": "steps by a plain descent, where a branch ended",
     "evaluations": "force evaluations", "solves": "linear solves", "factorisations": "factorisations of the Hessian",
@@ -31,38 +32,45 @@ class Shear(Stage):
     def run(self, system: System, context: Context) -> None:
         """Strain a little, find the minimum, compare the energy with the work done; record it, and let the observers look."""
         from hpcglass.stages.shear.loading import Record
-        from hpcglass.stages.shear.steps import Steps
 
         params: ShearParams = self.params
         kept = context.restored.scalars if context.restored else None
+        if kept and not BEFORE_THE_START.isdisjoint(kept):
+            kept = None
         gradient = self.gradient(system.dimension)
         record = Record(system, context, gradient, kept)
         walk = Walk(legs(params.max_strain, params.strain_step, params.turning_points, params.cycles),
                     params.smallest_step if params.adaptive else None, kept)
         movers = self.mover(system, context, gradient)
-        report = None if kept else self.relax(system, context, walk, movers)
-        steps = Steps(system, context, params, walk, movers)
+        steps, report = self.begin(system, context, walk, movers, kept)
         if report:
             record.start(steps.mover.mechanics, report)
         observers = self.observers(system, context, gradient, walk, kept)
         resumable = [record, walk, steps.mover, *observers]
 
         def safe_point(note: str, snapshot: Callable[[dict[str, Any]], Snapshot] = Snapshot) -> None:
-            context.safe_point(walk.whole_steps if params.adaptive else record.steps, walk.total, lambda: snapshot(scalars), note)
+            context.safe_point(number, walk.total, lambda: snapshot(scalars), note)
 
         while not walk.done:
             scalars = {name: value for part in resumable for name, value in part.scalars.items()}   # of before the step
+            number = walk.whole_steps if params.adaptive else record.steps
             last = record.history[-1]
-            safe_point(f"strain {last.strain:.4g}, stress {last.stress:.4g}, {number_of_events(record.events)}")
+            note = f"strain {last.strain:.4g}, stress {last.stress:.4g}, {number_of_events(record.events)}"
+            safe_point(note)
             for observer in observers:
                 observer.before()
-            step, leg = steps.attempt(record, safe_point), walk.leg
-            if step is None:
-                continue
-            walk.advance()
-            record.add(step, turned=walk.leg != leg and len(walk.path) > 1)
-            for observer in observers:
-                observer.after(step)
+            try:
+                step, leg = steps.attempt(record, safe_point), walk.leg
+                if step is None:
+                    continue
+                walk.advance()
+                record.add(step, turned=walk.leg != leg and len(walk.path) > 1)
+                for observer in observers:
+                    observer.after(step)
+            except GivenUp:
+                steps.back()
+                safe_point(note, steps.snapshot)
+                raise
         context.end_point(Snapshot({name: value for part in resumable for name, value in part.scalars.items()}))
         mechanics = steps.mover.mechanics
         self.finish(context, steps.mover.counts, record, walk.strain)
@@ -72,12 +80,39 @@ class Shear(Stage):
         context.result("energy", mechanics.energy, "energy", "potential energy at the end")
         context.result("stress", mechanics.stress, "energy/length^d", "stress tensor at the end, tension positive")
 
+    def begin(self, system: System, context: Context, walk: Walk, movers: Movers, kept: dict[str, Any] | None
+              ) -> tuple[Steps, Report | None]:
+        """What makes the steps; at the start of a loading in the minimum to begin with, and then how that was found."""
+        from hpcglass.stages.shear.steps import Steps
+
+        if kept:
+            return Steps(system, context, self.params, walk, movers, context.restored), None
+        report = self.relax(system, context, walk, movers)
+        rested = system.state()
+        try:
+            return Steps(system, context, self.params, walk, movers, None), report
+        except GivenUp:
+            system.restore(*rested)
+            context.safe_point(0, walk.total, lambda: Snapshot({"relaxed": 1, **vars(report)}))
+            raise
+
     def relax(self, system: System, context: Context, walk: Walk, movers: Movers) -> Report:
         """Say what is going to happen, and find the minimum to begin with."""
+        from hpcglass.moves.minimise import Report
+
         how = "along branches" if movers.follow else f"by descents ({movers.algorithm})"
         context.log(f"shear: {self.plan(walk.total)}, {how}")
+        state = dict(context.restored.scalars) if context.restored else {}
+        if state.pop("relaxed", 0):
+            return Report(bool(state["converged"]), str(state["reason"]), float(state["max_force"]), int(state["evaluations"]))
+        state.pop("relaxing", 0)
+
+        def watch(count: int, largest: float, numbers: dict[str, Any]) -> None:
+            if count % system.pace == 0:
+                context.safe_point(0, walk.total, lambda: Snapshot({"relaxing": 1, **numbers}), f"relaxing, max|F| {largest:.2e}")
+
         with context.timer("minimise"):
-            return movers.relax(system)
+            return movers.relax(system, watch, state or None)
 
     def observers(self, system: System, context: Context, gradient: Any, walk: Walk,
                   kept: dict[str, Any] | None) -> list[Observer]:
@@ -106,7 +141,7 @@ class Shear(Stage):
         context.cite("maloney2006", "falk1998", "bitzek2006" if algorithm == "fire" else "polak1969")
         if follow or params.locate:         # along branches the ends of small events are looked for, too
             context.cite("nocedal1980", "keller1977")
-        return Movers(follow, gradient, algorithm, params.force_tolerance, params.max_evaluations)
+        return Movers(follow, gradient, algorithm, params.force_tolerance, params.max_evaluations, context.look)
 
     def gradient(self, dimension: int) -> Any:
         """(d, d) velocity gradient A."""
