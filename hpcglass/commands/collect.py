@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpcglass import disk, launcher
+from hpcglass import disk
 from hpcglass.errors import FileError, InputError
-from hpcglass.words import show
 
 if TYPE_CHECKING:
     from hpcglass.analysis.collect.cases import Cases
     from hpcglass.analysis.collect.rows import Tables
     from hpcglass.analysis.tables import Table
+    from hpcglass.io.share import Ranks
 
 HELP = "one table per stage over a sweep or an ensemble"
 ENDINGS = (".h5", ".csv", ".parquet", ".nc")
@@ -28,30 +30,48 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--table", metavar="NAME", help="this table only; `results` has the numbers of each run in a row")
 
 
-def main(options: argparse.Namespace) -> int:
-    output = checked(options.output or options.directory / "collected.h5")
-    if launcher.rank():
-        return 0
+def main(options: argparse.Namespace, ranks: Ranks) -> int:
+    from hpcglass.analysis.collect import rows
+
+    opened: list[Cases] = []            # of rank 0, which writes
+    cases = json.loads(ranks.first(lambda: look(options, opened)))
+    skipped: list[str] = []
+    parts = rows.read([(labels, Path(directory)) for labels, directory in cases], options.stage, options.table, skipped,
+                      ranks.each) if cases is not None else []
+    ranks.say(ranks.first(lambda: finish(options, opened[0], parts, skipped)))
+    return 0
+
+
+def look(options: argparse.Namespace, opened: list[Cases]) -> str:
+    """Labels and directory of each run, in JSON; null if they are not to be read here."""
     from hpcglass.analysis.collect.cases import Cases
     from hpcglass.results.opening import open_results
 
+    checked(place(options))
     found = open_results(options.directory)
     if not isinstance(found, Cases):
         raise InputError(f"{options.directory}: is a file; give the directory of runs")
-    missing = unfinished(found)
+    opened.append(found)
+    every = [(case.labels, str(case.directory)) for case in found.cases]
+    return json.dumps(every if place(options).suffix != ".nc" else None)
+
+
+def finish(options: argparse.Namespace, found: Cases, parts: Sequence[tuple[Any, Tables]], skipped: list[str]) -> str:
+    """Write what was read (one process); what to say about it."""
+    output, missing = place(options), unfinished(found)
     if output.suffix == ".nc":
-        skipped: list[str] = []
         files = {write_nc(found, output, options.stage, options.table): "dimensions are the parameters and the sample"}
     else:
-        tables, skipped = collect(found, options.stage, options.table)
-        files = write(tables, output, options.directory, skipped, missing)
-    for path, what in files.items():
-        show(f"{path}: {what}")
+        files = write(joined(found, parts, options, skipped), output, options.directory, skipped, missing)
     runs = len(found.cases)
-    show(f"{runs - len(skipped)} of {runs} run{'s' * (runs != 1)}")
-    for line in (*(f"skipped: {why}" for why in skipped), *(f"not done: {why}" for why in missing)):
-        show(line)
-    return 0
+    return "\n".join([*(f"{path}: {what}" for path, what in files.items()),
+                      f"{runs - len(skipped)} of {runs} run{'s' * (runs != 1)}",
+                      *(f"skipped: {why}" for why in skipped), *(f"not done: {why}" for why in missing)])
+
+
+def place(options: argparse.Namespace) -> Path:
+    """The file to write."""
+    return Path(options.output or options.directory / "collected.h5")
 
 
 def checked(output: Path) -> Path:
@@ -63,8 +83,8 @@ def checked(output: Path) -> Path:
     return output
 
 
-def collect(found: Cases, stage: str | None, table: str | None) -> tuple[Tables, list[str]]:
-    """"stage/table" -> its rows over all runs; and which files were damaged.
+def joined(found: Cases, parts: Sequence[tuple[Any, Tables]], options: argparse.Namespace, skipped: list[str]) -> Tables:
+    """"stage/table" -> its rows over all runs.
 
     Raises
     ------
@@ -73,13 +93,14 @@ def collect(found: Cases, stage: str | None, table: str | None) -> tuple[Tables,
     FileError
         No file could be read.
     """
-    skipped: list[str] = []
-    tables = found.rows(table, stage, skipped)
+    from hpcglass.analysis.collect.rows import join
+
+    tables = join(parts)
     if not tables and skipped:
         raise FileError("no file could be read:\n  " + "\n  ".join(skipped))
     if not tables:
-        raise InputError(found.no_such(table, stage))
-    return tables, skipped
+        raise InputError(found.no_such(options.table, options.stage))
+    return tables
 
 
 def unfinished(found: Cases) -> list[str]:

@@ -26,7 +26,7 @@ from hpcglass.commands.common import add_run
 from hpcglass.config.suggest import did_you_mean
 from hpcglass.errors import EXIT_INPUT
 
-SHARED = ("plot", "merge", "screening", "check")      # whose files the ranks share
+SHARED = ("plot", "collect", "merge", "screening", "check")      # whose files the ranks share
 EPILOG = "exit codes: 0 done, 2 input, 3 physics, 4 files, 75 stopped on request after a checkpoint (run again to go on)"
 
 

@@ -128,6 +128,16 @@ def test_merge(ensemble, capsys):
         same(ensemble / "by-all.h5", ensemble / "by-one.h5")
 
 
+def test_collect(ensemble, capsys):
+    text = on_all_and_alone(capsys, "collect", ensemble, "-o", ensemble / "OUT.h5")
+    if comm.rank == 0:
+        assert "5 of 6 runs" in text and "skipped: " in text and "sample-0003/01-soft.h5" in text
+        same(ensemble / "by-all.h5", ensemble / "by-one.h5")
+    with pytest.raises(InputError, match="no run has a table 'nothing'"):
+        command(Ranks(comm), "collect", ensemble, "-o", ensemble / "none.h5", "--table", "nothing")
+    assert total(comm, 1) == comm.size
+
+
 def test_what_one_collector_refuses_all_refuse(tmp_path_factory):
     """It is one rank's; the others hear of it."""
     path = Path(comm.bcast(str(tmp_path_factory.mktemp("other")) if comm.rank == 0 else ""))

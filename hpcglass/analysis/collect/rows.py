@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcglass.analysis.packed_tables import Answer, pack_tables, unpack_tables
 from hpcglass.analysis.tables import Table, read_table
 from hpcglass.errors import FileError
 from hpcglass.sealed.file import File
@@ -137,26 +139,39 @@ def _same_kind(pieces: Sequence[NDArray[Any]]) -> NDArray[Any]:
     return np.concatenate(pieces)
 
 
+Share = Callable[[Callable[[Path], Answer], Sequence[Path]], Iterable[Answer]]      # what `map` does, by several processes
+
+
 def read(cases: Iterable[tuple[Mapping[str, Value], Path]], stage: str | None, table: str | None,
-         skipped: list[str] | None = None) -> list[tuple[Mapping[str, Value], Tables]]:
+         skipped: list[str] | None = None, share: Share = map) -> list[tuple[Mapping[str, Value], Tables]]:
     """What `join` takes, of run after run.
 
     skipped : where given, damaged files are named there and left out
+    share : several processes may each read some of the runs
 
     Raises
     ------
     FileError
         A file is damaged, and `skipped` was not given.
     """
-    parts: list[tuple[Mapping[str, Value], Tables]] = []
     known: Tables = {}
-    for labels, directory in cases:
+
+    def contribution(directory: Path) -> Answer:
+        """The tables of a run; or a text that is no list: what is wrong with it."""
         try:
             found = run_rows(directory, stage, table, known)
-            parts.append((labels, found))
-            known |= found
         except FileError as error:
             if skipped is None:
                 raise
-            skipped.append(str(error))
+            return json.dumps(str(error)), []
+        known.update(found)
+        return pack_tables(found)
+
+    every = list(cases)
+    parts: list[tuple[Mapping[str, Value], Tables]] = []
+    for (labels, _), (text, arrays) in zip(every, share(contribution, [directory for _, directory in every]), strict=True):
+        if skipped is not None and isinstance(wrong := json.loads(text), str):
+            skipped.append(wrong)
+        else:
+            parts.append((labels, unpack_tables(text, arrays)))
     return parts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from hpcglass.analysis.ensembles.collectors import Numbers, Sample
-from hpcglass.analysis.open_run import Table
-
-Answer = tuple[str, Sequence[NDArray[Any]]]
-Tables = dict[str, Table]
+from hpcglass.analysis.packed_tables import Answer, Tables, build, describe
 
 
 def pack_sample(sample: Sample | str) -> Answer:
@@ -23,7 +20,7 @@ def pack_sample(sample: Sample | str) -> Answer:
         return json.dumps(sample), []
     about = asdict(replace(sample, tables={}, path=Path()))
     about["path"] = str(sample.path)
-    about["tables"], arrays = _about(sample.tables)
+    about["tables"], arrays = describe(sample.tables)
     return json.dumps(about), arrays
 
 
@@ -32,7 +29,7 @@ def unpack_sample(text: str, arrays: Sequence[NDArray[Any]]) -> Sample | str:
     about = json.loads(text)
     if isinstance(about, str):
         return about
-    about["tables"] = _tables(about["tables"], iter(arrays))
+    about["tables"] = build(about["tables"], iter(arrays))
     about["results"] = {name: tuple(result) for name, result in about["results"].items()}
     return Sample(**{**about, "path": Path(about["path"])})
 
@@ -41,7 +38,7 @@ def pack_results(found: dict[int, tuple[Tables, Numbers]]) -> Answer:
     """Tables and numbers of some collectors, by their number."""
     about, arrays = {}, []
     for number, (tables, numbers) in found.items():
-        described, columns = _about(tables)
+        described, columns = describe(tables)
         about[number] = (described, numbers)
         arrays += columns
     return json.dumps(about), arrays
@@ -53,16 +50,5 @@ def unpack_results(answers: Sequence[Answer]) -> dict[int, tuple[Tables, Numbers
     for text, arrays in answers:
         columns = iter(arrays)
         for number, (described, numbers) in json.loads(text).items():
-            found[int(number)] = (_tables(described, columns), {name: tuple(value) for name, value in numbers.items()})
+            found[int(number)] = (build(described, columns), {name: tuple(value) for name, value in numbers.items()})
     return dict(sorted(found.items()))
-
-
-def _about(tables: Tables) -> tuple[list[Any], list[NDArray[Any]]]:
-    """Names, columns, units and long names of tables, and the columns one after the other."""
-    described = [(name, list(table), table.units, table.long_name) for name, table in tables.items()]
-    return described, [column for table in tables.values() for column in table.values()]
-
-
-def _tables(described: Sequence[Any], columns: Iterator[NDArray[Any]]) -> Tables:
-    return {name: Table({column: next(columns) for column in names}, units, long_name)
-            for name, names, units, long_name in described}
