@@ -96,7 +96,7 @@ def joined(found: Cases, parts: Sequence[tuple[Any, Tables]], options: argparse.
     from hpcglass.analysis.collect.rows import join
 
     tables = join(parts)
-    if not tables and skipped:
+    if not parts and skipped:
         raise FileError("no file could be read:\n  " + "\n  ".join(skipped))
     if not tables:
         raise InputError(found.no_such(options.table, options.stage))
