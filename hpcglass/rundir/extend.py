@@ -59,7 +59,7 @@ def growth(old: str, config: Config, where: Path, last: int | None = None) -> Gr
         keys = []           # damaged: that is said below
     wrong = [key for key in keys if not _may_grow(key, tomllib.loads(old), tomllib.loads(new))]
     if wrong or not keys:
-        refuse_changed(old, new, where)
+        refuse_changed(old, new, where, _why(wrong, tomllib.loads(new)))
         return Growth()
     lines = {key: line for key, line in zip(keys, changes(old, new), strict=True)
              if last is None or (key != SAMPLES and _number(key) <= last)}
@@ -95,6 +95,16 @@ def _refuse(old: str, config: Config, where: Path, stages: tuple[int, ...], line
     for number in stages:
         if reason := config.stage[number].no_longer(former.stage[number]):
             raise InputError(f"{where} cannot be continued with\n  " + "\n  ".join(lines) + f"\n{reason}; {HINT}")
+
+
+def _why(keys: list[str], new: dict[str, Any]) -> str:
+    """What to add to a refusal, if a stage that cannot go on was meant to."""
+    reasons = []
+    for found in map(STAGE_KEY.fullmatch, keys):
+        kind = str(dict(enumerate(new.get("stage", []))).get(int(found[1]), {}).get("kind")) if found else ""
+        if found and kind in registry.STAGES:
+            reasons.append(registry.stages()[kind].Params.ENDS.get(found[2], ""))
+    return "; ".join(dict.fromkeys(filter(None, reasons)))
 
 
 def _keys(old: str, new: str) -> list[str]:

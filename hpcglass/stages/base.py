@@ -41,6 +41,7 @@ class StageParams(BaseModel):
                               description="name used in the file name instead of the kind, at most 64 characters")
 
     GROWS: ClassVar[tuple[str, ...]] = ()       # keys with which a finished stage may be made longer
+    ENDS: ClassVar[dict[str, str]] = {}         # keys with which it cannot, though one may wish to, and why
 
     def no_longer(self, old: Self) -> str:
         """Why a stage with the keys `old`, which differ in those that may grow, cannot go on to these; empty if it can."""
