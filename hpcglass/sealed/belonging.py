@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from hpcglass import disk
 from hpcglass.errors import FileError
-from hpcglass.sealed.check import check
 
 if TYPE_CHECKING:
     from hpcglass.sealed.file import File
@@ -83,6 +82,8 @@ def _matters(key: str, last: int | None) -> bool:
 
 def _contents(path: Path) -> str:
     """By which other files know a file; empty if it is not there or damaged."""
+    from hpcglass.sealed.check import check         # `status` and others do not need it
+
     try:
         return check(path).contents
     except FileError:
