@@ -99,11 +99,11 @@ def _refuse(old: str, config: Config, where: Path, stages: tuple[int, ...], line
 
 def _why(keys: list[str], new: dict[str, Any]) -> str:
     """What to add to a refusal, if a stage that cannot go on was meant to."""
-    reasons = []
+    reasons, known = [], registry.stages()
     for found in map(STAGE_KEY.fullmatch, keys):
         kind = str(dict(enumerate(new.get("stage", []))).get(int(found[1]), {}).get("kind")) if found else ""
-        if found and kind in registry.STAGES:
-            reasons.append(registry.stages()[kind].Params.ENDS.get(found[2], ""))
+        if found and kind in known:
+            reasons.append(known[kind].Params.ENDS.get(found[2], ""))
     return "; ".join(dict.fromkeys(filter(None, reasons)))
 
 
@@ -132,7 +132,5 @@ def _may_grow(key: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
     if found is None:
         return False
     tables = [dict(enumerate(data.get("stage", []))).get(int(found[1]), {}) for data in (old, new)]
-    kind = registry.STAGES.get(str(tables[1].get("kind")))
-    if kind is None or tables[0].get("kind") != tables[1].get("kind"):
-        return False
-    return found[2] in registry.stages()[str(tables[1]["kind"])].Params.GROWS
+    kind, known = str(tables[1].get("kind")), registry.stages()
+    return kind in known and tables[0].get("kind") == kind and found[2] in known[kind].Params.GROWS

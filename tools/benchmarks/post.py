@@ -1,4 +1,4 @@
-"""Post-processing on one rank and on several: `merge` of many samples, `check` of them, D2min of a large trajectory.
+"""Post-processing on one rank and on several: `merge` and `check` of many samples.
 
     python tools/benchmarks/post.py samples DIR         makes them: loadings, events and modes
     python tools/benchmarks/post.py commands DIR        times and ratios of merge and check, on an idle machine
