@@ -57,9 +57,8 @@ def write(ensemble: Ensemble, path: Path, what: str) -> None:
     contents.value("/provenance/skipped", "\n".join(ensemble.skipped), "", "samples that were left out, and why")
     tables, numbers = ensemble.finish()
     for name, table in tables.items():
-        contents.attribute(f"/results/{name}", columns="\n".join(table))
-        for column, values in table.items():
-            contents.value(f"/results/{name}/{column}", values, table.units[column], table.long_name[column])
+        contents.table(f"/results/{name}", {column: (values, table.units[column], table.long_name[column])
+                                            for column, values in table.items()}, next(iter(table), ""))
     for name, (value, units, long_name) in numbers.items():
         contents.value(f"/results/{name}", value, units, long_name)
     h5.write(MPI.COMM_SELF, path, contents)
