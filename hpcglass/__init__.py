@@ -13,7 +13,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_LAZY = {"open": "hpcglass.analysis.open_run:open_run", "load": "hpcglass.library:load"}
+_LAZY = {"open": "hpcglass.results.opening:open_results", "load": "hpcglass.library:load"}
 _MODULES = ("analysis", "landscape", "moves")
 
 

@@ -15,29 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcglass.analysis import html
+from hpcglass.analysis.collect.case import Case, samples
+from hpcglass.analysis.collect.cases import Cases
+from hpcglass.analysis.tables import Table, read_table
 from hpcglass.config.suggest import did_you_mean
 from hpcglass.errors import InputError
 from hpcglass.sealed.file import File
-from hpcglass.sealed.runfiles import STAGE_FILE, refuse_exchanged, refuse_other, segments
-
-
-class Table(dict[str, NDArray[Any]]):
-    """Columns of numbers by name, all of one length; `units` and `long_name` say what they are."""
-
-    def __init__(self, columns: dict[str, NDArray[Any]], units: dict[str, str], long_name: dict[str, str]) -> None:
-        super().__init__(columns)
-        self.units = units
-        self.long_name = long_name
-
-    @property
-    def rows(self) -> int:
-        return len(next(iter(self.values()), ()))
-
-    def to_dataframe(self) -> Any:
-        """As a pandas DataFrame (needs pandas)."""
-        from importlib import import_module
-
-        return import_module("pandas").DataFrame(dict(self))
+from hpcglass.sealed.runfiles import DONE, STAGE_FILE, refuse_exchanged, refuse_other, segments
 
 
 @dataclass
@@ -69,8 +54,11 @@ class StageResults:
     diameter: NDArray[np.float64] | None = None
 
 
-class Run:
-    """A run directory; `run["shear"]` or `run[2]` is a stage, `run.samples` the runs of an ensemble."""
+class Run(Cases):
+    """A run directory; `run["shear"]` or `run[2]` is a stage, `run.samples` the runs of an ensemble.
+
+    `run.table("loading")`, `run.to_xarray("loading")`: one table over all samples, see `Cases`.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -80,8 +68,18 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({str(self.directory)!r}: {', '.join(self.files) or f'{len(self.samples)} samples'})"
 
+    def _repr_html_(self) -> str:
+        runs = self.samples or [self]
+        shown = ((run.directory.name, ", ".join(run.files), "yes" if (run.directory / DONE).exists() else "no") for run in runs)
+        return html.table(("run", "stages", "finished"), shown, len(runs), str(self.directory))
+
     def __len__(self) -> int:
         return len(self.files)
+
+    @property
+    def cases(self) -> list[Case]:
+        """The samples, or the run itself."""
+        return samples(self.directory, {})
 
     def __getitem__(self, stage: str | int) -> StageResults:
         names = list(self.files)
@@ -162,17 +160,6 @@ def _read(file: File, stage: StageResults) -> None:
         if f"{everything}/diameter" in file:
             changing = file.is_group(f"{everything}/diameter")
             stage.diameter = file.value(f"{everything}/diameter{'/value' if changing else ''}", -1 if changing else None)
-
-
-def read_table(file: File, name: str) -> Table:
-    """A table of /results."""
-    place = f"/results/{name}"
-    told = file.attributes(place)
-    columns = str(told["columns"]).split("\n") if "columns" in told else file.names(place)
-    about = {column: file.attributes(f"{place}/{column}") for column in columns}
-    return Table({column: file.value(f"{place}/{column}") for column in columns},
-                 {column: str(about[column].get("units", "")) for column in columns},
-                 {column: str(about[column].get("long_name", column)) for column in columns})
 
 
 def _params(file: File, path: Path) -> dict[str, Any]:

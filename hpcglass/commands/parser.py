@@ -7,7 +7,21 @@ import re
 from typing import NoReturn
 
 from hpcglass import __version__, launcher
-from hpcglass.commands import calibrate, check, export, import_, info, listing, merge, plot, screening, status, sweep, validate
+from hpcglass.commands import (
+    calibrate,
+    check,
+    collect,
+    export,
+    import_,
+    info,
+    listing,
+    merge,
+    plot,
+    screening,
+    status,
+    sweep,
+    validate,
+)
 from hpcglass.commands.common import add_run
 from hpcglass.config.suggest import did_you_mean
 from hpcglass.errors import EXIT_INPUT
@@ -38,8 +52,8 @@ def build() -> Parser:
     run.add_argument("--fresh", action="store_true", help="start over; an old directory is moved aside")
     calibrate.add_options(commands.add_parser("calibrate", help=calibrate.HELP, description=calibrate.__doc__, epilog=EPILOG))
     for name, module in (("validate", validate), ("info", info), ("list", listing), ("status", status), ("sweep", sweep),
-                         ("plot", plot), ("merge", merge), ("screening", screening), ("export", export), ("import", import_),
-                         ("check", check)):
+                         ("plot", plot), ("collect", collect), ("merge", merge), ("screening", screening), ("export", export),
+                         ("import", import_), ("check", check)):
         command = commands.add_parser(name, help=module.HELP, description=module.__doc__)
         module.add_options(command)
         command.set_defaults(main=module.main, needs_world=name in ("info", "check"))

@@ -107,7 +107,8 @@ def _write_h5(path: Path, table: Table, together: Table, cases: Sequence[Case]) 
     provenance.put(contents, MPI.COMM_SELF, "hpcglass screening\n", "", 0, [])
     contents.value("/provenance/sources", "\n".join(str(case.path) for case in cases), "", "files, in the order of the rows")
     for group, rows in (("screening", table), ("groups", together)):
-        contents.table(f"/results/{group}", {name: (values, rows.units[name], rows.long_name[name]) for name, values in rows.items()})
+        contents.table(f"/results/{group}", {name: (values, rows.units[name], rows.long_name[name])
+                                             for name, values in rows.items()})
     for name, (value, text) in statistics(table).items():
         contents.value(f"/results/{name}", value, "", text)
     h5.write(MPI.COMM_SELF, path, contents)

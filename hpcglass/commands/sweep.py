@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import shutil
 import subprocess
 from collections import Counter
@@ -12,18 +11,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpcglass import disk, launcher, sweep
+from hpcglass import launcher, sweep
 from hpcglass.commands.common import add_run, output_directory
 from hpcglass.config import read_text
 from hpcglass.errors import FileError, InputError
-from hpcglass.rundir import lock, shared
+from hpcglass.rundir import shared
+from hpcglass.rundir.state import state
 from hpcglass.sealed.belonging import changes
 from hpcglass.words import one_line, plain, quoted, show
 
 HELP = "tasks of a grid of parameters: show them, or run one"
 STATES = ("done", "running", "stopped", "failed", "waiting", "other input")
 MISSING = ("stopped", "failed", "waiting")      # those that are still to be run
-EVENT = re.compile(rb"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  ((hpcglass |stopped: |error: |sample \d+ failed ).*)$", re.MULTILINE)
 LARGEST_ARRAY = 1000        # elements of a job array that most clusters allow
 SCRIPT = Path("jobscripts/sweep.sbatch")
 
@@ -90,21 +89,6 @@ def look(task: sweep.Task, whole: sweep.Sweep | None = None) -> Look:
         if theirs is not None and (theirs != whole.shared or any(numbers.get(k) != v for k, v in task.values.items())):
             return Look(task, "other input")
     return Look(task, *state(task.directory))
-
-
-def state(directory: Path) -> tuple[str, str]:
-    """One of STATES, and why a run failed, from what is in its directory."""
-    if (directory / "DONE").exists():
-        return "done", ""
-    if lock.held(directory):
-        return "running", ""
-    try:
-        events = EVENT.findall(disk.tail(directory / "log.txt", 2**16))
-    except OSError:
-        return "waiting", ""
-    if events and events[-1][1].startswith((b"error", b"sample")):
-        return "failed", one_line(events[-1][0].decode(errors="replace").removeprefix("error: "), 160)
-    return "stopped", ""
 
 
 def table(looks: Sequence[Look]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Dimension scales: a table's first column is its coordinate, for netCDF, and the hash of what a file holds knows no addresses."""
+"""Dimension scales: a table's first column is its coordinate, for netCDF; the hash of the contents knows no addresses."""
 
 import h5py
 import numpy as np
