@@ -8,7 +8,9 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,16 @@ from numpy.typing import NDArray
 from hpcglass.analysis import html
 from hpcglass.analysis.collect.case import Case, samples
 from hpcglass.analysis.collect.cases import Cases
+from hpcglass.analysis.frames.frame import Frame, Source
+from hpcglass.analysis.frames.trajectory import Event, Frames, events
 from hpcglass.analysis.tables import Table, read_table
+from hpcglass.config import Config, stored
 from hpcglass.config.suggest import did_you_mean
 from hpcglass.errors import InputError
 from hpcglass.sealed.file import File
 from hpcglass.sealed.runfiles import DONE, STAGE_FILE, refuse_exchanged, refuse_other, segments
+from hpcglass.stages.base import StageParams
+from hpcglass.stages.shear.run import Shear
 
 
 @dataclass
@@ -38,6 +45,7 @@ class StageResults:
     pairs : name -> column -> (n, ...) one row per pair of particles; the column `id` (n, 2) says which
     grids : name -> (frames, L, L) fields of a lattice, axes (frame, y, x); `grid_strain` (frames,)
     position, box, diameter : final configuration; columns of `box` (d, d) are the edge vectors
+    frames : configurations along the way, read when they are asked for, see `Frames`
     """
 
     path: Path
@@ -52,6 +60,47 @@ class StageResults:
     position: NDArray[np.float64] | None = None
     box: NDArray[np.float64] | None = None
     diameter: NDArray[np.float64] | None = None
+
+    @cached_property
+    def input(self) -> StageParams:
+        """The stage's keys as the typed table that they were made from: `stage.input.strain_step`."""
+        return stored.stage(self.params)
+
+    @cached_property
+    def frames(self) -> Frames:
+        """The trajectory, over all its segments."""
+        with File(self.path) as file:
+            listed = segments(file)
+        return Frames([Source(self.path.parent / name, seal, self.path) for name, seal in listed.items()], self._gradient)
+
+    @cached_property
+    def final(self) -> Frame:
+        """The final configuration; its fields are those of the stage."""
+        return Frame(Source(self.path), 0, self._gradient)
+
+    @cached_property
+    def events(self) -> list[Event]:
+        """The plastic events of a loading, with the configurations before and after."""
+        return events(self.frames, self.tables["events"], self.path) if "events" in self.tables else []
+
+    def event(self, number: int) -> Event:
+        """Event `number`, from 0, or from the end if negative.
+
+        Raises
+        ------
+        InputError
+            There is none.
+        """
+        if not -len(self.events) <= number < len(self.events):
+            raise InputError(f"{self.path}: there is no event {number}: there are {len(self.events)}")
+        return self.events[number]
+
+    @property
+    def _gradient(self) -> NDArray[np.float64] | None:
+        """(d, d) velocity gradient, if the stage is a loading."""
+        if self.box is None or self.params.get("kind") != Shear.name:
+            return None
+        return np.asarray(Shear(self.input).gradient(len(self.box)))
 
 
 class Run(Cases):
@@ -75,6 +124,28 @@ class Run(Cases):
 
     def __len__(self) -> int:
         return len(self.files)
+
+    @staticmethod
+    def from_toml(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+        """The typed tables of an input file, all defaults filled in: what `hpcglass run` would do.
+
+        Raises
+        ------
+        InputError
+            With all problems, one per line.
+        """
+        return Config.load(path, overrides)
+
+    @cached_property
+    def input(self) -> Config:
+        """The typed tables of the input that this run was made from.
+
+        Raises
+        ------
+        InputError
+            There is no resolved.toml, or it is no input of this version.
+        """
+        return Config.load(self.directory / "resolved.toml")
 
     @property
     def cases(self) -> list[Case]:
