@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hpcglass.analysis.frames.frame import Frame
 
 Floats = NDArray[np.float64]
+EXACT, NEAR = 1e-6, 0.25         # how far entries of T may be from whole numbers
 
 
 def d2min(before: Frame, after: Frame, cutoff: float | None = None) -> Floats:
@@ -57,19 +58,30 @@ def same_edges(before: Frame, after: Frame) -> NDArray[np.int64]:
     """Unimodular T such that the edges `before.box` @ T became those of `after`.
 
     In a loading the cell is described by other edges of the same lattice whenever its tilt is more than half a period. Between
-    frames of one loading the strain tells; else the cell must have changed by little.
+    frames of one loading, and from the configuration that it began with, the strain tells exactly; else the cell must have
+    changed by little.
 
     Raises
     ------
     InputError
         That cannot be told.
     """
-    stretch = np.eye(after.dimension)
-    if before.gradient is not None and after.gradient is not None and np.array_equal(before.gradient, after.gradient):
-        stretch = deformation(after.gradient, after.strain - before.strain)
-    change = np.linalg.solve(before.box, np.linalg.solve(stretch, after.box))
-    whole = np.rint(change).astype(np.int64)
-    if np.abs(change - whole).max() > 0.25 or round(abs(np.linalg.det(whole))) != 1:
+    gradient = after.gradient if after.gradient is not None else before.gradient
+    if gradient is not None:
+        strain = (after.strain if after.gradient is not None else 0.0) - (before.strain if before.gradient is not None else 0.0)
+        whole = _whole(before, after, deformation(gradient, strain), EXACT)
+        if whole is not None:
+            return whole
+    whole = _whole(before, after, np.eye(after.dimension), NEAR)
+    if whole is None:
         raise InputError(f"{before} and {after}: it cannot be told how one cell became the other; take frames of one loading, or "
                          "of cells that differ by less than a quarter of an edge")
     return whole
+
+
+def _whole(before: Frame, after: Frame, stretch: Floats, tolerance: float) -> NDArray[np.int64] | None:
+    """T, if it is one of whole numbers."""
+    change = np.linalg.solve(before.box, np.linalg.solve(stretch, after.box))
+    whole = np.rint(change).astype(np.int64)
+    good = np.abs(change - whole).max() < tolerance and round(abs(np.linalg.det(whole))) == 1
+    return whole if good else None
