@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from hpcglass.analysis import html
 from hpcglass.analysis.collect.case import Case, samples
 from hpcglass.analysis.collect.cases import Cases
+from hpcglass.analysis.collect.rows import MARK
 from hpcglass.analysis.frames.frame import Frame, Source
 from hpcglass.analysis.frames.trajectory import Event, Frames, events
 from hpcglass.analysis.tables import Table, read_table
@@ -185,12 +186,17 @@ def read_stage(path: str | Path) -> StageResults:
     ------
     FileError
         The file is damaged, not a stage file, or that of another stage; or one of its segments is.
+    InputError
+        It has the tables of many runs.
     """
     path = Path(path)
     match = STAGE_FILE.fullmatch(path.name)
     stage = StageResults(path, match[2] if match else path.stem)
     with File(path) as file:
         refuse_exchanged(file)
+        if MARK in file:
+            raise InputError(f"{path}: has the tables of many runs, collected from {file.value(MARK)}; hpcglass.open reads "
+                             "them")
         _read(file, stage)
         _read_grids(file, stage)
     return stage

@@ -105,9 +105,9 @@ def write_h5(tables: Tables, path: Path, source: Path, skipped: list[str], missi
     """A file of ours (one process): /results/<stage>/<table>/<column>."""
     from mpi4py import MPI
 
+    from hpcglass.analysis.collect.rows import MARK
     from hpcglass.io import h5, provenance
     from hpcglass.io.contents import Contents
-    from hpcglass.results.collected import MARK
 
     contents = Contents()
     provenance.put(contents, MPI.COMM_SELF, "hpcglass collect\n", "", 0, [])

@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 
 from hpcglass.analysis import html
-from hpcglass.analysis.collect.rows import Tables
+from hpcglass.analysis.collect.rows import MARK, Tables
 from hpcglass.analysis.tables import Table, read_table
 from hpcglass.errors import InputError
 from hpcglass.sealed.file import File
 from hpcglass.sealed.seal import is_ours
-
-MARK = "/provenance/collected"      # a text: from where
 
 
 def is_collected(path: Path) -> bool:

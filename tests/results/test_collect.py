@@ -22,6 +22,8 @@ def test_h5_is_opened_and_checked_like_any_other(sweep, tmp_path):
     assert found.missing == ["T_p=0.2,d_0=1: waiting"] and found.skipped == []
     assert hpcglass("check", sweep).returncode == 0
     assert len(hg.open(sweep)) == 4                     # it is no task
+    drawn = hpcglass("plot", sweep / "collected.h5")
+    assert drawn.returncode == 2 and "has the tables of many runs" in drawn.stderr
 
 
 def test_texts_come_back(sweep, tmp_path):

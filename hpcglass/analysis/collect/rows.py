@@ -18,6 +18,7 @@ from hpcglass.sealed.runfiles import STAGE_FILE, refuse_exchanged
 Value = int | float | str
 Tables = dict[str, Table]               # "shear/loading" -> its rows
 NUMBERS = "results"                     # the table that has the numbers of /results as one row
+MARK = "/provenance/collected"          # in a file of joined tables: the directory they are from
 AXES = "xyz"
 LARGEST = 9                             # numbers of a small array, which are columns of their own
 
