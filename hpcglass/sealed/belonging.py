@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from hpcglass import disk
 from hpcglass.errors import FileError
-from hpcglass.sealed.check import check
 
 if TYPE_CHECKING:
     from hpcglass.sealed.file import File
@@ -73,6 +72,8 @@ def _other_input(resolved: Path, text: str) -> list[str]:
 
 def _contents(path: Path) -> str:
     """By which other files know a file; empty if it is not there or damaged."""
+    from hpcglass.sealed.check import check  # not at the top: `status` is here too, and in a hurry
+
     try:
         return check(path).contents
     except FileError:
