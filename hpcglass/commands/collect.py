@@ -14,7 +14,9 @@ from hpcglass.words import show
 if TYPE_CHECKING:
     from hpcglass.analysis.collect.cases import Cases
     from hpcglass.analysis.collect.rows import Tables
+    from hpcglass.analysis.open_run import Run
     from hpcglass.analysis.tables import Table
+    from hpcglass.results.sweep import Sweep
 
 HELP = "one table per stage over a sweep or an ensemble"
 ENDINGS = (".h5", ".csv", ".parquet", ".nc")
@@ -32,11 +34,12 @@ def main(options: argparse.Namespace) -> int:
     output = checked(options.output or options.directory / "collected.h5")
     if launcher.rank():
         return 0
-    from hpcglass.analysis.collect.cases import Cases
+    from hpcglass.analysis.open_run import Run
     from hpcglass.results.opening import open_results
+    from hpcglass.results.sweep import Sweep
 
     found = open_results(options.directory)
-    if not isinstance(found, Cases):
+    if not isinstance(found, Run | Sweep):
         raise InputError(f"{options.directory}: is a file; give the directory of runs")
     missing = unfinished(found)
     if output.suffix == ".nc":
@@ -82,9 +85,12 @@ def collect(found: Cases, stage: str | None, table: str | None) -> tuple[Tables,
     return tables, skipped
 
 
-def unfinished(found: Cases) -> list[str]:
+def unfinished(found: Run | Sweep) -> list[str]:
     """Tasks that are not done, and how far they are."""
-    return [f"{task.name}: {task.state}{f', {task.why}' if task.why else ''}" for task in getattr(found, "missing", [])]
+    from hpcglass.results.sweep import Sweep, Task
+
+    tasks = found.tasks if isinstance(found, Sweep) else [Task({}, found.directory)]
+    return [f"{task.name}: {task.status}" for task in tasks if task.state != "done"]
 
 
 def write(tables: Tables, output: Path, source: Path, skipped: list[str], missing: list[str]) -> dict[Path, str]:
