@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,9 +31,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--table", metavar="NAME", help="this table only; `results` has the numbers of each run in a row")
 
 
-def main(options: argparse.Namespace) -> int:
+def main(options: argparse.Namespace, world: Callable[[], Any]) -> int:
     output = checked(options.output or options.directory / "collected.h5")
-    if launcher.rank():
+    if launcher.tasks() > 1 and world().rank:       # the others wait at the end of MPI for the one that works
         return 0
     from hpcglass.analysis.open_run import Run
     from hpcglass.results.opening import open_results

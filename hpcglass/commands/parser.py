@@ -56,5 +56,5 @@ def build() -> Parser:
                          ("import", import_), ("check", check)):
         command = commands.add_parser(name, help=module.HELP, description=module.__doc__)
         module.add_options(command)
-        command.set_defaults(main=module.main, needs_world=name in ("info", "check"))
+        command.set_defaults(main=module.main, needs_world=name in ("info", "check", "collect"))
     return top
