@@ -56,7 +56,7 @@ def load(path: str | Path | Frame, comm: MPI.Comm = MPI.COMM_SELF, frame: int | 
     with Reader(comm, Path(path)) as file:
         if configuration.GROUP not in file:
             raise FileError(f"{path}: has no configuration; load the file of a finished stage")
-        model = stored.model(file.value("/provenance/resolved_input"))
+        model = stored.model(file.value("/provenance/resolved_input"), Path(path))
         count = len(file.value(f"{configuration.GROUP}/box/edges/value"))
         if frame is None and count > 1:
             raise InputError(f"{path} has frames 0 to {count - 1}: choose one, load(..., frame=-1) for the last")

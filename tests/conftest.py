@@ -82,6 +82,9 @@ def _unless_lacking():
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item):
     _skip_if_late(item)
+    for marker in item.iter_markers("needs"):
+        if why := lacking(marker.args):
+            pytest.skip(why)
     return (yield from _unless_lacking())
 
 

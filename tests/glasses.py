@@ -7,11 +7,13 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from own_models import OWN
 
 from hpcglass.core import comm as ranks
 from hpcglass.core.system import System
 from hpcglass.potentials.library import MODELS
 
+ALL = {**MODELS, **OWN}
 DATA = Path(__file__).parent / "data"
 NAMES = {"harmonic-3d": "harmonic", "ipl10-2d": "ipl10", "ipl10-3d": "ipl10", "ipl12-2d": "ipl12",
          "lj-binary-2d": "lj-binary", "lj-poly-2d": "lj"}
@@ -54,7 +56,7 @@ def liquid_arrays(name: str, particles: int, dimension: int, tilt=(), seed: int 
     from hpcglass.geometries.periodic import cell
     from hpcglass.moves.start import draw_sizes, lattice
 
-    model = MODELS[name]
+    model = ALL[name]
     density = model.density.get(dimension, 0.9 if dimension == 2 else 0.7)
     box = cell(particles / density, dimension, tilt=list(tilt))
     ids = np.arange(particles)

@@ -29,3 +29,5 @@ def need(package: str, what: str) -> Any:
         hint = f", or hpcglass with its extra: pip install 'hpcglass[{extra}]'" if extra else ""
         raise InputError(f"{what} needs the package {error.name}, which is not installed: pip install {error.name}"
                          f"{hint}") from None
+    except ImportError as error:        # as of a package for another NumPy
+        raise InputError(f"{what} needs the package {package}, which cannot be imported: {error}") from None

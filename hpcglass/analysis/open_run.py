@@ -69,15 +69,18 @@ class StageResults:
 
     @cached_property
     def frames(self) -> Frames:
-        """The trajectory, over all its segments."""
+        """The trajectory, over all its segments, or that of one segment; a lattice has none, but `grids`."""
         with File(self.path) as file:
-            listed = segments(file)
+            if "/segment" in file and self.position is not None:
+                return Frames([Source(self.path)], self._gradient)
+            listed = segments(file) if self.position is not None else {}
         return Frames([Source(self.path.parent / name, seal, self.path) for name, seal in listed.items()], self._gradient)
 
     @cached_property
     def final(self) -> Frame:
         """The final configuration; its fields are those of the stage."""
-        return Frame(Source(self.path), 0, self._gradient)
+        source = Source(self.path)
+        return Frame(source, len(source.step) - 1, self._gradient)
 
     @cached_property
     def events(self) -> list[Event]:

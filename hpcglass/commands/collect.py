@@ -15,8 +15,10 @@ from hpcglass.errors import FileError, InputError
 if TYPE_CHECKING:
     from hpcglass.analysis.collect.cases import Cases
     from hpcglass.analysis.collect.rows import Tables
+    from hpcglass.analysis.open_run import Run
     from hpcglass.analysis.tables import Table
     from hpcglass.io.share import Ranks
+    from hpcglass.results.sweep import Sweep
 
 HELP = "one table per stage over a sweep or an ensemble"
 ENDINGS = (".h5", ".csv", ".parquet", ".nc")
@@ -33,7 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace, ranks: Ranks) -> int:
     from hpcglass.analysis.collect import rows
 
-    opened: list[Cases] = []            # of rank 0, which writes
+    opened: list[Run | Sweep] = []            # of rank 0, which writes
     cases = json.loads(ranks.first(lambda: look(options, opened)))
     skipped: list[str] = []
     parts = rows.read([(labels, Path(directory)) for labels, directory in cases], options.stage, options.table, skipped,
@@ -42,21 +44,22 @@ def main(options: argparse.Namespace, ranks: Ranks) -> int:
     return 0
 
 
-def look(options: argparse.Namespace, opened: list[Cases]) -> str:
+def look(options: argparse.Namespace, opened: list[Run | Sweep]) -> str:
     """Labels and directory of each run, in JSON; null if they are not to be read here."""
-    from hpcglass.analysis.collect.cases import Cases
+    from hpcglass.analysis.open_run import Run
     from hpcglass.results.opening import open_results
+    from hpcglass.results.sweep import Sweep
 
     checked(place(options))
     found = open_results(options.directory)
-    if not isinstance(found, Cases):
+    if not isinstance(found, Run | Sweep):
         raise InputError(f"{options.directory}: is a file; give the directory of runs")
     opened.append(found)
     every = [(case.labels, str(case.directory)) for case in found.cases]
     return json.dumps(every if place(options).suffix != ".nc" else None)
 
 
-def finish(options: argparse.Namespace, found: Cases, parts: Sequence[tuple[Any, Tables]], skipped: list[str]) -> str:
+def finish(options: argparse.Namespace, found: Run | Sweep, parts: Sequence[tuple[Any, Tables]], skipped: list[str]) -> str:
     """Write what was read (one process); what to say about it."""
     output, missing = place(options), unfinished(found)
     if output.suffix == ".nc":
@@ -83,7 +86,7 @@ def checked(output: Path) -> Path:
     return output
 
 
-def joined(found: Cases, parts: Sequence[tuple[Any, Tables]], options: argparse.Namespace, skipped: list[str]) -> Tables:
+def joined(found: Run | Sweep, parts: Sequence[tuple[Any, Tables]], options: argparse.Namespace, skipped: list[str]) -> Tables:
     """"stage/table" -> its rows over all runs.
 
     Raises
@@ -103,9 +106,12 @@ def joined(found: Cases, parts: Sequence[tuple[Any, Tables]], options: argparse.
     return tables
 
 
-def unfinished(found: Cases) -> list[str]:
+def unfinished(found: Run | Sweep) -> list[str]:
     """Tasks that are not done, and how far they are."""
-    return [f"{task.name}: {task.state}{f', {task.why}' if task.why else ''}" for task in getattr(found, "missing", [])]
+    from hpcglass.results.sweep import Sweep, Task
+
+    tasks = found.tasks if isinstance(found, Sweep) else [Task({}, found.directory)]
+    return [f"{task.name}: {task.status}" for task in tasks if task.state != "done"]
 
 
 def write(tables: Tables, output: Path, source: Path, skipped: list[str], missing: list[str]) -> dict[Path, str]:

@@ -1,18 +1,29 @@
-"""List the model glasses, the kinds of stages with all their keys, or the keys of the other tables."""
+"""List the model glasses, the kinds of stages with all their keys, or the keys of the other tables; which package adds what."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
 from hpcglass import registry
 from hpcglass.config import Config
-from hpcglass.config.models import EnsembleParams, MixingParams, ModelParams, SegmentParams, SizesParams, SystemParams
+from hpcglass.config.models import (
+    EnsembleParams,
+    MixingParams,
+    ModelParams,
+    SegmentParams,
+    SizesParams,
+    SystemParams,
+    TableParams,
+)
 from hpcglass.errors import InputError
+from hpcglass.plugins import Catalogue
+from hpcglass.potentials.model import Model
 
 HELP = "model glasses, stages, keys of the input"
 
@@ -33,18 +44,42 @@ def main(options: argparse.Namespace) -> int:
         return 0
     if options.what == "models":
         rows = models()
-        text = [f"{r['name']:<14} {_densities(r):<24} {r['sizes']:<34} {r['summary']}" for r in rows]
+        text = [f"{r['name']:<14} " + (r.get("error") or f"{_densities(r):<24} {r['sizes']:<34} {r['summary']}{_from(r)}")
+                for r in rows]
     else:
         rows = stages() if options.what == "stages" else tables()
-        text = [line for row in rows for line in _lines(row)]
+        text = [line for row in rows for line in ([f"{row['kind']}: {row['error']}", ""] if "error" in row else _lines(row))]
+    known: dict[str, Catalogue[Any]] = {"models": registry.models(), "stages": registry.stages()}
+    for name, package in known[options.what].shadowed().items() if options.what in known else ():
+        text.append(f"(the {options.what[:-1]} '{name}' of the package {package} is not used: hpcglass has one of this name)")
     print(json.dumps(rows, indent=1) if options.json else "\n".join(text))
     return 0
 
 
 def models() -> list[dict[str, Any]]:
-    """Name, summary, densities, sizes, cut-off and reference of each built-in model."""
-    return [{"name": m.name, "summary": m.summary, "density": {str(d): v for d, v in m.density.items()}, "sizes": _sizes(m.sizes),
-             "cutoff": m.potential.cutoff, "reference": m.reference} for m in registry.models().values()]
+    """Name, summary, densities, sizes, cut-off, continuity, reference and package of each model."""
+    def row(m: Model) -> dict[str, Any]:
+        return {"summary": m.summary, "density": {str(d): v for d, v in m.density.items()}, "sizes": _sizes(m.sizes),
+                "cutoff": m.potential.cutoff, "continuity": m.potential.continuity, "reference": m.reference}
+
+    return _rows("name", registry.models(), row)
+
+
+def _rows(title: str, known: Catalogue[Any], row: Callable[[Any], dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row for each name; of a package's that cannot be used, why."""
+    rows = []
+    for name in known:
+        first = {title: name, "from": known.origin(name) or "hpcglass"}
+        try:
+            rows.append(first | row(known[name]))
+        except InputError as error:
+            rows.append(first | {"error": str(error)})
+    return rows
+
+
+def _from(row: dict[str, Any]) -> str:
+    """Where a row comes from, if it is not hpcglass's own."""
+    return f" [{row['from']}]" if row.get("from", "hpcglass") != "hpcglass" else ""
 
 
 def _sizes(sizes: Any) -> str:
@@ -60,15 +95,14 @@ def _densities(row: dict[str, Any]) -> str:
 
 def stages() -> list[dict[str, Any]]:
     """Every kind of stage: what it does and its keys."""
-    return [{"kind": name, "summary": _summary(stage.Params), "keys": keys(stage.Params)}
-            for name, stage in registry.stages().items()]
+    return _rows("kind", registry.stages(), lambda stage: {"summary": _summary(stage.Params), "keys": keys(stage.Params)})
 
 
 def tables() -> list[dict[str, Any]]:
     """The tables of an input besides its stages."""
     shown: dict[str, type[BaseModel]] = {
         "top level": Config, "[system]": SystemParams, "[model]": ModelParams, "[[model.segment]]": SegmentParams,
-        "[model.mixing]": MixingParams, "[model.sizes]": SizesParams, "[ensemble]": EnsembleParams}
+        "[model.table]": TableParams, "[model.mixing]": MixingParams, "[model.sizes]": SizesParams, "[ensemble]": EnsembleParams}
     return [{"table": name, "summary": _summary(table), "keys": keys(table)} for name, table in shown.items()]
 
 
@@ -94,6 +128,10 @@ def type_name(annotation: Any) -> str:
     plain = {int: "whole number", float: "number", str: "text", bool: "true or false", type(None): ""}
     if annotation in plain:
         return plain[annotation]
+    if get_origin(annotation) is Annotated:
+        return type_name(get_args(annotation)[0])
+    if annotation == int | float:
+        return "number"
     if get_origin(annotation) is Literal:
         return " | ".join(f'"{choice}"' if isinstance(choice, str) else str(choice) for choice in get_args(annotation))
     if get_origin(annotation) in (Union, UnionType):
@@ -104,7 +142,7 @@ def type_name(annotation: Any) -> str:
 
 
 def _lines(table: dict[str, Any]) -> list[str]:
-    lines = [f"{table.get('kind') or table['table']}: {table['summary']}"]
+    lines = [f"{table.get('kind') or table['table']}: {table['summary']}{_from(table)}"]
     for row in table["keys"]:
         empty = row["required"] or row["default"] is None or row["type"].endswith("table")
         default = "required" if row["required"] else "-" if empty else json.dumps(row["default"])

@@ -8,13 +8,14 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpcglass import launcher, sweep
+from hpcglass import launcher, registry, sweep
 from hpcglass.commands.common import add_input
 from hpcglass.commands.estimate import Estimate, estimate, machine_memory, size
 from hpcglass.config import Config, read_text
 from hpcglass.config.checks import refuse_walls
 from hpcglass.config.points import Point
 from hpcglass.errors import InputError
+from hpcglass.potentials.model import HIGHEST, Model
 from hpcglass.solvers import refuse_missing
 from hpcglass.words import show
 
@@ -92,6 +93,8 @@ def report(config: Config | Point, needs: Estimate) -> str:
     lines = [f"valid: {stages}{samples}"] if config.system is None else [
         f"valid: {stages} of {needs.particles} particles of {config.system.model} in {config.system.dimension}D{samples}",
         f"  particles per rank  {needs.particles_per_rank:.0f} on {needs.ranks} rank{'s' * (needs.ranks > 1)}"]
+    if (model := config.glass()) is not None and model.name not in registry.models().own:
+        lines.append(f"  potential           {smoothness(model)}")
     lines += [
         f"  memory per rank     {size(needs.memory_per_rank)}",
         f"  disk                {size(needs.disk)} in about {needs.files} files",
@@ -105,6 +108,14 @@ def report(config: Config | Point, needs: Estimate) -> str:
     if 0 < needs.particles_per_rank < 200 and needs.ranks > 1:
         lines.append("  note                fewer than 200 particles per rank: fewer ranks will be faster")
     return "\n".join(lines)
+
+
+def smoothness(model: Model) -> str:
+    """To which derivative a potential is continuous, and to which it is finite."""
+    continuity, bounded = model.potential.continuity, model.potential.bounded
+    names = ["phi", *("phi" + "'" * n for n in range(1, HIGHEST + 1))]
+    text = f"continuous up to {names[continuity]}" if continuity < HIGHEST else f"continuous with {HIGHEST} derivatives"
+    return text + (f", {names[int(bounded) + 1]} is infinite at contact" if bounded < HIGHEST else "")
 
 
 def duration(seconds: float) -> str:

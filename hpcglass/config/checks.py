@@ -70,20 +70,23 @@ def check_sizes(model: Model) -> Found:
                model.mixing.nonadditivity)
 
 
-def check_potential(model: Model) -> Found:
-    """A user's potential: no jump of the energy or the force where two pieces meet or at the cut-off."""
-    segments = model.potential.segments
-    for number, segment in enumerate(segments):
-        x = segment.upto
-        for order, what in ((0, "phi"), (1, "phi'")):
-            here = segment.derivative(x, order)
-            there = segments[number + 1].derivative(x, order) if number + 1 < len(segments) else 0.0
-            size = sum(abs(c) * x**p * abs(p / x) ** order
-                       for c, p in zip(segment.coefficients, segment.powers, strict=True))
-            if abs(there - here) > 1e-5 * max(size, 1e-300):
-                beyond = "in the next segment" if number + 1 < len(segments) else "beyond the cut-off"
-                yield (("model", "segment", number),
-                       f"{what} jumps at x = {x:g} from {here:.6g} to {there:.6g} {beyond}; forces need a smooth potential", None)
+def check_potential(model: Model, shift: int | None) -> Found:
+    """A user's potential: no jump of the energy or the force where two pieces meet or at the cut-off.
+
+    With shift = 1 the force may jump at the cut-off: it was asked for, and the stages say whether they can do with it.
+    """
+    potential = model.potential
+    for order, what in ((0, "phi"), (1, "phi'")):
+        if (jump := potential.jump(order)) is None:
+            continue
+        number, here, there = jump
+        last = number + 1 == len(potential.segments)
+        if last and shift == 1 and order == 1 and math.isfinite(here):
+            continue
+        advice = f": shift = {order + 1} in [model] makes it continuous" if last and math.isfinite(here) else ""
+        beyond, x = "beyond the cut-off" if last else "in the next segment", potential.segments[number].upto
+        yield (("model", "segment", number),
+               f"{what} jumps at x = {x:g} from {here:.6g} to {there:.6g} {beyond}; forces need a smooth potential{advice}", None)
 
 
 def check_box(system: SystemParams, model: Model) -> Found:
@@ -130,12 +133,26 @@ def check_stage(params: StageParams, path: Path, system: SystemParams, model: Mo
     gradient, d = getattr(params, "gradient", None), system.dimension
     if gradient is not None and (len(gradient) != d or any(len(row) != d for row in gradient)):
         yield (*path, "gradient"), f"must be {d} rows of {d} numbers in {d}D", [list(row) for row in gradient]
+    yield from _smooth(params, path, model)
     for key, message in _walls(params, system, model):
         yield (*path, key), message, getattr(params, key)
     check = STAGE_CHECKS.get(params.kind)
     if check is not None:
         for key, message in check(params, model):
             yield (*path, key), message, getattr(params, key)
+
+
+def _smooth(params: StageParams, path: Path, model: Model) -> Found:
+    """Does the potential have the derivatives that a stage needs?"""
+    potential, needed = model.potential, params.derivatives()
+    if needed and potential.continuity < 1:
+        yield ((*path, "kind"), f"needs a continuous force, and that of {model.name} jumps at x = {potential.cutoff:g}: "
+               "shift = 2 in [model] makes it continuous (swap and md do without)", params.kind)
+    elif potential.bounded < needed:
+        key = "order" if potential.bounded > 1 and hasattr(params, "order") else "kind"
+        advice = f"; order = {potential.bounded - 1:.0f} can be had" if key == "order" else ""
+        yield ((*path, key), f"needs {needed} finite derivatives of phi, and {model.name} has {potential.bounded:.0f}: the next "
+               f"is infinite at contact, where pairs of a packing are{advice}", getattr(params, key))
 
 
 def _walls(params: Any, system: SystemParams, model: Model) -> Iterator[tuple[str, str]]:

@@ -73,7 +73,7 @@ class Config(BaseModel):
         return result, Points(reader)
 
     def to_toml(self) -> str:
-        """The input with every default filled in; it loads back to an equal Config."""
+        """The input with every default filled in; it loads back to an equal Config. Packages it uses are named at its head."""
         data = self.model_dump(exclude_none=True)
         for path, name in self._references.items():
             table: Any = data
@@ -82,7 +82,16 @@ class Config(BaseModel):
             if isinstance(table, tuple):     # a list item: rebuild the list it is in
                 table = _listed(data, path[:-1])
             table[path[-1]] = f"${name}"
-        return toml.dumps({key: value for key, value in data.items() if value not in ({}, ())})
+        head = "".join(f"# {what}: {package}\n" for what, package in self.packages().items())
+        return head + toml.dumps({key: value for key, value in data.items() if value not in ({}, ())})
+
+    def packages(self) -> dict[str, str]:
+        """Package and version of what is not hpcglass's own: 'stage "name"' -> "mypackage 1.2"."""
+        known, classes = registry.models(), registry.stages()
+        name = self.system.model if self.system is not None and self.model is None else ""
+        used = {f'model "{name}"': known.origin(name)} if name else {}
+        used |= {f'stage "{params.kind}"': classes.origin(params.kind) for params in self.stage}
+        return {what: package for what, package in used.items() if package}
 
     def stages(self) -> list[Stage]:
         """One Stage object per [[stage]]."""

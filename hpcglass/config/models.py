@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hpcglass.geometries import annulus
-from hpcglass.potentials.model import Mixing, Model, PairPotential, Segment, Sizes
+from hpcglass.potentials import spline
+from hpcglass.potentials.model import HIGHEST, Mixing, Model, PairPotential, Segment, Sizes
 
 Row = tuple[float, ...]
 MOST_PARTICLES = 2**40
+LARGEST_TABLE = 2**24      # bytes of a file of a potential
 
 
 class Table(BaseModel):
@@ -83,18 +86,73 @@ class SystemParams(Table):
 
 
 class SegmentParams(Table):
-    """phi(x) = sum_k coefficients[k] x^powers[k] for x below `upto`, in order of x."""
+    """phi(x) = sum_k coefficients[k] y^powers[k], y = x or 1 - x, for x below `upto`, in order of x."""
 
     upto: float = Field(gt=0, description="end of the segment, in units of lambda_ij; the last one ends at the cut-off x_c")
-    powers: tuple[Annotated[int, Field(ge=-200, le=200)], ...] = Field(
-        min_length=1, max_length=100, description="exponents of x = r / lambda_ij, within -200 to 200")
+    powers: tuple[Annotated[int | float, Field(ge=-200, le=200)], ...] = Field(
+        min_length=1, max_length=100, description="exponents, whole numbers or not, within -200 to 200")
     coefficients: tuple[float, ...] = Field(description="one coefficient per power [energy]")
+    of: Literal["x", "1 - x"] | None = Field(
+        None, description="powers of what: x = r / lambda_ij, or the overlap 1 - x; default: x")
 
     @model_validator(mode="after")
     def _same_length(self) -> SegmentParams:
         if len(self.powers) != len(self.coefficients):
             raise ValueError(f"{len(self.powers)} powers but {len(self.coefficients)} coefficients")
+        if self.of == "1 - x":
+            singular = [p for p in self.powers if p < 0 or p != int(p)]
+            if self.upto > 1 and singular:
+                raise ValueError(f"1 - x is negative beyond x = 1, where it has no power {singular[0]:g}: end the segment at "
+                                 f"upto <= 1, not {self.upto:g}")
+            if self.upto == 1 and min(self.powers) < 0:
+                raise ValueError(f"the power {min(self.powers):g} of 1 - x is infinite at the end of the segment, x = 1")
         return self
+
+    def build(self) -> Segment:
+        """The segment as data of a potential."""
+        origin, sign = (1.0, -1) if self.of == "1 - x" else (0.0, 1)
+        return Segment(self.upto, self.powers, self.coefficients, origin, sign)
+
+
+class TableParams(Table):
+    """A potential as points (r, phi), through which a spline goes; from a file of two columns, or in the input."""
+
+    file: str | None = Field(None, description="text file with columns r and phi, relative to the input; # begins a comment")
+    r: tuple[float, ...] | None = Field(
+        None, description="distances in units of lambda_ij, increasing; the last one is the cut-off x_c")
+    phi: tuple[float, ...] | None = Field(None, description="energies at these distances [energy]")
+    continuity: Literal[1, 2, 3, 4] = Field(
+        2, description="derivatives of phi that are continuous everywhere, also at x_c; the spline's degree is twice that plus 1")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> TableParams:
+        if (self.file is None) == (self.r is None) or (self.r is None) != (self.phi is None):
+            raise ValueError("give either file, or r and phi")
+        return self
+
+    def beside(self, folder: Path) -> TableParams:
+        """The same with the numbers of its file, so that the resolved input is complete.
+
+        Raises
+        ------
+        ValueError
+            There is no such file, or it is not two columns of numbers.
+        """
+        if self.file is None:
+            return self
+        path = folder / self.file
+        try:
+            with open(path, encoding="utf-8") as file:
+                text = file.read(LARGEST_TABLE + 1)
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}") from None
+        if len(text) > LARGEST_TABLE:
+            raise ValueError(f"{path} is larger than a table of a potential can be")
+        try:
+            r, phi = spline.read(text)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+        return self.model_copy(update={"file": None, "r": tuple(r), "phi": tuple(phi)})
 
 
 class MixingParams(Table):
@@ -161,6 +219,10 @@ class ModelParams(Table):
     beta: int | None = Field(None, ge=1, le=100, description="potential x^-beta + sum_l c_2l x^2l, smooth at x_c")
     q: int | None = Field(None, ge=0, le=20, description="derivatives that vanish at x_c, together with beta")
     x_c: float | None = Field(None, gt=0, description="cut-off in units of lambda_ij, together with beta")
+    table: TableParams | None = Field(None, description="potential as points (r, phi) instead of `segment`")
+    shift: int | None = Field(
+        None, ge=1, le=HIGHEST + 1, description="subtract what makes phi and its first shift - 1 derivatives vanish at x_c: "
+        "1 truncated and shifted, 2 shifted force, ...; of a table: its continuity + 1")
     mixing: MixingParams = Field(MixingParams.model_validate({}), description="lambda_ij and eps_ij of a pair")
     sizes: SizesParams = Field(description="distribution of diameters, or of species")
     density: float | None = Field(None, gt=0, description="number density used when [system] gives none [1/length^d]")
@@ -168,8 +230,14 @@ class ModelParams(Table):
     @model_validator(mode="after")
     def _consistent(self) -> ModelParams:
         smooth = [k for k in ("beta", "q", "x_c") if getattr(self, k) is not None]
-        if len(smooth) < 3 if self.segment is None else smooth:
-            raise ValueError("give the potential either as segment = [...] or by beta, q and x_c (all three)")
+        ways = (self.segment is not None) + (self.table is not None)
+        if ways > 1 or (smooth if ways else len(smooth) < 3):
+            raise ValueError("give the potential either as segment = [...], or as a [model.table], or by beta, q and x_c (all "
+                             "three)")
+        if self.shift is not None and not ways:
+            raise ValueError("shift is for a potential given as segments or a table: with beta, q and x_c it is smooth already")
+        if self.table is not None and self.shift not in (None, self.table.continuity + 1):
+            raise ValueError(f"a table of continuity = {self.table.continuity} can have shift = {self.table.continuity + 1} only")
         ends = [s.upto for s in self.segment or ()]
         if any(b <= a for a, b in pairwise(ends)):
             raise ValueError(f"the segments must be in order of `upto`, which is now {ends}")
@@ -186,14 +254,24 @@ class ModelParams(Table):
             raise ValueError(f"{len(fractions)} fractions but {len(diameters)} diameters")
 
     def build(self) -> Model:
-        """The model glass these keys describe."""
+        """The model glass these keys describe.
+
+        Raises
+        ------
+        ValueError
+            The numbers of a table make no potential.
+        """
         from hpcglass.potentials.library import inverse_power
 
-        if self.segment is None:
+        if self.table is not None:
+            assert self.table.r is not None and self.table.phi is not None
+            potential = spline.through(self.table.r, self.table.phi, self.table.continuity, self.shift is not None)
+        elif self.segment is not None:
+            potential = PairPotential(tuple(segment.build() for segment in self.segment))
+            potential = potential.shifted(self.shift) if self.shift else potential
+        else:
             assert self.beta is not None and self.q is not None and self.x_c is not None
             potential = inverse_power(self.beta, self.q, self.x_c)
-        else:
-            potential = PairPotential(tuple(Segment(s.upto, s.powers, s.coefficients) for s in self.segment))
         return Model(
             name=self.name, summary=self.summary, potential=potential,
             mixing=Mixing(nonadditivity=self.mixing.nonadditivity, energy_power=self.mixing.energy_power,

@@ -27,7 +27,7 @@ class Point:
     model: Model | None
     stage: tuple[StageParams, ...]
     ensemble: EnsembleParams
-    classes: dict[str, type[Stage]]
+    classes: Mapping[str, type[Stage]]
 
     def glass(self) -> Model | None:
         return self.model

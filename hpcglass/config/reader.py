@@ -13,6 +13,7 @@ from hpcglass.config.problems import Problems
 from hpcglass.config.suggest import did_you_mean, suggest
 from hpcglass.config.tables import table
 from hpcglass.config.toml import Path
+from hpcglass.errors import InputError
 from hpcglass.potentials.model import Model
 from hpcglass.stages.base import StageParams
 
@@ -82,7 +83,11 @@ class Reader:
         """Whether any stage acts on particles; an unknown kind, or none at all, counts as one that does."""
         classes, tables = self.classes, self.data.get("stage", [])
         kinds = [t.get("kind") if isinstance(t, dict) else None for t in tables] if isinstance(tables, list) else []
-        return not kinds or any(not isinstance(kind, str) or kind not in classes or classes[kind].needs_system for kind in kinds)
+        try:
+            return not kinds or any(not isinstance(kind, str) or kind not in classes or classes[kind].needs_system
+                                    for kind in kinds)
+        except InputError:      # a package's; that is a problem of its own
+            return False
 
     def stages(self) -> list[StageParams | None]:
         tables = self.data.get("stage", [])
@@ -97,7 +102,12 @@ class Reader:
         data, path, classes = self.data["stage"][number], ("stage", number), self.classes
         kind = data.get("kind")
         if isinstance(kind, str) and kind in classes:
-            params = table(classes[kind].Params, data, path, self.problems, f" in a {kind} stage")
+            try:
+                of_kind = classes[kind]
+            except InputError as error:
+                self.problems.add((*path, "kind"), str(error))
+                return None
+            params = table(of_kind.Params, data, path, self.problems, f" in a {kind} stage")
             try:
                 return params and params.beside(self.path.parent)
             except FileNotFoundError as error:
@@ -124,7 +134,7 @@ class Reader:
 
         No model is given where system or model are so wrong that nothing can be compared with them.
         """
-        system, own = self.typed(SystemParams, "system"), self.typed(ModelParams, "model")
+        system, own = self.typed(SystemParams, "system"), self.own_model()
         if system is None or self.problems.under(("model",)):
             if system is None and isinstance(given := self.data.get("system", {}), dict) and isinstance(given.get("model"), str):
                 self.glass(given["model"], own)       # the table is wrong anyway; say all that is
@@ -140,16 +150,31 @@ class Reader:
                 self.problems.add(*found)
         return system, model, own
 
+    def own_model(self) -> ModelParams | None:
+        """[model], with the numbers of the file that its table may be in."""
+        own: ModelParams | None = self.typed(ModelParams, "model")
+        if own is None or own.table is None:
+            return own
+        try:
+            return own.model_copy(update={"table": own.table.beside(self.path.parent)})
+        except ValueError as error:
+            self.problems.add(("model", "table", "file"), str(error))
+            return own
+
     def glass(self, name: str, own: ModelParams | None) -> Model | None:
         known = registry.models()
-        if own is not None and own.name in known:
+        if own is not None and own.name in known.own:
             self.problems.add(("model", "name"), "is the name of a built-in model: choose another", own.name)
         elif own is not None and name != own.name:
             self.problems.add(("system", "model"), f"but [model] defines '{own.name}': use it, or remove [model]", name)
         elif own is not None:
             try:
                 model = own.build()
-                found = [*checks.check_sizes(model), *(checks.check_potential(model) if own.segment is not None else ())]
+                found = list(checks.check_sizes(model))
+                found += checks.check_potential(model, own.shift) if own.segment is not None else ()
+            except ValueError as error:
+                self.problems.add(("model", "table") if own.table is not None else ("model", "shift"), str(error))
+                return None
             except (OverflowError, ZeroDivisionError):
                 self.problems.add(("model",), "its potential cannot be computed: a number is far out of range")
                 return None
@@ -157,7 +182,14 @@ class Reader:
                 self.problems.add(*problem)
             return model
         elif name in known:
-            return known[name]
+            try:
+                model = known[name]
+            except InputError as error:
+                self.problems.add(("system", "model"), str(error))
+                return None
+            for _, message, _ in checks.check_sizes(model) if known.origin(name) else ():
+                self.problems.add(("system", "model"), f"of the package {known.origin(name)}: {message}", name)
+            return model
         else:
             hint = did_you_mean(name, known) or f" (known: {', '.join(known)}; or define it in [model])"
             self.problems.add(("system", "model"), f"there is no such model{hint}", name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
@@ -9,6 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from hpcglass import registry
 from hpcglass.config.config import Config
+from hpcglass.errors import InputError
 
 NAMED = {"type": "string", "pattern": r"^\$[^\s$]+$"}       # the name of a parameter, for a number
 
@@ -19,7 +22,7 @@ def input_schema() -> dict[str, Any]:
     Where a number is wanted, "$name" may stand, and `[sweep]` may be one table or several. What depends on other keys, and on
     files, is for `hpcglass validate`.
     """
-    kinds = {name: stage.Params for name, stage in registry.stages().items()}
+    kinds = dict(_kinds())
     models: list[type[BaseModel]] = [Config, *kinds.values()]
     places, whole = models_json_schema([(model, "validation") for model in models], ref_template="#/$defs/{model}")
     definitions = {name: _named(table) for name, table in whole["$defs"].items()}
@@ -41,6 +44,14 @@ def input_schema() -> dict[str, Any]:
     definitions.pop("StageParams", None)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "input of hpcglass", **config,
             "$defs": definitions}
+
+
+def _kinds() -> Iterator[tuple[str, type[BaseModel]]]:
+    """Stages and their tables, also those of packages, but for packages that cannot be used here."""
+    known = registry.stages()
+    for name in known:
+        with contextlib.suppress(InputError):
+            yield name, known[name].Params
 
 
 def _named(schema: Any) -> Any:

@@ -8,7 +8,7 @@ are c_0 = phi, c_1 = phi'/r, c_2 = phi''/r^2 - phi'/r^3, ...: all that the deriv
 (D. Richard, "Connecting microscopic and mesoscopic mechanics in model structural glasses", App. B), and again sums of powers.
 Each order of each segment is kept as s^lead * (polynomial in s) with s = x^2 when every power is even and s = x otherwise, and is
 evaluated over a chunk of pairs, one coefficient after the other: these loops run in SIMD registers whatever the
-number of terms, which a loop over the terms of one pair would not.
+number of terms, which a loop over the terms of one pair would not. All other powers, and splines: `pieces`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcglass.potentials.model import Model
+from hpcglass.core.pieces import Pieces, piece_scalars, pieces
+from hpcglass.core.series import KEEP_NAN, polynomial, times_power
+from hpcglass.potentials.model import HIGHEST, Model
 
-HIGHEST_ORDER = 4
+HIGHEST_ORDER = HIGHEST
 CHUNK = 2048         # pairs evaluated together: long enough to spread the cost of a call, all buffers in the second-level cache
-KEEP_NAN = {"reassoc", "contract", "arcp", "nsz"}     # fast arithmetic under which NaN still shows
 
 Floats = NDArray[np.float64]
 
@@ -40,6 +41,7 @@ class PairTable(NamedTuple):
     nonadditivity: n_a
     energy_power : eps_ij is multiplied by lambda_ij^energy_power
     length, energy: (S, S)
+    pieces       : powers that are not whole ones of x, in place of the above; None, which prunes code, when all are
     """
 
     even: bool
@@ -52,11 +54,12 @@ class PairTable(NamedTuple):
     energy_power: int
     length: Floats
     energy: Floats
+    pieces: Pieces | None
 
 
 def pair_table(model: Model) -> PairTable:
     """Translate a model into arrays; c_n for n = 0..4."""
-    segments = model.potential.segments
+    segments = model.potential.segments if model.potential.plain else ()
     even = all(power % 2 == 0 for segment in segments for power in segment.powers)
     step = 2 if even else 1
     series: list[list[dict[int, float]]] = []
@@ -64,13 +67,13 @@ def pair_table(model: Model) -> PairTable:
         series.append([])
         for segment in segments:
             powers: dict[int, float] = {}
-            for power, value in zip(segment.powers, segment.coefficients, strict=True):
+            for power, value in zip(map(int, segment.powers), segment.coefficients, strict=True):
                 for n in range(order):
                     value *= power - 2 * n
                 if value:
                     powers[power - 2 * order] = powers.get(power - 2 * order, 0.0) + value
             series[-1].append(powers or {0: 0.0})
-    longest = max((max(p) - min(p)) // step + 1 for row in series for p in row)
+    longest = max(((max(p) - min(p)) // step + 1 for row in series for p in row), default=1)
     shape = (HIGHEST_ORDER + 1, len(segments))
     lead, terms = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     coefficient = np.zeros((*shape, longest))
@@ -83,9 +86,9 @@ def pair_table(model: Model) -> PairTable:
     mixing = model.mixing
     length = np.array(mixing.length if mixing.length is not None else [[1.0]], dtype=np.float64)
     energy = np.array(mixing.energy, dtype=np.float64) if mixing.energy is not None else np.ones_like(length)
-    edges = np.array([segment.upto**2 for segment in segments], dtype=np.float64)
+    edges = np.array([segment.upto**2 for segment in model.potential.segments], dtype=np.float64)
     return PairTable(even, edges, lead, terms, coefficient, mixing.by_species, float(mixing.nonadditivity),
-                     int(mixing.energy_power), length, energy)
+                     int(mixing.energy_power), length, energy, pieces(model.potential))
 
 
 @numba.njit(cache=True, inline="always")
@@ -103,7 +106,9 @@ def pair_scalar(table, order, n, x2, work, out):
     x2 : squared reduced distances; work : (2, >= n) buffers. Without error_model="numpy" the check for division by zero
     would keep the loops out of the vector registers.
     """
-    root, polynomial = work[0], work[1]
+    if piece_scalars(table.pieces, order, n, x2, work, out):
+        return
+    root, value = work[0], work[1]
     edges, coefficient = table.edges, table.coefficient
     s = x2
     if not table.even:
@@ -111,59 +116,9 @@ def pair_scalar(table, order, n, x2, work, out):
             root[k] = np.sqrt(x2[k])
         s = root
     for g in range(edges.size):
-        _polynomial(coefficient[order, g], table.terms[order, g], s, n, polynomial)
+        polynomial(coefficient[order, g], table.terms[order, g], s, n, value)
         low = edges[g - 1] if g else -1.0
-        _times_power(polynomial, s, table.lead[order, g], x2, low, edges[g], n, out)
+        times_power(value, s, table.lead[order, g], x2, low, edges[g], n, out)
     last = edges[edges.size - 1]
     for k in range(n):
         out[k] = out[k] if x2[k] < last else 0.0
-
-
-@numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
-def _polynomial(coefficient, terms, s, n, out):
-    """out = sum_m coefficient[m] s^m by Horner's rule, three terms a pass."""
-    m = terms - 1
-    last = coefficient[m]
-    for k in range(n):
-        out[k] = last
-    while m >= 3:
-        first, second, third = coefficient[m - 1], coefficient[m - 2], coefficient[m - 3]
-        for k in range(n):
-            out[k] = ((out[k] * s[k] + first) * s[k] + second) * s[k] + third
-        m -= 3
-    while m > 0:
-        first = coefficient[m - 1]
-        for k in range(n):
-            out[k] = out[k] * s[k] + first
-        m -= 1
-
-
-@numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
-def _times_power(value, s, power, x2, low, high, n, out):
-    """out = value * s^power where low <= x2 < high (everywhere when low < 0): binary digits of the power as blends."""
-    count = abs(power)
-    while count > 15:      # sixteen at a time, for steep potentials
-        for k in range(n):
-            b = 1.0 / s[k] if power < 0 else s[k]
-            b *= b
-            b *= b
-            b *= b
-            value[k] *= b * b
-        count -= 16
-    one, two, four, eight = count & 1 != 0, count & 2 != 0, count & 4 != 0, count & 8 != 0
-    if power < 0:
-        for k in range(n):
-            b = 1.0 / s[k]
-            b2 = b * b
-            b4 = b2 * b2
-            b8 = b4 * b4
-            product = value[k] * ((b if one else 1.0) * (b2 if two else 1.0)) * ((b4 if four else 1.0) * (b8 if eight else 1.0))
-            out[k] = product if x2[k] >= low else out[k]
-    else:
-        for k in range(n):
-            b = s[k]
-            b2 = b * b
-            b4 = b2 * b2
-            b8 = b4 * b4
-            product = value[k] * ((b if one else 1.0) * (b2 if two else 1.0)) * ((b4 if four else 1.0) * (b8 if eight else 1.0))
-            out[k] = product if x2[k] >= low else out[k]

@@ -81,7 +81,7 @@ def contacts(system: System) -> Contacts:
         system.reference, system.displacement, system.n_owned, np.array(system.walls.centre), system.walls.r_in,
         system.walls.r_out, system.table, system.diameter, system.species)
     # a straight line goes on where phi is finite; elsewhere the power of a negative number is NaN for the asking
-    finite = min(system.model.potential.segments[0].powers) >= 0
+    finite = system.model.potential.finite
     closest = CLOSEST * length
     beyond = gap < closest
     at = np.where(beyond, closest if finite else np.where(gap > 0.0, gap, np.nan), gap)

@@ -1,35 +1,76 @@
 """A model glass is data: a piecewise sum of powers, a mixing rule, a distribution of sizes.
 
-    phi(r) = eps_ij * sum_k c_k x^p_k   on the segment that holds  x = r / lambda_ij,   zero beyond x_c.
+    phi(r) = eps_ij * sum_k c_k y^p_k   on the segment that holds  x = r / lambda_ij,   zero beyond x_c.
 
-All derivatives follow from the same table, so forces, Hessian and higher contractions can never
-disagree. This module uses the standard library only: `validate` and `list` read it.
+The powers may be any numbers, and y is x, the overlap 1 - x, or the distance from a knot of a spline. All derivatives follow from
+the same table, so forces, Hessian and higher contractions can never disagree; and it says how many of them there are. This
+module uses the standard library only: `validate` and `list` read it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from bisect import bisect_right
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-GRID = 1000     # places at which the attraction is looked for
+HIGHEST = 4             # derivative that anything asks for
+JUMP = 1e-5             # of the sum of the terms' sizes: less is rounding of the numbers a user wrote
+GRID = 1000             # places at which the attraction is looked for
 
 
 @dataclass(frozen=True)
 class Segment:
-    """phi = sum_k coefficients[k] * x**powers[k] for x below `upto` (and above the previous segment's)."""
+    """phi = sum_k coefficients[k] * y**powers[k] for x below `upto` (and above the previous segment's).
+
+    y = sign (x - origin): x itself unless told otherwise, 1 - x with origin 1 and sign -1. It is never negative.
+    """
 
     upto: float
-    powers: tuple[int, ...]
+    powers: tuple[float, ...]
     coefficients: tuple[float, ...]
+    origin: float = 0.0
+    sign: int = 1
 
     def derivative(self, x: float, order: int = 0) -> float:
-        """d^order phi / dx^order at x."""
-        value = 0.0
+        """d^order phi / dx^order at x; infinite where it is."""
+        return sum(self._terms(x, order))
+
+    def size(self, x: float, order: int = 0) -> float:
+        """The same with the magnitudes of all terms: what its rounding errors are to be compared with."""
+        return sum(map(abs, self._terms(x, order)))
+
+    def _terms(self, x: float, order: int) -> list[float]:
+        y = self.sign * (x - self.origin)
+        terms = []
         for power, coefficient in zip(self.powers, self.coefficients, strict=True):
             for n in range(order):
                 coefficient *= power - n
-            value += coefficient * x ** (power - order) if coefficient else 0.0
-        return value
+            if not coefficient:
+                terms.append(0.0)
+            elif y == 0 and power < order:
+                terms.append(math.copysign(math.inf, coefficient * self.sign**order))
+            else:
+                terms.append(coefficient * self.sign**order * y ** (power - order))
+        return terms
+
+    def bounded(self, start: float) -> float:
+        """Order of the highest derivative that stays finite on [start, upto]; infinite if all do. x = 0 is left out."""
+        if self.origin == 0.0 or not start <= self.origin <= self.upto:
+            return math.inf
+        singular = [p for p, c in zip(self.powers, self.coefficients, strict=True) if c and not (p >= 0 and p == int(p))]
+        return min((math.floor(p) if p >= 0 else -1.0 for p in singular), default=math.inf)
+
+    def plus(self, polynomial: tuple[float, ...], about: float) -> Segment:
+        """The same with sum_k polynomial[k] (x - about)^k added."""
+        added = dict.fromkeys(range(len(polynomial)), 0.0)
+        for n, value in enumerate(polynomial):          # x - about = sign y + (origin - about)
+            for k in range(n + 1):
+                added[k] += value * math.comb(n, k) * self.sign**k * (self.origin - about) ** (n - k)
+        terms = dict(zip(self.powers, self.coefficients, strict=True))
+        for k, value in added.items():
+            terms[k] = terms.get(k, 0.0) + value
+        return replace(self, powers=tuple(terms), coefficients=tuple(terms.values()))
 
 
 @dataclass(frozen=True)
@@ -43,12 +84,62 @@ class PairPotential:
         """x_c, in units of lambda_ij."""
         return self.segments[-1].upto
 
+    @cached_property
+    def _ends(self) -> tuple[float, ...]:
+        return tuple(segment.upto for segment in self.segments)
+
     def derivative(self, x: float, order: int = 0) -> float:
         """d^order phi / dx^order for eps = 1; zero at and beyond the cut-off."""
-        for segment in self.segments:
-            if x < segment.upto:
-                return segment.derivative(x, order)
-        return 0.0
+        number = bisect_right(self._ends, x)
+        return self.segments[number].derivative(x, order) if number < len(self.segments) else 0.0
+
+    @property
+    def plain(self) -> bool:
+        """Whether all powers are whole powers of x itself."""
+        return all(s.origin == 0.0 and s.sign == 1 and all(p == int(p) for p in s.powers) for s in self.segments)
+
+    @property
+    def finite(self) -> bool:
+        """Whether phi is finite where two particles lie upon each other."""
+        first = self.segments[0]
+        return first.origin != 0.0 or min(first.powers) >= 0
+
+    @cached_property
+    def bounded(self) -> float:
+        """Order of the highest derivative that is finite everywhere (beyond x = 0); infinite if all are."""
+        starts = (0.0, *self._ends)
+        return min(segment.bounded(start) for segment, start in zip(self.segments, starts, strict=False))
+
+    @cached_property
+    def continuity(self) -> int:
+        """Order, up to 4, to which phi and its derivatives are continuous; -1 if phi itself jumps."""
+        return next((n - 1 for n in range(HIGHEST + 1) if n > self.bounded or self.jump(n)), HIGHEST)
+
+    def jump(self, order: int) -> tuple[int, float, float] | None:
+        """(segment, derivative at its end, and beyond) where the derivative of this order jumps first, if anywhere."""
+        for number, segment in enumerate(self.segments):
+            x, last = segment.upto, number + 1 == len(self.segments)
+            here, there = segment.derivative(x, order), 0.0 if last else self.segments[number + 1].derivative(x, order)
+            if not math.isfinite(here) or not abs(there - here) <= JUMP * max(segment.size(x, order), 1e-300):
+                return number, here, there
+        return None
+
+    def shifted(self, order: int) -> PairPotential:
+        """Minus its Taylor polynomial at the cut-off: phi and its first order - 1 derivatives vanish there.
+
+        Order 1 is the truncated and shifted potential, 2 the shifted-force one; 3 adds phi'', and so on.
+
+        Raises
+        ------
+        ValueError
+            One of these derivatives is infinite.
+        """
+        last = self.segments[-1]
+        infinite = next((n for n in range(order) if not math.isfinite(last.derivative(last.upto, n))), None)
+        if infinite is not None:
+            raise ValueError(f"derivative {infinite} of phi is infinite at the cut-off: shift = {infinite} at most")
+        taylor = tuple(-last.derivative(last.upto, n) / math.factorial(n) for n in range(order))
+        return PairPotential(tuple(segment.plus(taylor, last.upto) for segment in self.segments))
 
     @cached_property
     def attraction(self) -> float:

@@ -14,7 +14,7 @@ from hpcglass.analysis.collect.cases import Cases, in_order
 from hpcglass.analysis.collect.rows import Value
 from hpcglass.analysis.open_run import Run, open_run
 from hpcglass.rundir import grid
-from hpcglass.rundir.state import DONE, FAILED, WAITING, state
+from hpcglass.rundir.state import DONE, FAILED, WAITING, missing_samples, state
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,18 @@ class Task:
     def why(self) -> str:
         """What made it fail; empty if it did not."""
         return self.looked[1]
+
+    @property
+    def missing_samples(self) -> list[int]:
+        """Samples of an ensemble that was started, which are not done."""
+        return [] if self.state == DONE else missing_samples(self.directory)
+
+    @property
+    def status(self) -> str:
+        """State, samples that are missing and why it failed, in words."""
+        left = self.missing_samples
+        samples = f" (sample{'s' * (len(left) != 1)} {', '.join(map(str, left))} missing)" if left else ""
+        return f"{self.state}{samples}{f', {self.why}' if self.why else ''}"
 
     @property
     def run(self) -> Run:

@@ -82,7 +82,7 @@ def _matters(key: str, last: int | None) -> bool:
 
 def _contents(path: Path) -> str:
     """By which other files know a file; empty if it is not there or damaged."""
-    from hpcglass.sealed.check import check  # `status` and others do not need it
+    from hpcglass.sealed.check import check  # not at the top: `status` is here too, and in a hurry
 
     try:
         return check(path).contents

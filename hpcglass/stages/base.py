@@ -57,6 +57,13 @@ class StageParams(BaseModel):
         """
         return self
 
+    def derivatives(self) -> int:
+        """How many derivatives of phi it needs that are finite everywhere; with one or more, the force must not jump.
+
+        Where they are finite and jump, as phi'' of harmonic spheres at contact, they are those of the side a pair is on.
+        """
+        return 1
+
     def solvers(self, ranks: int) -> Solvers | None:
         """Linear algebra without which the stage cannot do its work on so many ranks; None: it needs none."""
         return None

@@ -37,6 +37,9 @@ class BondsParams(StageParams):
     pseudo_harmonic: int = Field(0, ge=0, description="so many softest modes are relaxed to pseudo-harmonic ones")
     dipoles: int = Field(0, ge=0, description="responses to unit dipoles on so many bonds, spread over the particles")
 
+    def derivatives(self) -> int:
+        return 2          # the Hessian
+
     @model_validator(mode="after")
     def _no_more_than_there_are(self) -> BondsParams:
         if self.pseudo_harmonic > self.count:

@@ -41,6 +41,9 @@ class MDParams(StageParams):
             return f"its last row, of step {old.steps}, is none of those every {self.measure_every} steps"
         return "the run that was made is longer" if self.steps < old.steps else ""
 
+    def derivatives(self) -> int:
+        return 0          # a force that jumps at the cut-off of a truncated potential is usual
+
     @property
     def steps(self) -> int:
         """Number of time steps."""

@@ -30,6 +30,9 @@ class ModesParams(StageParams):
     vectors: bool = Field(True, description="store the modes themselves")
     moduli: bool = Field(True, description="speeds of sound and phonon frequencies: 3 linear solves in 2D, 6 in 3D")
 
+    def derivatives(self) -> int:
+        return 2          # the Hessian
+
     @model_validator(mode="after")
     def _one_choice(self) -> ModesParams:
         given = [name for name in ("count", "range", "all") if getattr(self, name) not in (None, False)]

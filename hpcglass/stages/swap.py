@@ -34,6 +34,9 @@ class SwapParams(StageParams):
 
     ENDS: ClassVar[dict[str, str]] = {"sweeps": "the averages of `swap` are over blocks of the whole run"}
 
+    def derivatives(self) -> int:
+        return 0          # energies only
+
     @property
     def interval(self) -> int:
         """Sweeps between two measurements: `measure_every` rounded up to whole sub-sweeps."""

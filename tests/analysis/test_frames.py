@@ -116,6 +116,11 @@ def test_cells_that_have_nothing_to_do_with_each_other(run):
         hg.analysis.d2min(other, hg.open(run.directory)["quench"].final)
 
 
+def test_a_segment_alone(run, directory):
+    segment = hg.open(directory / "01-shear.traj-0000.h5")
+    assert len(segment.frames) == len(run["shear"].frames) and segment.final.step == segment.frames[-1].step
+
+
 def test_typed_input(run, directory):
     params = run["shear"].input
     assert isinstance(params, ShearParams) and params.event_frames is True and params.method == "auto"

@@ -24,7 +24,8 @@ def pair_energy(model, r, a, b):
         length, strength = 0.5 * (a + b) * (1 - mixing.nonadditivity * abs(a - b)), 1.0
     x, phi, below = r / length, np.zeros(r.shape), 0.0
     for segment in model.potential.segments:
-        value = sum(c * x ** float(p) for p, c in zip(segment.powers, segment.coefficients, strict=True))
+        y = segment.sign * (x - segment.origin)
+        value = sum(c * np.maximum(y, 1e-9) ** float(p) for p, c in zip(segment.powers, segment.coefficients, strict=True))
         phi = np.where((x >= below) & (x < segment.upto), value, phi)
         below = segment.upto
     return strength * length**mixing.energy_power * phi

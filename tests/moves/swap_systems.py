@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+from glasses import ALL
 
 from hpcglass.core import comm as ranks
 from hpcglass.core.system import System
 from hpcglass.geometries.periodic import cell
 from hpcglass.moves.start import draw_sizes, lattice
-from hpcglass.potentials.library import MODELS
 
 
 def small(comm, name="ipl12", particles=256, dimension=2, tilt=None, density=None):
     """A lattice of particles with sizes at the quantiles of the model's distribution, dealt out to ranks."""
-    model = MODELS[name]
+    model = ALL[name]
     box = cell(particles / (density or model.density.get(dimension, 1.0)), dimension, tilt=tilt)
     first, last = ranks.block(particles, comm.size, comm.rank)
     ids = np.arange(first, last)

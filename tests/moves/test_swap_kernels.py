@@ -7,6 +7,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 import swap_reference as reference
+from glasses import ALL
 from swap_systems import small
 
 from hpcglass.core import random
@@ -25,6 +26,9 @@ CASES = {     # model, particles, dimension, tilt, temperature, step
     "species, two segments": ("lj-binary", 144, 2, [0.3], 8.0, 0.1),
     "species, two rows": ("ipl10-binary", 100, 2, None, 8.0, 0.2),
     "strength by length": ("harmonic", 100, 2, None, 0.1, 0.2),
+    "powers of 1 - x": ("hertz-mixed", 100, 2, None, 0.01, 0.2),
+    "fractional powers": ("fractional", 100, 2, [0.2], 0.4, 0.1),
+    "a spline": ("spline", 121, 2, None, 1.0, 0.12),
     "three dimensions": ("ipl10", 512, 3, [0.2, -0.3, 0.1], 1.0, 0.1),
 }
 
@@ -178,8 +182,8 @@ def test_displacements_against_quadrature():
 def test_overlaps_stay_finite():
     """Particles on top of each other: huge but finite energies, and moves that take them apart."""
     from hpcglass.core.pairs import pair_table
-    for name in ("ipl12", "lj", "lj-binary", "harmonic"):
-        model = MODELS[name]
+    for name in ("ipl12", "lj", "lj-binary", "harmonic", "hertz-mixed", "fractional", "spline", "two-pieces"):
+        model = ALL[name]
         record = np.zeros((3, 4))
         record[:, :2] = 1.0
         record[:, 3] = (0, 1, 1) if model.mixing.by_species else (0.8, 1.0, 1.2)

@@ -287,6 +287,7 @@ def test_soft_waves_of_a_large_glass(world):
     assert number_of_modes(Hessian(s)) == 19998
 
 
+@pytest.mark.needs("mumps")
 def test_what_is_refused(world):
     hessian = Hessian(glass(world, "ipl12-2d"))
     for low, high in ((2.0, 1.0), (-1.0, 1.0), (0.0, np.nan), (1.0, np.inf)):

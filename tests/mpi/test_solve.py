@@ -65,6 +65,7 @@ def test_against_the_pseudo_inverse(world, alone, name, method):
     solver.destroy()
 
 
+@pytest.mark.needs("mumps")
 def test_residual_is_that_of_the_plain_system(world):
     s = glass(world, "ipl10-3d")
     hessian = Hessian(s)
@@ -169,6 +170,7 @@ def test_an_empty_hessian(world):
         Solver(Hessian(system(world, model, 5 * box, 5 * position, diameter, species)))
 
 
+@pytest.mark.needs("mumps")
 def test_choice_by_size():
     assert [choose("auto", n, d) for n, d in ((200_000, 2), (300_000, 2), (4_000, 3), (6_000, 3))] == ["direct", "cg"] * 2
     assert choose("auto", 12_000, 3, right_hand_sides=30) == "direct"

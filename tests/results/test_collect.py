@@ -65,3 +65,12 @@ def test_damaged_files_are_left_out_and_named(sweep, tmp_path):
 def test_wrong_words(sweep, words, said):
     done = hpcglass("collect", ".", *words, directory=sweep)
     assert done.returncode == 2 and said in done.stderr
+
+
+def test_parquet(sweep, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    assert hpcglass("collect", tmp_path, "--table", "loading", "-o", tmp_path / "all.parquet").returncode == 0
+    frame, direct = pandas.read_parquet(tmp_path / "all.parquet"), hg.open(tmp_path).columns("loading")
+    assert list(frame) == list(direct) and set(frame.directory) == {"T"}
+    np.testing.assert_array_equal(frame.shear_stress, direct["shear_stress"])

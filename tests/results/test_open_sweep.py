@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from inprocess import hpcglass
 from sweeps import GRID, STRAIN, stress, write_case, write_sample
 
 import hpcglass as hg
@@ -27,6 +28,18 @@ def test_failed_tasks_say_why(sweep):
     (sweep / "T_p=0.2,d_0=1").mkdir()
     (sweep / "T_p=0.2,d_0=1" / "log.txt").write_text("2026-01-31 12:00:00  error: the box is too small\n")
     assert hg.open(sweep).failed == {"T_p=0.2,d_0=1": "the box is too small"}
+
+
+def test_samples_that_are_missing_are_named(sweep):
+    task = sweep / "T_p=0.1,d_0=1"
+    (task / "DONE").unlink()
+    (task / "resolved.toml").write_text("[ensemble]\nsamples = 5\n")
+    shutil.rmtree(task / "sample-0000")
+    found = hg.open(sweep).missing[0]
+    assert (found.name, found.missing_samples) == (task.name, [0, 2, 3, 4])
+    assert found.status == "waiting (samples 0, 2, 3, 4 missing)"
+    done = hpcglass("collect", task, "--table", "loading", "-o", sweep / "one.csv")
+    assert "not done: T_p=0.1,d_0=1: waiting (samples 0, 2, 3, 4 missing)" in done.stdout
 
 
 def test_tasks_that_the_grid_does_not_have(sweep):

@@ -61,7 +61,7 @@ class Source:
     @cached_property
     def model(self) -> Model:
         """The model glass."""
-        return stored.model(self.file.value("/provenance/resolved_input"))
+        return stored.model(self.file.value("/provenance/resolved_input"), self.path)
 
     def element(self, name: str, number: int) -> Any:
         """Of a frame; what does not change in time is the same in all."""

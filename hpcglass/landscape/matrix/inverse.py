@@ -24,6 +24,7 @@ from hpcglass.core.system import System
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.landscape.matrix.dense import rows_on_first
 from hpcglass.landscape.matrix.hessian import Hessian, PETSc
+from hpcglass.landscape.matrix.multiple import has_inertia
 from hpcglass.landscape.matrix.solve import Solver, choose, first_bound
 
 Floats = NDArray[np.float64]
@@ -98,9 +99,11 @@ def _inverse(hessian: Hessian, method: str, solver: Solver | None, pairs: bool) 
     method = _choose(method)
     own = solver is None
     if solver is None:
+        if not has_inertia():
+            raise InputError("entries of the inverse Hessian need the factors of MUMPS, which this PETSc was built without")
         if choose("auto", system.n_total, d, system.n_total * d) == "cg":
             raise InputError(f"entries of the inverse Hessian need its factors, for which {system.n_total} particles in {d}D are "
-                             "too many (or PETSc lacks MUMPS); take a smaller glass")
+                             "too many; take a smaller glass")
         solver = Solver(hessian, "direct")
     if solver.negative is None:
         raise InputError("entries of the inverse Hessian need a solver with the factors of MUMPS: make it with method \"direct\" "

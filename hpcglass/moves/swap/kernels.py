@@ -74,8 +74,8 @@ def displacement_change(record, row, count, i, ux, uy, uz, pot, cell, kept):
     change = 0.0
     for c in range(hits):
         scale = 1.0 / kept[2, c]
-        part = phi(kept[1, c] * scale, pot.segments, pot.root, pot.floor) \
-            - phi(kept[0, c] * scale, pot.segments, pot.root, pot.floor)
+        part = phi(kept[1, c] * scale, pot.segments, pot.root, pot.floor, pot.pieces) \
+            - phi(kept[0, c] * scale, pot.segments, pot.root, pot.floor, pot.pieces)
         if pot.energy is not None or pot.power is not None:
             part *= kept[3, c]
         change += part
@@ -104,8 +104,8 @@ def resize_change(record, row, count, i, partner, before, after, pot, cell, kept
     change = 0.0
     for c in range(hits):
         r2, old, new = kept[0, c], kept[1, c], kept[2, c]
-        above = phi(r2 / (new * new), pot.segments, pot.root, pot.floor)
-        below = phi(r2 / (old * old), pot.segments, pot.root, pot.floor)
+        above = phi(r2 / (new * new), pot.segments, pot.root, pot.floor, pot.pieces)
+        below = phi(r2 / (old * old), pot.segments, pot.root, pot.floor, pot.pieces)
         if pot.energy is not None or pot.power is not None:
             above *= pair_strength(after, kept[3, c], new, pot.energy, pot.power)
             below *= pair_strength(before, kept[3, c], old, pot.energy, pot.power)

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
+from hpcglass.core.pieces import piece_scalar
+
 FAST = {"reassoc", "contract", "arcp", "nsz"}     # NaN is kept
 # NumPy's error model: Python's checks every division for zero, which keeps loops out of SIMD registers
 compiled = njit(cache=True, fastmath=FAST, error_model="numpy")
@@ -30,6 +32,7 @@ class Potential(NamedTuple):
     length: Any          # None, or (S, S) lambda_ab
     energy: Any          # None, or (S, S) eps_ab
     power: Any           # None, or p: eps is multiplied by lambda^p
+    pieces: Any = None   # None, or other powers than whole ones of x: instead of `segments`
     walls: Any = None    # None, or (centre x, y, z, edge of the cell, r_in, r_out) of rigid walls
 
 
@@ -98,22 +101,25 @@ def fraction(x, y, z, inverse):
 
 
 @inner
-def phi(y, segments, root, floor):
+def phi(y, segments, root, floor, pieces):
     """phi / eps at x^2 = y; zero beyond the last segment."""
     t = y if y > floor else floor
-    if root is not None:
-        t = np.sqrt(t)
-    z = 1.0 / t
-    value = 0.0
-    for n in range(len(segments)):
-        edge, a, b = segments[len(segments) - 1 - n]
-        inverse, direct = a[len(a) - 1], b[len(b) - 1]
-        for m in range(1, len(a)):
-            inverse = inverse * z + a[len(a) - 1 - m]
-        for m in range(1, len(b)):
-            direct = direct * t + b[len(b) - 1 - m]
-        value = inverse * z + direct if y < edge else value
-    return value
+    if pieces is not None:
+        return piece_scalar(pieces, 0, t)
+    else:
+        if root is not None:
+            t = np.sqrt(t)
+        z = 1.0 / t
+        value = 0.0
+        for n in range(len(segments)):
+            edge, a, b = segments[len(segments) - 1 - n]
+            inverse, direct = a[len(a) - 1], b[len(b) - 1]
+            for m in range(1, len(a)):
+                inverse = inverse * z + a[len(a) - 1 - m]
+            for m in range(1, len(b)):
+                direct = direct * t + b[len(b) - 1 - m]
+            value = inverse * z + direct if y < edge else value
+        return value
 
 
 @inner
@@ -141,8 +147,8 @@ def wall_energy(x, y, z, size, pot, cell, walls):
         scale, nearest = 1.0 / (lam * lam), min(inner_gap, outer_gap)
         if nearest * nearest * scale >= pot.cut2:
             return 0.0
-        value = phi(inner_gap * inner_gap * scale, pot.segments, pot.root, pot.floor) \
-            + phi(outer_gap * outer_gap * scale, pot.segments, pot.root, pot.floor)
+        value = phi(inner_gap * inner_gap * scale, pot.segments, pot.root, pot.floor, pot.pieces) \
+            + phi(outer_gap * outer_gap * scale, pot.segments, pot.root, pot.floor, pot.pieces)
         return value * pair_strength(size, size, lam, pot.energy, pot.power)
 
 

@@ -33,6 +33,9 @@ class ExpandParams(StageParams):
     compare_steps: int = Field(20, ge=1, description="number of strained states")
     method: Literal["auto", "direct", "cg"] = Field("auto", description="linear solver: MUMPS or multigrid CG; auto: by size")
 
+    def derivatives(self) -> int:
+        return self.order + 1          # forces to this order
+
     def solvers(self, ranks: int) -> Solvers:
         return Solvers(("mumps",), 'method = "cg" does without') if self.method == "direct" else Solvers()
 
