@@ -13,7 +13,8 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_LAZY = {"open": "hpcglass.analysis.open_run:open_run", "load": "hpcglass.library:load"}
+_LAZY = {"open": "hpcglass.results.opening:open_results", "load": "hpcglass.library:load",
+         "Run": "hpcglass.analysis.open_run:Run"}
 _MODULES = ("analysis", "landscape", "moves")
 
 

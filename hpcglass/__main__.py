@@ -41,12 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check_words(sys.argv[1:] if arguments is None else arguments)
         options = parser.build().parse_args(arguments)
         if options.command == "sweep" and options.resubmit and options.task is not None:
-            raise InputError("--resubmit submits all tasks that are missing: leave out --task")
+            raise InputError("--submit submits all tasks that are missing: leave out --task")
         if options.command == "sweep" and options.task is None and not options.resubmit:
             options.task = launcher.array_element()
         if options.command in ("run", "calibrate") or (options.command == "sweep" and options.task is not None):
             with Stop(for_good=arguments is None):      # from here on no signal kills
                 return run(options)
+        if options.shared:
+            return on_ranks(options)
         return int(options.main(options, world) if options.needs_world else options.main(options))
     except HpcglassError as error:
         launcher.say(f"hpcglass: {error}" if "\n" not in str(error) else str(error))
@@ -112,6 +114,16 @@ def run(options: Any) -> int:
         return run_main(config, text, output, comm, options.fresh, not options.no_plots)
 
     return guarded(comm, work)
+
+
+def on_ranks(options: Any) -> int:
+    """A command whose files the ranks share. A process that is alone loads no MPI for that."""
+    from hpcglass.io.share import Ranks
+
+    if launcher.tasks() == 1:
+        return int(options.main(options, Ranks()))
+    comm = world()
+    return guarded(comm, lambda: int(options.main(options, Ranks(comm))))
 
 
 def check_memory(whole: Sweep, tasks: Sequence[Task], comm: MPI.Comm) -> None:

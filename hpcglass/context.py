@@ -20,7 +20,7 @@ from hpcglass.io.order import by_id, by_pair
 from hpcglass.io.record import Record, Table
 from hpcglass.io.trajectory import Trajectory
 from hpcglass.rundir import guard, references, signals, timing, watchdog
-from hpcglass.rundir.log import Log
+from hpcglass.rundir.log import Log, duration
 from hpcglass.rundir.progress import Progress
 from hpcglass.stages.base import GivenUp, Snapshot
 
@@ -37,6 +37,7 @@ class Origin:
     """Who writes: what every file of a sample says about where it comes from.
 
     parents : "name seal" of the files that the system came from
+    history : inputs that the stage was made from before it was made longer, see `rundir.extend.history`
     """
 
     comm: MPI.Comm
@@ -45,9 +46,10 @@ class Origin:
     seed: int
     sample: int
     parents: list[str] = field(default_factory=list)
+    history: str = ""
 
     def describe(self, contents: Contents) -> None:
-        provenance.put(contents, self.comm, self.input_text, self.resolved, self.seed, self.parents, self.sample)
+        provenance.put(contents, self.comm, self.input_text, self.resolved, self.seed, self.parents, self.sample, self.history)
 
 
 class StageContext:
@@ -72,11 +74,13 @@ class StageContext:
         self.seed = seed
         self.restored = restored
         self.step = found.step if found else 0
+        self._first = self.step     # of this start
         self._time = 0.0
         self.record = found.record if found else Record()
         self._lengths = self.record.lengths
         self.timer_table = timing.Timers()
         self.cited: set[str] = set()
+        self._end: tuple[checkpoint.State, checkpoint.State] | None = None      # of the system and of the stage
         self.written: dict[str, str] = {}
         self._log = log
         self._stop = stop
@@ -118,6 +122,9 @@ class StageContext:
 
     def reached(self, step: int, time: float) -> None:
         self.step, self._time = step, time
+
+    def end_point(self, snapshot: Snapshot) -> None:
+        self._end = self.system.state(), (snapshot.scalars, snapshot.fields)
 
     def grid(self, step: int, time: float, lines: Any, **fields: Any) -> None:
         self._trajectory.append(grids.capture(self.comm, step, time, np.asarray(lines, dtype=np.int64), fields))
@@ -169,18 +176,29 @@ class StageContext:
                 guard.check_finite(self._system, {}, self._where)
                 configuration.put(contents, self.comm, [configuration.capture(self._system, self.step, self._time)])
         self.record.put(contents, self.comm)
+        if self._end is not None:
+            checkpoint.put_end(contents, self.comm, self.step, *self._end)
         contents.attribute("/stage", index=self.index, name=self.stem[3:], references="\n".join(sorted(self.cited)))
         contents.value("/stage/segments", self._trajectory.to_json(), "", "trajectory files and their seals")
+        contents.value("/provenance/warnings", "\n".join(self._log.warnings), "", "warnings since the last start, a line each")
         times = self.timer_table.reduce(self.comm)
         timing.put(contents, times)
+        effort = timing.Effort.of(self.comm, times["total"][2], self._rows, self.step - self._first)
+        effort.put(contents)
         path = self.directory / f"{self.stem}.h5"
         seal = h5.write(self.comm, path, contents)
         self.origin.parents = [f"{path.name} {seal}"]
         self.written = {path.name: seal, **self._trajectory.segments}
         self.close()
         self._log.line(f"{self.stem}: done; {self._longest:.2g} s at most between two looks at requests to stop\n"
-                       f"{timing.report(times)}")
+                       f"{timing.report(times)}\n{effort.report(self.comm.size)}",
+                       brief=f"{self.stem}: done in {duration(times['total'][2])}")
         return path
+
+    @property
+    def _rows(self) -> int:
+        """Particles, or sites of a lattice."""
+        return self._system.n_total if self._system is not None else int(self.record.results.get("sites", (0,))[0])
 
     def close(self) -> None:
         """Take the progress bar away."""

@@ -5,6 +5,7 @@ Group g of G takes every G-th of the samples that are not done yet. A sample tha
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,14 +13,16 @@ import numpy as np
 from mpi4py import MPI
 from numpy.typing import NDArray
 
-from hpcglass import disk
+from hpcglass import disk, settings
 from hpcglass.core.comm import broadcast, largest
 from hpcglass.errors import EXIT_DONE, EXIT_FILE, EXIT_REQUEUE, FileError, HpcglassError, InputError, Interrupted
 from hpcglass.io.agree import everybody_comes, together
+from hpcglass.io.share import Ranks
 from hpcglass.rundir import done, whole
+from hpcglass.rundir.extend import growth
 from hpcglass.rundir.leaders import Leaders
 from hpcglass.rundir.log import Log
-from hpcglass.rundir.ready import make_ready, refuse_changed, resolved_input
+from hpcglass.rundir.ready import make_ready, resolved_input
 from hpcglass.rundir.signals import Stop
 from hpcglass.sample import Sample
 
@@ -54,10 +57,11 @@ def run_ensemble(config: Config, input_text: str, output: Path, comm: MPI.Comm, 
     group = comm.Split(comm.rank // ranks)
     first = comm.Split(0 if group.rank == 0 else MPI.UNDEFINED)
     leaders = Leaders(first) if group.rank == 0 else None
+    warnings: list[str] = []
     codes = np.full(config.ensemble.samples, _UNTOUCHED, dtype=np.int64)
     with Stop(leaders) as stop:
         for number in waiting[comm.rank // ranks::groups]:
-            codes[number] = _one(config, input_text, output, group, int(number), log, stop, plots)
+            codes[number] = _one(config, input_text, output, group, int(number), stop, plots, warnings)
             if codes[number] == EXIT_REQUEUE:
                 break
         codes = largest(comm, codes)
@@ -65,6 +69,9 @@ def run_ensemble(config: Config, input_text: str, output: Path, comm: MPI.Comm, 
             leaders.finish()
             first.Free()
     group.Free()
+    told = Ranks(comm).of_all(lambda: (json.dumps(warnings), []))
+    log.warnings += [warning for text, _ in told for warning in json.loads(text)]
+    log.sum_up()
     return _conclude(codes, waiting, broken, output, comm, log)
 
 
@@ -75,15 +82,26 @@ def _prepare(config: Config, output: Path, comm: MPI.Comm) -> NDArray[np.int64]:
         if comm.rank == 0:
             resolved = config.to_toml()
             if (old := resolved_input(output)) is not None:
-                refuse_changed(old, resolved, output)
+                growth(old, config, output)
             disk.write_text(output / "resolved.toml", resolved)
             directories = [sample_directory(output, k) for k in range(config.ensemble.samples)]
             for directory in directories:
                 directory.mkdir(exist_ok=True)
-            waiting = np.array([k for k, d in enumerate(directories) if not (d / done.NAME).exists()], dtype=np.int64)
+            waiting = np.array([k for k, d in enumerate(directories) if not _done(config, d)], dtype=np.int64)
             for k in waiting:
                 make_ready(directories[k])
     return broadcast(comm, waiting)
+
+
+def _done(config: Config, directory: Path) -> bool:
+    """Whether a sample is; one of an input that has grown is no longer."""
+    if not (directory / done.NAME).exists():
+        return False
+    old = resolved_input(directory)
+    if old is not None and growth(old, config, directory).stages:
+        (directory / done.NAME).unlink()
+        return False
+    return True
 
 
 def _broken(config: Config, output: Path, comm: MPI.Comm, waiting: NDArray[np.int64], log: Log) -> list[int]:
@@ -98,10 +116,11 @@ def _broken(config: Config, output: Path, comm: MPI.Comm, waiting: NDArray[np.in
     return broken
 
 
-def _one(config: Config, input_text: str, output: Path, group: MPI.Comm, number: int, log: Log, stop: Stop, plots: bool) -> int:
+def _one(config: Config, input_text: str, output: Path, group: MPI.Comm, number: int, stop: Stop, plots: bool,
+         warnings: list[str]) -> int:
     """One sample on one group; its exit code."""
     directory = sample_directory(output, number)
-    own = Log(directory / "log.txt" if group.rank == 0 else None, prefix=f"[{number}] ")
+    own = Log(directory / "log.txt" if group.rank == 0 else None, prefix=f"[{number}] ", brief=not settings.whole_log())
     try:
         Sample(group, config, input_text, directory, number, own, stop, plots, bar=False).run()
     except HpcglassError as error:
@@ -111,6 +130,7 @@ def _one(config: Config, input_text: str, output: Path, group: MPI.Comm, number:
             own.line(f"error: sample {number}: {error}")
         return error.exit_code
     finally:
+        warnings += [f"sample {number}: {warning}" for warning in own.warnings]
         own.close()
     return EXIT_DONE
 

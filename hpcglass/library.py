@@ -7,31 +7,28 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 import warnings
 from pathlib import Path
-from typing import Any
 
 from mpi4py import MPI
 
-from hpcglass import registry
-from hpcglass.config import ModelParams
+from hpcglass.analysis.frames.frame import Frame
+from hpcglass.config import stored
 from hpcglass.core import cache
 from hpcglass.core.system import System
 from hpcglass.errors import FileError, InputError
 from hpcglass.io import configuration
 from hpcglass.io.convert import ENDINGS, choose_frame
 from hpcglass.io.reader import Reader
-from hpcglass.potentials.model import Model
 
 
-def load(path: str | Path, comm: MPI.Comm = MPI.COMM_SELF, frame: int | None = None) -> System:
+def load(path: str | Path | Frame, comm: MPI.Comm = MPI.COMM_SELF, frame: int | None = None) -> System:
     """The final configuration of a stage's file, to the last bit, or a frame of a trajectory. Collective over `comm`.
 
     Parameters
     ----------
-    path : file of a finished stage, "00-swap.h5", or segment of a trajectory, "02-shear.traj-0000.h5"
+    path : file of a finished stage, "00-swap.h5", segment of a trajectory, "02-shear.traj-0000.h5", or a frame of
+        `hpcglass.open(...)["shear"].frames`
     comm : ranks to spread the particles over; default: this process alone
     frame : number from 0, or from the end if negative; needed where there are several. Frames of a trajectory have positions
         rounded to one number, the final configuration is exact.
@@ -50,13 +47,16 @@ def load(path: str | Path, comm: MPI.Comm = MPI.COMM_SELF, frame: int | None = N
     InputError
         It is a file of another program; `hpcglass import` makes one of ours of it.
     """
+    if isinstance(path, Frame):
+        frame = path.number
+        path = path.path
     if ENDINGS.get(Path(path).suffix.lower(), "h5md") != "h5md":
         raise InputError(f"{path}: is of another program; make a file of hpcglass of it: "
                          f"hpcglass import {path} --model NAME -o {Path(path).stem}.h5")
     with Reader(comm, Path(path)) as file:
         if configuration.GROUP not in file:
             raise FileError(f"{path}: has no configuration; load the file of a finished stage")
-        model = _model(file.value("/provenance/resolved_input"), Path(path))
+        model = stored.model(file.value("/provenance/resolved_input"), Path(path))
         count = len(file.value(f"{configuration.GROUP}/box/edges/value"))
         if frame is None and count > 1:
             raise InputError(f"{path} has frames 0 to {count - 1}: choose one, load(..., frame=-1) for the last")
@@ -64,26 +64,3 @@ def load(path: str | Path, comm: MPI.Comm = MPI.COMM_SELF, frame: int | None = N
     if cache.note:
         warnings.warn(cache.note, stacklevel=2)
     return System(comm, model, box, rows)
-
-
-def _model(text: str, path: Path) -> Model:
-    """The glass former of a resolved input; nothing else of it is looked at, so that its files may have moved."""
-    resolved: dict[str, Any] = tomllib.loads(text)
-    own = resolved.get("model")
-    if own is not None:
-        return ModelParams.model_validate(_named(own, resolved.get("parameters", {}))).build()
-    name, known = resolved["system"]["model"], registry.models()
-    if name not in known:
-        package = re.search(rf'^# model "{re.escape(name)}": (.*)$', text, re.MULTILINE)
-        raise InputError(f"{path}: is of the model {name}" + (
-            f" of the package {package[1]}, which is not installed here" if package else ", which this hpcglass does not know"))
-    return known[name]
-
-
-def _named(value: Any, parameters: dict[str, Any]) -> Any:
-    """`value` with every "$name" replaced by its parameter."""
-    if isinstance(value, dict):
-        return {key: _named(item, parameters) for key, item in value.items()}
-    if isinstance(value, list):
-        return tuple(_named(item, parameters) for item in value)
-    return parameters[value[1:]] if isinstance(value, str) and value.startswith("$") else value

@@ -16,8 +16,9 @@ from hpcglass.ensemble import run_ensemble
 from hpcglass.errors import EXIT_DONE, InputError
 from hpcglass.io.agree import broadcast_text, together
 from hpcglass.rundir import done, lock, whole
+from hpcglass.rundir.extend import growth
 from hpcglass.rundir.log import Log
-from hpcglass.rundir.ready import make_ready, refuse_changed, resolved_input
+from hpcglass.rundir.ready import make_ready, resolved_input
 from hpcglass.rundir.signals import Stop
 from hpcglass.sample import Sample
 from hpcglass.solvers import refuse_lacking
@@ -48,14 +49,16 @@ def main(config: Config, input_text: str, output: Path, comm: MPI.Comm, fresh: b
         On all ranks, see `errors.py`; Interrupted after a checkpoint.
     """
     output = Path(output)
-    note = ""
+    note, grown = "", False
     with together(comm, f"cannot use {output}"):
         if comm.rank == 0:
-            note = _open(output, config.to_toml(), fresh)
+            note, grown = _open(output, config, fresh)
     note = broadcast_text(comm, note)
     try:
         if largest(comm, int(comm.rank == 0 and (output / done.NAME).exists())):
             whole.refuse_unfinished(comm, output)
+            if largest(comm, int(grown)):
+                return _run(config, input_text, output, comm, plots, note)
             if comm.rank == 0:
                 show(f"{output} is finished; nothing to do (--fresh starts over)")
             return EXIT_DONE
@@ -65,19 +68,19 @@ def main(config: Config, input_text: str, output: Path, comm: MPI.Comm, fresh: b
             lock.release(output)
 
 
-def _open(output: Path, resolved: str, fresh: bool) -> str:
-    """Make and lock the directory (rank 0)."""
+def _open(output: Path, config: Config, fresh: bool) -> tuple[str, bool]:
+    """Make and lock the directory (rank 0); what to say of it, and whether it is finished but the input has grown."""
     output.mkdir(parents=True, exist_ok=True)
     note = lock.acquire(output)
     try:
         if fresh and any(path.name != lock.NAME for path in output.iterdir()):
             note = _move_aside(output)
         if (output / done.NAME).exists() and (old := resolved_input(output)) is not None:
-            refuse_changed(old, resolved, output)
+            return note, bool(growth(old, config, output).lines)
     except Exception:
         lock.release(output)
         raise
-    return note
+    return note, False
 
 
 def _move_aside(output: Path) -> str:
@@ -101,6 +104,7 @@ def _run(config: Config, input_text: str, output: Path, comm: MPI.Comm, plots: b
     with together(comm, f"cannot use {output}"):
         if comm.rank == 0:
             make_ready(output)
+            (output / done.NAME).unlink(missing_ok=True)        # of an input that has grown
     log = Log(output / "log.txt" if comm.rank == 0 else None)
     try:
         log.line(f"hpcglass {__version__} on {comm.size} rank{'s' if comm.size > 1 else ''} of {platform.node()}"

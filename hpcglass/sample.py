@@ -15,14 +15,14 @@ from hpcglass import disk
 from hpcglass.config.checks import refuse_walls
 from hpcglass.context import Origin, StageContext
 from hpcglass.core.comm import largest
-from hpcglass.errors import FileError, HpcglassError, Interrupted
+from hpcglass.errors import FileError, HpcglassError, InputError, Interrupted
 from hpcglass.io import checkpoint, configuration
 from hpcglass.io.agree import together
 from hpcglass.io.reader import Reader
 from hpcglass.io.trajectory import faults_of_segments, set_aside, set_aside_surplus
 from hpcglass.rundir import done, references
+from hpcglass.rundir.extend import growth, history
 from hpcglass.rundir.log import Log
-from hpcglass.rundir.ready import refuse_changed
 from hpcglass.rundir.signals import Stop
 from hpcglass.stages.base import GivenUp, Snapshot
 
@@ -75,6 +75,7 @@ class Sample:
         self.stages = self.config.stages()
         self.names = [params.label or params.kind for params in self.config.stage]
         self.seals: dict[str, str] = {}         # of finished files
+        self.longer = False                     # the first stage to do is finished, but shall go on
         self._on_root(lambda: disk.write_text(self.directory / "resolved.toml", self.origin.resolved))
         finished = self._count_finished()
         self._on_root(partial(self._set_aside_later, finished))
@@ -82,6 +83,9 @@ class Sample:
         for index in range(finished, len(self.stages)):
             system = self._stage(index, system, first=index == finished)
         self._on_root(self._declare_done)
+        cited = ", ".join(sorted(references.keys_in(self.directory / "references.bib"))) if self.log.writes else ""
+        self.log.line(f"literature, in references.bib: {cited}")
+        self.log.sum_up()
         self.log.line(f"done: results in {self.directory}")
 
     def _on_root(self, action: Callable[[], object]) -> None:
@@ -113,12 +117,15 @@ class Sample:
                 self.log.line(f"warning: {error}; it is set aside and the stage is done again")
                 self._on_root(partial(set_aside, path, "damaged"))
                 return index
-            refuse_changed(old, self.origin.resolved, path)
-            if misplaced:
+            grown = growth(old, self.config, path, index)
+            if misplaced and index not in grown.stages:
                 raise FileError(misplaced)
             if index and parents != self.origin.parents[0]:
                 raise FileError(f"{path}: was made from another {self._path(index - 1).name} than the one beside it; put the "
                                 f"right one back, or move {path.name} away to have it made again")
+            if index in grown.stages:
+                self.longer = True
+                return index
             self._on_root(partial(self._look_at_segments, path, segments))
             self.seals |= {path.name: seal, **segments}
             self.origin.parents = [f"{path.name} {seal}"]
@@ -149,11 +156,11 @@ class Sample:
         request = largest(self.comm, self.stop.asked())
         if request:
             self.stop.obey(request, f"before {self._path(index).stem}")
-        found, restored = None, None
+        found, restored, self.origin.history = None, None, ""
         if first:
-            found = checkpoint.newest(self.comm, self.directory, index, self.log.line)
+            found = checkpoint.newest(self.comm, self.directory, index, self.log.line) or self._finished_before(index)
             if found:
-                refuse_changed(found.resolved, self.origin.resolved, found.path)
+                self._note_growth(found)
                 self.log.line(f"continuing from {found.path.name}: {self._path(index).stem}, step {found.step}")
                 system, state = found.restore(self.comm, self.model)
                 restored = Snapshot(*state)
@@ -176,6 +183,24 @@ class Sample:
         self.seals |= context.written
         self._after(context, path)
         return system and system.renewed()
+
+    def _finished_before(self, index: int) -> checkpoint.Checkpoint | None:
+        """The end of a stage that is to be made longer; None for one that is not there yet. Collective."""
+        if not self.longer:
+            return None
+        path = self._path(index)
+        found = checkpoint.ended(self.comm, path, index)
+        if found is None:
+            raise InputError(f"{path}: does not hold the state in which the stage ended, so that it cannot go on (a file of an "
+                             "older version?); use --fresh to start over (the old files are kept aside), or another --output")
+        return found
+
+    def _note_growth(self, found: checkpoint.Checkpoint) -> None:
+        """Refuse a state of another input; of one that has grown keep the old one, for the provenance."""
+        grown = growth(found.resolved, self.config, found.path, found.stage)
+        self.origin.history = history(found.resolved, grown, found.history) if grown.lines else found.history
+        if grown.lines:
+            self.log.line(f"made longer: {'; '.join(grown.lines)}")
 
     def _start(self, index: int) -> System | None:
         """The system from the file of the stage before, from the user's file, or new; None without [system]."""

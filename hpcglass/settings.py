@@ -20,6 +20,7 @@ def check() -> None:
     """
     checkpoint_seconds()
     serial_io()
+    whole_log()
 
 
 def checkpoint_seconds() -> float | None:
@@ -42,6 +43,14 @@ def serial_io() -> bool:
     if text not in ("", "serial"):
         raise InputError(f"HPCGLASS_IO={text}: must be serial, or not set")
     return text == "serial"
+
+
+def whole_log() -> bool:
+    """Whether an ensemble shall show all lines of its samples on the terminal, not only one for each stage."""
+    text = os.environ.get("HPCGLASS_LOG", "")
+    if text not in ("", "all"):
+        raise InputError(f"HPCGLASS_LOG={text}: must be all, or not set")
+    return text == "all"
 
 
 def job_end() -> float:

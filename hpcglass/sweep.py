@@ -17,7 +17,7 @@ from hpcglass.config import Config
 from hpcglass.config.points import Point, Points
 from hpcglass.config.sweep import Number, points
 from hpcglass.errors import EXIT_DONE, EXIT_REQUEUE, HpcglassError, InputError, Interrupted
-from hpcglass.rundir import shared
+from hpcglass.rundir import grid, shared
 from hpcglass.words import show
 
 LONGEST_NAME = 255      # bytes of a directory's name
@@ -139,7 +139,7 @@ def tasks(config: Config, output: Path, overrides: Sequence[str] = ()) -> list[T
         name = argument.partition("=")[0].strip().removeprefix("parameters.")
         if name in found[0]:
             raise InputError(f"--set {argument}: the sweep goes over {name}; use --set sweep.{name}=[...] or --set sweep=[]")
-    names = [",".join(f"{name}={value}" for name, value in values.items()) for values in found]
+    names = [grid.directory_name(values) for values in found]
     if max(map(len, names), default=0) > LONGEST_NAME:
         raise InputError(f"directories of the sweep's tasks would have names of {max(map(len, names))} letters, more than "
                          f"{LONGEST_NAME}: shorten the names of its parameters")
@@ -211,6 +211,7 @@ def _begin(whole: Sweep, output: Path) -> None:
         raise InputError(f"{output} is the directory of a single run: choose another --output for the sweep")
     output.mkdir(parents=True, exist_ok=True)
     shared.belongs(output, whole.shared, whole.follows)
+    grid.note(output, whole.config.sweep)
 
 
 def _one(whole: Sweep, task: Task, comm: MPI.Comm, plots: bool) -> int:

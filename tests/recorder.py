@@ -53,6 +53,9 @@ class Recorder:
     def safe_point(self, step, total, snapshot, note=""):
         self.last = snapshot()
 
+    def end_point(self, snapshot):
+        self.end = snapshot
+
     def look(self):
         pass
 

@@ -17,7 +17,7 @@ TREES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text(encoding
 # each may import those before it
 LAYERS = ["errors", "words", "disk", "settings", "launcher", "petsc", "plugins", "sealed", "numbers", "potentials", "geometries",
           "core", "epm", "landscape", "moves", "cavity", "indicators", "stages", "registry", "config", "analysis", "io", "rundir",
-          "start", "context", "sample", "ensemble", "solvers", "run", "sweep", "library", "commands", "__main__"]
+          "start", "context", "sample", "ensemble", "solvers", "run", "sweep", "library", "results", "commands", "__main__"]
 # and these, besides, not some of those before them
 NEVER = {"stages": {"io", "rundir"}, "analysis": {"core", "landscape", "moves"},
          **{files: {"landscape", "moves", "stages", "analysis"} for files in ("io", "rundir")}}

@@ -8,36 +8,29 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcglass.analysis import html
+from hpcglass.analysis.collect.case import Case, samples
+from hpcglass.analysis.collect.cases import Cases
+from hpcglass.analysis.collect.rows import MARK
+from hpcglass.analysis.frames.frame import Frame, Source
+from hpcglass.analysis.frames.trajectory import Event, Frames, events
+from hpcglass.analysis.tables import Table, read_table
+from hpcglass.config import Config, stored
 from hpcglass.config.suggest import did_you_mean
 from hpcglass.errors import InputError
 from hpcglass.sealed.file import File
-from hpcglass.sealed.runfiles import STAGE_FILE, refuse_exchanged, refuse_other, segments
-
-
-class Table(dict[str, NDArray[Any]]):
-    """Columns of numbers by name, all of one length; `units` and `long_name` say what they are."""
-
-    def __init__(self, columns: dict[str, NDArray[Any]], units: dict[str, str], long_name: dict[str, str]) -> None:
-        super().__init__(columns)
-        self.units = units
-        self.long_name = long_name
-
-    @property
-    def rows(self) -> int:
-        return len(next(iter(self.values()), ()))
-
-    def to_dataframe(self) -> Any:
-        """As a pandas DataFrame (needs pandas)."""
-        from importlib import import_module
-
-        return import_module("pandas").DataFrame(dict(self))
+from hpcglass.sealed.runfiles import DONE, STAGE_FILE, refuse_exchanged, refuse_other, segments
+from hpcglass.stages.base import StageParams
+from hpcglass.stages.shear.run import Shear
 
 
 @dataclass
@@ -54,6 +47,7 @@ class StageResults:
     grids : name -> (frames, L, L) fields of a lattice, axes (frame, y, x); `grid_strain` (frames,)
     position, box, diameter : final configuration; columns of `box` (d, d) are the edge vectors
     walls : (d + 2,) of a glass between walls: their centre, inner and outer radius
+    frames : configurations along the way, read when they are asked for, see `Frames`
     """
 
     path: Path
@@ -70,9 +64,56 @@ class StageResults:
     diameter: NDArray[np.float64] | None = None
     walls: NDArray[np.float64] | None = None
 
+    @cached_property
+    def input(self) -> StageParams:
+        """The stage's keys as the typed table that they were made from: `stage.input.strain_step`."""
+        return stored.stage(self.params)
 
-class Run:
-    """A run directory; `run["shear"]` or `run[2]` is a stage, `run.samples` the runs of an ensemble."""
+    @cached_property
+    def frames(self) -> Frames:
+        """The trajectory, over all its segments, or that of one segment; a lattice has none, but `grids`."""
+        with File(self.path) as file:
+            if "/segment" in file and self.position is not None:
+                return Frames([Source(self.path)], self._gradient)
+            listed = segments(file) if self.position is not None else {}
+        return Frames([Source(self.path.parent / name, seal, self.path) for name, seal in listed.items()], self._gradient)
+
+    @cached_property
+    def final(self) -> Frame:
+        """The final configuration; its fields are those of the stage."""
+        source = Source(self.path)
+        return Frame(source, len(source.step) - 1, self._gradient)
+
+    @cached_property
+    def events(self) -> list[Event]:
+        """The plastic events of a loading, with the configurations before and after."""
+        return events(self.frames, self.tables["events"], self.path) if "events" in self.tables else []
+
+    def event(self, number: int) -> Event:
+        """Event `number`, from 0, or from the end if negative.
+
+        Raises
+        ------
+        InputError
+            There is none.
+        """
+        if not -len(self.events) <= number < len(self.events):
+            raise InputError(f"{self.path}: there is no event {number}: there are {len(self.events)}")
+        return self.events[number]
+
+    @property
+    def _gradient(self) -> NDArray[np.float64] | None:
+        """(d, d) velocity gradient, if the stage is a loading."""
+        if self.box is None or self.params.get("kind") != Shear.name:
+            return None
+        return np.asarray(Shear(self.input).gradient(len(self.box)))
+
+
+class Run(Cases):
+    """A run directory; `run["shear"]` or `run[2]` is a stage, `run.samples` the runs of an ensemble.
+
+    `run.table("loading")`, `run.to_xarray("loading")`: one table over all samples, see `Cases`.
+    """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -82,8 +123,40 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({str(self.directory)!r}: {', '.join(self.files) or f'{len(self.samples)} samples'})"
 
+    def _repr_html_(self) -> str:
+        runs = self.samples or [self]
+        shown = ((run.directory.name, ", ".join(run.files), "yes" if (run.directory / DONE).exists() else "no") for run in runs)
+        return html.table(("run", "stages", "finished"), shown, len(runs), str(self.directory))
+
     def __len__(self) -> int:
         return len(self.files)
+
+    @staticmethod
+    def from_toml(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+        """The typed tables of an input file, all defaults filled in: what `hpcglass run` would do.
+
+        Raises
+        ------
+        InputError
+            With all problems, one per line.
+        """
+        return Config.load(path, overrides)
+
+    @cached_property
+    def input(self) -> Config:
+        """The typed tables of the input that this run was made from.
+
+        Raises
+        ------
+        InputError
+            There is no resolved.toml, or it is no input of this version.
+        """
+        return Config.load(self.directory / "resolved.toml")
+
+    @property
+    def cases(self) -> list[Case]:
+        """The samples, or the run itself."""
+        return samples(self.directory, {})
 
     def __getitem__(self, stage: str | int) -> StageResults:
         names = list(self.files)
@@ -118,12 +191,17 @@ def read_stage(path: str | Path) -> StageResults:
     ------
     FileError
         The file is damaged, not a stage file, or that of another stage; or one of its segments is.
+    InputError
+        It has the tables of many runs.
     """
     path = Path(path)
     match = STAGE_FILE.fullmatch(path.name)
     stage = StageResults(path, match[2] if match else path.stem)
     with File(path) as file:
         refuse_exchanged(file)
+        if MARK in file:
+            raise InputError(f"{path}: has the tables of many runs, collected from {file.value(MARK)}; hpcglass.open reads "
+                             "them")
         _read(file, stage)
         _read_grids(file, stage)
     return stage
@@ -166,17 +244,6 @@ def _read(file: File, stage: StageResults) -> None:
         if f"{everything}/diameter" in file:
             changing = file.is_group(f"{everything}/diameter")
             stage.diameter = file.value(f"{everything}/diameter{'/value' if changing else ''}", -1 if changing else None)
-
-
-def read_table(file: File, name: str) -> Table:
-    """A table of /results."""
-    place = f"/results/{name}"
-    told = file.attributes(place)
-    columns = str(told["columns"]).split("\n") if "columns" in told else file.names(place)
-    about = {column: file.attributes(f"{place}/{column}") for column in columns}
-    return Table({column: file.value(f"{place}/{column}") for column in columns},
-                 {column: str(about[column].get("units", "")) for column in columns},
-                 {column: str(about[column].get("long_name", column)) for column in columns})
 
 
 def _params(file: File, path: Path) -> dict[str, Any]:

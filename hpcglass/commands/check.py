@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hpcglass.errors import EXIT_DONE, EXIT_FILE, InputError
+
+if TYPE_CHECKING:
+    from hpcglass.io.share import Ranks
 
 HELP = "whether files and runs are whole"
 
@@ -20,37 +23,35 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                         help="give a new seal to files that another program rewrote, if they hold what was written")
 
 
-def main(options: argparse.Namespace, world: Callable[[], Any]) -> int:
-    comm = world()
-    from hpcglass.io.agree import together
+def main(options: argparse.Namespace, ranks: Ranks) -> int:
+    ranks.first(lambda: _look(options))
+    if options.reseal:
+        return _reseal(ranks, options.paths)
     from hpcglass.rundir.whole import AGAIN, examine
 
-    with together(comm):
-        for path in options.paths:
-            if not path.exists():
-                raise InputError(f"{path}: no such file or directory")
-            if options.reseal and path.is_dir():
-                raise InputError(f"{path}: --reseal takes files, not directories")
-    if options.reseal:
-        return _reseal(comm, options.paths)
     began = time.monotonic()
-    found = examine(comm, options.paths)
+    found = examine(ranks.comm, options.paths)
     seconds = time.monotonic() - began
     if not found.files and not found.faults:
         raise InputError(f"{', '.join(map(str, options.paths))}: no file of hpcglass in it")
-    if comm.rank == 0:
-        advice = [f"in a run's directory: {AGAIN}"] if found.faults and any(path.is_dir() for path in options.paths) else []
-        print("".join(f"{line}\n" for line in [*found.faults, *advice]), end="")
-        files = f"{found.files} file{'s' if found.files > 1 else ''}, {found.size / 1e6:.1f} MB in {seconds:.2g} s"
-        print(f"{files}: {len(found.faults) or 'nothing'} wrong", flush=True)
+    advice = [f"in a run's directory: {AGAIN}"] if found.faults and any(path.is_dir() for path in options.paths) else []
+    files = f"{found.files} file{'s' if found.files > 1 else ''}, {found.size / 1e6:.1f} MB in {seconds:.2g} s"
+    ranks.say("\n".join([*found.faults, *advice, f"{files}: {len(found.faults) or 'nothing'} wrong"]))
     return EXIT_FILE if found.faults else EXIT_DONE
 
 
-def _reseal(comm: Any, paths: list[Path]) -> int:
-    from hpcglass.io.agree import together
+def _look(options: argparse.Namespace) -> str:
+    for path in options.paths:
+        if not path.exists():
+            raise InputError(f"{path}: no such file or directory")
+        if options.reseal and path.is_dir():
+            raise InputError(f"{path}: --reseal takes files, not directories")
+    return ""
+
+
+def _reseal(ranks: Ranks, paths: list[Path]) -> int:
     from hpcglass.io.reseal import reseal
 
-    with together(comm):
-        for path in paths if comm.rank == 0 else []:
-            print(f"{path}: {reseal(path)}", flush=True)
+    for path in paths:
+        ranks.say(f"{path}: {ranks.first(partial(reseal, path))}")
     return EXIT_DONE

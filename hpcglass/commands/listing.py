@@ -34,9 +34,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=["models", "stages", "indicators", "input"],
                         metavar="models|stages|indicators|input")
     parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--schema", action="store_true", help="of input: as a JSON schema, for editors and other programs")
 
 
 def main(options: argparse.Namespace) -> int:
+    if options.schema:
+        if options.what != "input":
+            raise InputError(f"list {options.what} --schema: only the input has a schema: list input --schema")
+        from hpcglass.config.schema import input_schema
+
+        print(json.dumps(input_schema(), indent=1))
+        return 0
     if options.what == "models":
         rows = models()
         text = [f"{r['name']:<14} " + (r.get("error") or f"{_densities(r):<24} {r['sizes']:<34} {r['summary']}{_from(r)}")

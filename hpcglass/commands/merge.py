@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpcglass.commands.common import add_look, look
 from hpcglass.errors import InputError
-from hpcglass.words import show
 
 if TYPE_CHECKING:
-    from hpcglass.analysis.ensembles.merge import Ensemble
+    from hpcglass.analysis.ensembles.collectors import Numbers
+    from hpcglass.analysis.ensembles.merge import Ensemble, Found
+    from hpcglass.analysis.figures.files import Look
+    from hpcglass.analysis.open_run import Table
+    from hpcglass.io.share import Answer, Ranks
 
 HELP = "one stage of all samples of an ensemble"
 
@@ -25,28 +32,48 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_look(parser)
 
 
-def main(options: argparse.Namespace) -> int:
+def main(options: argparse.Namespace, ranks: Ranks) -> int:
     if options.output.suffix != ".h5":
         raise InputError(f"-o {options.output}: the name must end in .h5")
-    if not options.output.parent.is_dir():
-        raise InputError(f"-o {options.output}: there is no directory {options.output.parent}")
-    from hpcglass.analysis.ensembles.merge import merge
+    from hpcglass.analysis.ensembles.merge import Found, merge_files, stage_files
 
     how = look(options)
-    ensemble = merge(options.directories, options.stage)
+    found = Found(**json.loads(ranks.first(lambda: _look(options, stage_files))))
+    share = partial(ranks.each, sizes=found.sizes)
+    ensemble = merge_files(found, options.stage, share, ranks.rank, ranks.size)
+    tables, numbers = ensemble.finish(ranks.of_all(ensemble.results))
     for why in ensemble.skipped:
-        show(f"skipped: {why}")
-    write(ensemble, options.output, f"hpcglass merge of stage {options.stage}\n")
-    show(f"{options.output}: stage {options.stage} of {ensemble.samples} of {ensemble.samples + len(ensemble.skipped)} samples")
+        ranks.say(f"skipped: {why}")
+    ranks.first(lambda: write(ensemble, tables, numbers, options.output, f"hpcglass merge of stage {options.stage}\n"))
+    ranks.say(f"{options.output}: stage {options.stage} of {ensemble.samples} of "
+              f"{ensemble.samples + len(ensemble.skipped)} samples")
     if not options.no_plots:
-        from hpcglass.analysis.figures.draw import plot_stage_file
-
-        for figure in plot_stage_file(options.output, look=how):
-            show(figure)
+        draw(ranks, options.output, how)
     return 0
 
 
-def write(ensemble: Ensemble, path: Path, what: str) -> None:
+def draw(ranks: Ranks, path: Path, how: Look) -> None:
+    """The figures of the merged file, each by one rank."""
+    from hpcglass.analysis.figures.draw import drawings
+
+    draws: list[Callable[[], list[Path]]] = []
+
+    def read() -> Answer:
+        draws.extend(drawings(path, look=how))
+        return "", []
+
+    ranks.of_all(read)
+    for figure, _ in ranks.each(lambda one: ("\n".join(map(str, one())), []), draws):
+        ranks.say(figure)
+
+
+def _look(options: argparse.Namespace, stage_files: Callable[..., Found]) -> str:
+    if not options.output.parent.is_dir():
+        raise InputError(f"-o {options.output}: there is no directory {options.output.parent}")
+    return json.dumps(asdict(stage_files(options.directories, options.stage)))
+
+
+def write(ensemble: Ensemble, tables: dict[str, Table], numbers: Numbers, path: Path, what: str) -> str:
     """Write the merged file (one process): tables and numbers under /results, the sources in /provenance."""
     from mpi4py import MPI
 
@@ -58,11 +85,9 @@ def write(ensemble: Ensemble, path: Path, what: str) -> None:
     provenance.put(contents, MPI.COMM_SELF, what, ensemble.first.resolved, 0, [])
     contents.value("/provenance/sources", "\n".join(ensemble.sources), "", "files that were merged, and their seals")
     contents.value("/provenance/skipped", "\n".join(ensemble.skipped), "", "samples that were left out, and why")
-    tables, numbers = ensemble.finish()
     for name, table in tables.items():
-        contents.attribute(f"/results/{name}", columns="\n".join(table))
-        for column, values in table.items():
-            contents.value(f"/results/{name}/{column}", values, table.units[column], table.long_name[column])
+        contents.table(f"/results/{name}", {column: (values, table.units[column], table.long_name[column])
+                                            for column, values in table.items()}, next(iter(table), ""))
     for name, (value, units, long_name) in numbers.items():
         contents.value(f"/results/{name}", value, units, long_name)
-    h5.write(MPI.COMM_SELF, path, contents)
+    return h5.write(MPI.COMM_SELF, path, contents)

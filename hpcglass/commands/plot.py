@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpcglass.commands.common import add_look, look
 from hpcglass.errors import FileError, InputError
-from hpcglass.words import show
 
 if TYPE_CHECKING:
     from hpcglass.analysis.figures.files import Look
+    from hpcglass.io.share import Answer, Ranks
 
 HELP = "figures of a stage file, a run, a sweep, or a merged ensemble"
 
@@ -22,23 +23,32 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="where the figures go (default: next to the file)")
 
 
-def main(options: argparse.Namespace) -> int:
+def main(options: argparse.Namespace, ranks: Ranks) -> int:
     from hpcglass.analysis.figures.draw import plot_stage_file
 
+    how = look(options)
+    files = [(Path(path), size) for path, size in json.loads(ranks.first(lambda: _look(options)))]
+    root = options.path if options.path.is_dir() else None
+
+    def draw(file: Path) -> Answer:
+        return "\n".join(map(str, plot_stage_file(file, options.output, how, root))), []
+
+    figures = [text for text, _ in ranks.each(draw, *zip(*files, strict=True)) if text]
+    figures += [text for text in [ranks.first(lambda: together(options.path, options.output, how))] if text]
+    ranks.say("\n".join(figures) if figures else "there is nothing to draw")
+    return 0
+
+
+def _look(options: argparse.Namespace) -> str:
+    """Files to draw and their sizes, in JSON; the directory of the figures is made."""
     if not options.path.exists():
         raise InputError(f"{options.path}: no such file or directory")
-    how = look(options)
     if options.output is not None:
         try:
             options.output.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FileError(f"{options.output}: cannot be made: {error.strerror}") from None
-    root = options.path if options.path.is_dir() else None
-    figures = [figure for file in stage_files(options.path)
-               for figure in plot_stage_file(file, options.output, how, root)]
-    figures += together(options.path, options.output, how)
-    show("\n".join(map(str, figures)) if figures else "there is nothing to draw")
-    return 0
+    return json.dumps([(str(file), file.stat().st_size) for file in stage_files(options.path)])
 
 
 def stage_files(path: Path) -> list[Path]:
@@ -53,13 +63,13 @@ def stage_files(path: Path) -> list[Path]:
     return found
 
 
-def together(path: Path, output: Path | None, how: Look) -> list[Path]:
-    """Figures of all lattices of a sweep; none if it is something else."""
+def together(path: Path, output: Path | None, how: Look) -> str:
+    """Figures of all lattices of a sweep, a line each; none if it is something else."""
     if not any(path.glob("*/resolved.toml")):
-        return []
+        return ""
     from hpcglass.analysis.figures.lattices import draw
 
     try:
-        return draw(path, output=output, look=how)
+        return "\n".join(map(str, draw(path, output=output, look=how)))
     except InputError:
-        return []
+        return ""

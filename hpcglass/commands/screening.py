@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +13,13 @@ from typing import TYPE_CHECKING
 from hpcglass import disk
 from hpcglass.commands.common import add_look, look
 from hpcglass.errors import InputError
-from hpcglass.words import show
 
 if TYPE_CHECKING:
+    from hpcglass.analysis.figures.files import Look
     from hpcglass.analysis.open_run import Table
     from hpcglass.analysis.screening.files import Case
     from hpcglass.analysis.screening.tables import Found
+    from hpcglass.io.share import Answer, Ranks
 
 HELP = "screened or elastic: displacement around an inflated core"
 
@@ -39,52 +41,92 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_look(parser)
 
 
-def main(options: argparse.Namespace) -> int:
+def main(options: argparse.Namespace, ranks: Ranks) -> int:
     if options.output is not None and options.output.suffix not in (".csv", ".h5"):
         raise InputError(f"-o {options.output}: the name must end in .csv or .h5")
-    if options.output is not None and not options.output.parent.is_dir():
-        raise InputError(f"-o {options.output}: there is no directory {options.output.parent}")
     if options.bins < 4:
         raise InputError(f"--bins {options.bins}: at least 4 are needed")
     how = look(options)
-    from hpcglass.analysis.screening.files import find_files, read_cases
+    from hpcglass.analysis.screening.files import read_cases
+    from hpcglass.analysis.screening.packed import pack, unpack
     from hpcglass.analysis.screening.tables import describe, groups, statistics, summary
 
     given = {"centre": options.centre, "r_in": options.r_in, "r_out": options.r_out, "d_0": options.d0}
-    files = find_files(options.paths)
-    found = [_fit(case, options) for path in files for case in read_cases(path, **given)]
+    files, sizes = json.loads(ranks.first(lambda: _look(options)))
+    kept: dict[tuple[Path, int], Found] = {}         # fields that this rank has read
+
+    def work(path: str) -> Answer:
+        mine = [_fit(case, options) for case in read_cases(path, **given)]
+        if options.plot:
+            kept.update({(one[0].path, one[0].number): one for one in mine})
+        return pack(mine)
+
+    found: list[Found] = []
+    for answer in ranks.each(work, files, sizes):
+        more = unpack(*answer)
+        for one in more:
+            ranks.say(_line(one))
+        found += more
     table = summary(found, options.medium)
     together = groups(table)
     if len(found) > 1:
-        show(describe(together))
+        ranks.say(describe(together))
         for value, text in statistics(table).values():
-            show(f"{text}: {value:.4g}")
+            ranks.say(f"{text}: {value:.4g}")
     if options.output is not None:
-        cases = [case for case, *_ in found]
-        for written in (_write_csv if options.output.suffix == ".csv" else _write_h5)(options.output, table, together, cases):
-            show(written)
+        write = _write_csv if options.output.suffix == ".csv" else _write_h5
+        ranks.say(ranks.first(lambda: write(options.output, table, together, [case for case, *_ in found])))
     if options.plot:
-        from hpcglass.analysis.screening.figures import draw_all
-
-        for figure in draw_all(found, table, together, options.output or files[0], how):
-            show(figure)
+        _draw(ranks, found, kept, options.output or Path(files[0]), table, together, how)
     return 0
 
 
+def _look(options: argparse.Namespace) -> str:
+    """Files to read and their sizes, in JSON."""
+    from hpcglass.analysis.screening.files import find_files
+
+    if options.output is not None and not options.output.parent.is_dir():
+        raise InputError(f"-o {options.output}: there is no directory {options.output.parent}")
+    files = find_files(options.paths)
+    return json.dumps([[str(path) for path in files], [path.stat().st_size if path.is_file() else 0 for path in files]])
+
+
 def _fit(case: Case, options: argparse.Namespace) -> Found:
-    """One field, and a line about it."""
+    """What is found in one field."""
     from hpcglass.analysis.screening.fit import fit_screening, measure_deviation
     from hpcglass.analysis.screening.radial import radial_profile
 
     profile = radial_profile(case.position, case.displacement, case.centre, case.annulus, options.bins)
-    fit, deviation = fit_screening(profile, options.kappa_max), measure_deviation(profile)
-    show(f"{case.path}: d_0 {case.annulus.d_0:.4g}, {'screened' if fit.screened else 'elastic'} (delta {fit.delta:.1f}), "
-         f"kappa {fit.kappa:.4g} [{fit.low:.4g}, {fit.high:.4g}], M {deviation.signed:.3g} +- {deviation.signed_error:.1g}, "
-         f"|M| {deviation.absolute:.3g}{f'; {fit.elastic_amplitude:.3g} times elastic fits better' if fit.scaled else ''}")
-    return case, profile, fit, deviation
+    return case, profile, fit_screening(profile, options.kappa_max), measure_deviation(profile)
 
 
-def _write_csv(path: Path, table: Table, together: Table, cases: Sequence[Case]) -> list[Path]:
+def _line(one: Found) -> str:
+    """The same in words."""
+    case, _, fit, deviation = one
+    return (f"{case.path}: d_0 {case.annulus.d_0:.4g}, {'screened' if fit.screened else 'elastic'} (delta {fit.delta:.1f}), "
+            f"kappa {fit.kappa:.4g} [{fit.low:.4g}, {fit.high:.4g}], M {deviation.signed:.3g} +- {deviation.signed_error:.1g}, "
+            f"|M| {deviation.absolute:.3g}{f'; {fit.elastic_amplitude:.3g} times elastic fits better' if fit.scaled else ''}")
+
+
+def _draw(ranks: Ranks, found: Sequence[Found], kept: dict[tuple[Path, int], Found], place: Path, table: Table,
+          together: Table, how: Look) -> None:
+    """Figures of each field by the rank that has it, those of all by one."""
+    from hpcglass.analysis.screening.figures import draw_field, draw_together, figure_names
+
+    paths = [case.path for case, *_ in found]
+    names = figure_names(paths, place)
+
+    def mine() -> Answer:
+        here = [(k, kept[key]) for k, (case, *_) in enumerate(found) if (key := (case.path, case.number)) in kept]
+        return json.dumps([[k, "\n".join(map(str, draw_field(one, names[k], place, how)))] for k, one in here]), []
+
+    for _, figures in sorted(one for text, _ in ranks.of_all(mine) for one in json.loads(text)):
+        ranks.say(figures)
+    if figures := ranks.first(lambda: "\n".join(map(str, draw_together(table, together, paths, place, how)))):
+        ranks.say(figures)
+
+
+def _write_csv(path: Path, table: Table, together: Table, cases: Sequence[Case]) -> str:
     """One file of all fields, one of the groups beside it."""
     beside = path.with_name(f"{path.stem}-groups.csv")
     names = [str(case.path) for case in cases]
@@ -95,10 +137,10 @@ def _write_csv(path: Path, table: Table, together: Table, cases: Sequence[Case])
         for k in range(rows.rows):
             writer.writerow([*(column[k] for column in first.values()), *(f"{column[k]:.10g}" for column in rows.values())])
         disk.write_text(place, text.getvalue())
-    return [path, beside]
+    return f"{path}\n{beside}"
 
 
-def _write_h5(path: Path, table: Table, together: Table, cases: Sequence[Case]) -> list[Path]:
+def _write_h5(path: Path, table: Table, together: Table, cases: Sequence[Case]) -> str:
     """Tables and statistics under /results, the files in /provenance (one process)."""
     from mpi4py import MPI
 
@@ -110,10 +152,9 @@ def _write_h5(path: Path, table: Table, together: Table, cases: Sequence[Case]) 
     provenance.put(contents, MPI.COMM_SELF, "hpcglass screening\n", "", 0, [])
     contents.value("/provenance/sources", "\n".join(str(case.path) for case in cases), "", "files, in the order of the rows")
     for group, rows in (("screening", table), ("groups", together)):
-        contents.attribute(f"/results/{group}", columns="\n".join(rows))
-        for name, values in rows.items():
-            contents.value(f"/results/{group}/{name}", values, rows.units[name], rows.long_name[name])
+        contents.table(f"/results/{group}", {name: (values, rows.units[name], rows.long_name[name])
+                                             for name, values in rows.items()})
     for name, (value, text) in statistics(table).items():
         contents.value(f"/results/{name}", value, "", text)
     h5.write(MPI.COMM_SELF, path, contents)
-    return [path]
+    return str(path)

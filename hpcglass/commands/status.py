@@ -27,7 +27,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     rows = [row for directory in options.directories for row in look(directory)]
-    print(json.dumps(rows, indent=1)) if options.json else show("\n".join(_line(row) for row in rows))
+    if options.json:
+        print(json.dumps(rows, indent=1))
+        return 0
+    from hpcglass.commands.grid import grids
+
+    show("\n".join(_line(row) for row in rows))
+    for directory in options.directories:
+        if lines := grids(directory):
+            show("\n".join(["", *lines]))
     return 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import shutil
 import subprocess
 from collections import Counter
@@ -12,18 +11,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpcglass import disk, launcher, sweep
+from hpcglass import launcher, sweep
 from hpcglass.commands.common import add_run, output_directory
 from hpcglass.config import read_text
 from hpcglass.errors import FileError, InputError
-from hpcglass.rundir import lock, shared
+from hpcglass.rundir import shared
+from hpcglass.rundir.state import state
 from hpcglass.sealed.belonging import changes
 from hpcglass.words import one_line, plain, quoted, show
 
 HELP = "tasks of a grid of parameters: show them, or run one"
 STATES = ("done", "running", "stopped", "failed", "waiting", "other input")
 MISSING = ("stopped", "failed", "waiting")      # those that are still to be run
-EVENT = re.compile(rb"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  ((hpcglass |stopped: |error: |sample \d+ failed ).*)$", re.MULTILINE)
 LARGEST_ARRAY = 1000        # elements of a job array that most clusters allow
 SCRIPT = Path("jobscripts/sweep.sbatch")
 
@@ -34,8 +33,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                         help="run task K, from 0 (default in a job array: SLURM_ARRAY_TASK_ID)")
     parser.add_argument("--stride", type=positive, metavar="N", help="run tasks K, K + N, K + 2 N, ...: N elements of a "
                         "job array do them all")
-    parser.add_argument("--resubmit", action="store_true", help="submit a job array of the tasks that are not done; where there "
-                        "is no SLURM print its command")
+    parser.add_argument("--submit", "--resubmit", dest="resubmit", action="store_true", help="submit a job array of the tasks "
+                        "that are not done, for the first time or again; where there is no SLURM print its command")
 
 
 def number(text: str) -> int:
@@ -87,24 +86,11 @@ def look(task: sweep.Task, whole: sweep.Sweep | None = None) -> Look:
     """
     if whole is not None:
         theirs, numbers = shared.of_task(task.directory, whole.over, whole.follows)
-        if theirs is not None and (theirs != whole.shared or any(numbers.get(k) != v for k, v in task.values.items())):
+        if theirs is not None and any(numbers.get(k) != v for k, v in task.values.items()):
             return Look(task, "other input")
+        if theirs is not None and theirs != whole.shared:
+            return Look(task, "waiting" if shared.only_longer_than(theirs, whole.shared) else "other input")
     return Look(task, *state(task.directory))
-
-
-def state(directory: Path) -> tuple[str, str]:
-    """One of STATES, and why a run failed, from what is in its directory."""
-    if (directory / "DONE").exists():
-        return "done", ""
-    if lock.held(directory):
-        return "running", ""
-    try:
-        events = EVENT.findall(disk.tail(directory / "log.txt", 2**16))
-    except OSError:
-        return "waiting", ""
-    if events and events[-1][1].startswith((b"error", b"sample")):
-        return "failed", one_line(events[-1][0].decode(errors="replace").removeprefix("error: "), 160)
-    return "stopped", ""
 
 
 def table(looks: Sequence[Look]) -> list[str]:
@@ -130,7 +116,7 @@ def unknown(every: Sequence[sweep.Task], output: Path) -> list[str]:
 def others(whole: sweep.Sweep, output: Path) -> list[str]:
     """What to say if the directory was begun with another input."""
     theirs = shared.stored(output)
-    if theirs is None or theirs == whole.shared:
+    if theirs is None or theirs == whole.shared or shared.only_longer_than(theirs, whole.shared):
         return []
     return [f"{output} was begun with another input, so none of these tasks will start; these keys changed:",
             *(f"  {change}" for change in changes(theirs, whole.shared)), "use another --output, or change them back"]

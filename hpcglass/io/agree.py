@@ -43,16 +43,21 @@ def agree(comm: MPI.Comm, error: Exception | None = None, doing: str = "") -> No
     first = smallest(comm, comm.size if error is None else comm.rank)
     if first == comm.size:
         return
-    kind, text = _describe(error, doing) if error is not None else (0, "")
+    kind, text = described(error, doing) if error is not None else (0, "")
     kind = int(broadcast(comm, np.array([kind]) if comm.rank == first else None, first)[0])
     text = broadcast_text(comm, text, first)
     if isinstance(error, Exception) and not isinstance(error, HpcglassError | OSError | MPI.Exception):
         raise error
-    raise _KINDS[kind](text) from error
+    raise again(kind, text) from error
 
 
-def _describe(error: Exception, doing: str) -> tuple[int, str]:
-    """Index of the class to raise, and the message."""
+def again(kind: int, text: str) -> HpcglassError:
+    """The error that `described` was asked about, on another rank."""
+    return _KINDS[kind](text)
+
+
+def described(error: Exception, doing: str = "") -> tuple[int, str]:
+    """Number of the class to raise, and the message."""
     if isinstance(error, HpcglassError):
         kind = next((k for k, cls in enumerate(_KINDS) if k and isinstance(error, cls)), 0)
         return kind, str(error)

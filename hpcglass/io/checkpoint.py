@@ -21,6 +21,7 @@ from hpcglass.io import h5
 from hpcglass.io.agree import together
 from hpcglass.io.contents import Contents
 from hpcglass.io.order import Array, by_id
+from hpcglass.io.provenance import HISTORY
 from hpcglass.io.reader import Reader
 from hpcglass.io.record import Record
 from hpcglass.io.trajectory import check_segments, set_aside
@@ -34,6 +35,7 @@ Scalars = dict[str, Any]
 Rows = dict[str, Array]
 State = tuple[Scalars, Rows]        # the rows are particles, unless said otherwise
 NAMES = CHECKPOINTS
+END = "/end"        # group in the file of a stage
 
 
 @dataclass
@@ -43,6 +45,7 @@ class Checkpoint:
     stage, step, number : index of the stage, step in it, and count of checkpoints in this run directory
     system, stage_state : (scalars, rows per particle)
     own_rows : the rows of `stage_state` are not particles
+    history : earlier inputs, see `rundir.extend.history`
     resolved : the input it belongs to
     """
 
@@ -56,6 +59,7 @@ class Checkpoint:
     record: Record
     segments: dict[str, str] = field(default_factory=dict)
     own_rows: bool = False
+    history: str = ""
 
     def restore(self, comm: MPI.Comm, model: Model | None) -> tuple[System | None, tuple[Scalars, Rows, Array | None]]:
         """The system, if there is one, and what `stages.base.Snapshot` is made of. Collective."""
@@ -87,6 +91,34 @@ def write(comm: MPI.Comm, path: Path, stage: int, step: int, number: int, system
     _put_state(contents, comm, "stage", ids if ids is not None else np.arange(0), *stage_state)
     record.put(contents, comm)
     return h5.write(comm, path, contents)
+
+
+def put_end(contents: Contents, comm: MPI.Comm, step: int, system: State, stage: State) -> None:
+    """Add to a stage's file what a longer run of it would go on from, as in a checkpoint. Collective."""
+    contents.attribute(END, step=step)
+    for group, state in (("system", system), ("stage", stage)):
+        _put_state(contents, comm, f"{END[1:]}/{group}", system[1]["id"], *state)
+
+
+def ended(comm: MPI.Comm, path: Path, stage: int) -> Checkpoint | None:
+    """The end of a finished stage as a checkpoint; None if its file does not have it. Collective.
+
+    Numbers and fields of the end are left out: they are made again at the new end.
+    """
+    with Reader(comm, path) as file:
+        if END not in file:
+            return None
+        record = Record()
+        record.tables = Record.read(file).tables
+        found = Checkpoint(path, stage, file.attributes(END)["step"], 0, file.value("/provenance/resolved_input"),
+                           _get_state(file, f"{END[1:]}/system"), _get_state(file, f"{END[1:]}/stage"), record,
+                           file.segments(), history=_history(file))
+    check_segments(comm, path.parent, found.segments)
+    return found
+
+
+def _history(file: Reader) -> str:
+    return str(file.value(HISTORY)) if HISTORY in file else ""
 
 
 def _put_state(contents: Contents, comm: MPI.Comm, group: str, ids: Array, scalars: dict[str, Any],
@@ -123,7 +155,7 @@ def read(comm: MPI.Comm, path: Path) -> Checkpoint:
         found = Checkpoint(
             path, head["stage"], head["step"], head["number"], file.value("/provenance/resolved_input"),
             _get_state(file, "system"), _get_state(file, "stage"), Record.read(file),
-            json.loads(file.value("/checkpoint/segments")), bool(head["own_rows"]))
+            json.loads(file.value("/checkpoint/segments")), bool(head["own_rows"]), _history(file))
     check_segments(comm, path.parent, found.segments)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,6 +72,15 @@ class Contents:
         """A number, a small array or a text, equal on all ranks."""
         self.values[path] = value if isinstance(value, str) else np.ascontiguousarray(value).reshape(np.shape(value))
         self.attribute(path, units=units, long_name=long_name)
+
+    def table(self, path: str, columns: Mapping[str, tuple[Any, str, str]], coordinate: str = "") -> None:
+        """Columns of numbers (values, units, long_name), all of one length.
+
+        coordinate : the column that names the rows for readers of netCDF, see `scales`; none if empty
+        """
+        self.attribute(path, columns="\n".join(columns), **({"coordinate": coordinate} if coordinate else {}))
+        for name, (values, units, long_name) in columns.items():
+            self.value(f"{path}/{name}", np.asarray(values), units, long_name)
 
     def per_particle(self, path: str, comm: MPI.Comm, blocks: Array | list[Array], units: str = "", long_name: str = "") -> None:
         """Rows in file order; a list of arrays is a list of frames."""

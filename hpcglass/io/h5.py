@@ -26,6 +26,7 @@ from mpi4py import MPI
 from hpcglass import disk, settings
 from hpcglass.core.comm import broadcast, smallest
 from hpcglass.errors import FileError
+from hpcglass.io import scales
 from hpcglass.io.agree import agree, broadcast_text, together
 from hpcglass.io.contents import Contents
 from hpcglass.io.order import gather_hashes, span
@@ -134,6 +135,7 @@ def _lay_out(temporary: Path, contents: Contents, hashes: dict[str, str], room: 
         for name, attributes in contents.attributes.items():
             target = file[name] if name in file else file.create_group(name)
             target.attrs.update(attributes)
+        scales.attach(file, contents.attributes)
     return np.array(offsets, dtype=np.int64)
 
 

@@ -15,6 +15,7 @@ from hpcglass import __version__
 from hpcglass.io.contents import Contents
 from hpcglass.sealed.guard import h5py
 
+HISTORY = "/provenance/extended"
 _LIBRARIES = ("numpy", "scipy", "numba", "mpi4py", "h5py", "petsc4py", "slepc4py", "pydantic", "matplotlib")
 
 
@@ -35,11 +36,12 @@ def git_commit(package: Path = Path(__file__).parents[1]) -> str:
 
 
 def put(contents: Contents, comm: MPI.Comm, input_text: str, resolved: str, seed: int, parents: list[str],
-        sample: int | None = None) -> None:
+        sample: int | None = None, history: str = "") -> None:
     """Add /h5md and /provenance. What differs between ranks is rank 0's (it writes).
 
     parents : "name seal" of each file this one was made from
     sample : number in the ensemble, 0 without one; None for files of no run
+    history : earlier inputs, JSON; see `rundir.extend.history`
     """
     contents.attribute("/h5md", version=[1, 1])
     contents.attribute("/h5md/author", name=_user())
@@ -55,6 +57,8 @@ def put(contents: Contents, comm: MPI.Comm, input_text: str, resolved: str, seed
            if name in os.environ})
     contents.value("/provenance/input", input_text, "", "input as the user wrote it")
     contents.value("/provenance/resolved_input", resolved, "", "input with all defaults, in TOML")
+    if history:
+        contents.value(HISTORY, history, "", "inputs before it was made longer, and what was changed when, in JSON")
 
 
 def _user() -> str:

@@ -21,6 +21,11 @@ class Table:
         self.columns = columns
         self.rows: dict[str, array[float]] = {column: array("d") for column in columns}
 
+    @property
+    def coordinate(self) -> str:
+        """The column that the others are functions of: the first one."""
+        return next(iter(self.columns), "")
+
     def __len__(self) -> int:
         return len(next(iter(self.rows.values())))
 
@@ -64,9 +69,8 @@ class Record:
     def put(self, contents: Contents, comm: MPI.Comm) -> None:
         """Add everything to what a file shall hold. Collective."""
         for table in self.tables.values():
-            contents.attribute(f"/results/{table.name}", columns="\n".join(table.columns))
-            for column, (units, long_name) in table.columns.items():
-                contents.value(f"/results/{table.name}/{column}", np.array(table.rows[column]), units, long_name)
+            contents.table(f"/results/{table.name}", {column: (np.array(table.rows[column]), *described)
+                                                      for column, described in table.columns.items()}, table.coordinate)
         for name, (value, units, long_name) in self.results.items():
             contents.value(f"/results/{name}", value, units, long_name)
         for name, (rows, units, long_name) in self.fields.items():

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hpcglass.core import comm as ranks
 from hpcglass.core.system import System
+from hpcglass.numbers.nonaffine import d2min_of_sums
 
 Floats = NDArray[np.float64]
 
@@ -42,11 +43,7 @@ def d2min(system: System, before: Floats, deformation: Floats) -> Floats:
     sums = sums[: system.n_owned]
     square = system.dimension**2
     shape = (-1, system.dimension, system.dimension)
-    a, b = sums[:, 1:1 + square].reshape(shape), sums[:, 1 + square:].reshape(shape)
-    explained = np.einsum("nij,njk,nik->n", a, np.linalg.pinv(b, rcond=1e-10, hermitian=True), a)
-    result = np.maximum(sums[:, 0] - explained, 0.0)
-    scale = np.trace(b, axis1=1, axis2=2)
-    return np.where(result > 1e-14 * scale, result, 0.0)
+    return d2min_of_sums(sums[:, 0], sums[:, 1:1 + square].reshape(shape), sums[:, 1 + square:].reshape(shape))
 
 
 def participation(system: System, weight: Floats) -> float:

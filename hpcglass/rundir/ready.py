@@ -48,12 +48,16 @@ def resolved_input(directory: Path) -> str | None:
         raise FileError(f"{path}: damaged, it is no text; {ADVICE}") from None
 
 
-def refuse_changed(old: str, new: str, where: Path) -> None:
-    """Raise InputError if a directory belongs to another input, FileError if it does not say which."""
+def refuse_changed(old: str, new: str, where: Path, why: str = "") -> None:
+    """Raise InputError if a directory belongs to another input, FileError if it does not say which.
+
+    why : a change that may look harmless is none
+    """
     try:
         differences = changes(old, new)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise FileError(f"{where}: resolved.toml is damaged ({error}); {ADVICE}") from None
     if differences:
-        raise InputError(f"{where} was made from another input; these keys changed:\n  " + "\n  ".join(differences)
-                         + "\nuse --fresh to start over (the old files are kept aside), or another --output")
+        lines = "\n  ".join(differences) + (f"\n{why}" if why else "")
+        raise InputError(f"{where} was made from another input; these keys changed:\n  {lines}\n"
+                         "use --fresh to start over (the old files are kept aside), or another --output")

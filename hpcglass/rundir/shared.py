@@ -17,6 +17,7 @@ from typing import Any
 from hpcglass import disk
 from hpcglass.config import toml
 from hpcglass.errors import FileError, InputError
+from hpcglass.rundir.extend import only_longer
 from hpcglass.rundir.ready import resolved_input
 from hpcglass.sealed.belonging import LARGEST, changes
 
@@ -96,7 +97,15 @@ def belongs(output: Path, ours: str, follows: Collection[str]) -> None:
             refuse_other(of_task(directory, over, follows)[0], ours, directory)
         create(output / NAME, f"{HEAD}sha256 = \"{digest(ours)}\"\n{ours}")
         theirs = stored(output)
+    if theirs is not None and theirs != ours and only_longer_than(theirs, ours):
+        disk.write_text(output / NAME, f"{HEAD}sha256 = \"{digest(ours)}\"\n{ours}")      # each task looks closer
+        return
     refuse_other(theirs, ours, output)
+
+
+def only_longer_than(theirs: str, ours: str) -> bool:
+    """Whether an input only asks for more than what tasks were made from: more samples, longer stages."""
+    return only_longer(tomllib.loads(theirs), tomllib.loads(ours))
 
 
 def of_task(directory: Path, over: Sequence[str], follows: Collection[str]) -> tuple[str | None, dict[str, Any]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from resource import RUSAGE_SELF, getrusage
 
 import numpy as np
 from mpi4py import MPI
@@ -51,6 +54,39 @@ def put(contents: Contents, timing: dict[str, tuple[float, float, float, int]]) 
         path = f"/timing/{verb.replace('/', ' ')}"
         contents.value(path, np.array([least, mean, most]), "s", f"time in {verb}: least, mean, most over the ranks")
         contents.attribute(path, calls=calls)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What a stage took on all ranks since the last start.
+
+    memory : largest resident size of a process since it began, least, mean and most over the ranks [bytes]
+    core_hours : time of all ranks, waiting included
+    speed : particles (or sites) times steps per second
+    """
+
+    memory: tuple[float, float, float]
+    core_hours: float
+    speed: float
+
+    @classmethod
+    def of(cls, comm: MPI.Comm, seconds: float, rows: int, steps: int) -> Effort:
+        """Of `steps` steps of `rows` particles. Collective."""
+        peak = getrusage(RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024.0)
+        memory = (smallest(comm, peak), total(comm, peak) / comm.size, largest(comm, peak))
+        return cls(memory, seconds * comm.size / 3600, rows * steps / max(seconds, 1e-9))
+
+    def put(self, contents: Contents) -> None:
+        """Add it to /timing."""
+        contents.attribute("/timing", memory_peak=np.array(self.memory), core_hours=self.core_hours,
+                           particle_steps_per_second=self.speed)
+
+    def report(self, ranks: int) -> str:
+        """A line under the table."""
+        most, whole = self.memory[2] / 1e9, self.memory[1] * ranks / 1e9
+        memory = f"memory peak {whole:.2f} GB" + (f", {most:.2f} GB on the fullest of {ranks} ranks" if ranks > 1 else "")
+        speed = f"; {self.speed:.3g} particles x steps per second" if self.speed else ""
+        return f"{memory}; {self.core_hours:.3g} core-hours{speed}"
 
 
 def report(timing: dict[str, tuple[float, float, float, int]]) -> str:

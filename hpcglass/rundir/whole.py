@@ -6,24 +6,26 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import groupby
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from mpi4py import MPI
 
-from hpcglass.core.comm import gathered
 from hpcglass.errors import FileError
-from hpcglass.io.agree import broadcast_text, together
+from hpcglass.io.share import Answer, Ranks
 from hpcglass.rundir import done
 from hpcglass.sealed.belonging import before
-from hpcglass.sealed.file import File
+from hpcglass.sealed.file import File, damaged
 from hpcglass.sealed.runfiles import RUN_FILE, SEGMENT, STAGE_FILE, listed, refuse_exchanged, segments
-from hpcglass.sealed.seal import is_ours
+from hpcglass.sealed.seal import Region, is_ours
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+LARGE = 1 << 26         # bytes of a file whose large datasets the ranks share, and of a block of them
 AGAIN = ("put back copies; or have stages made again: remove DONE and the stage's file (not only a segment of it), and run the "
          "same command again. What comes after the stage is made again too; nothing is deleted")
 
@@ -41,18 +43,23 @@ class Looked:
     faults: list[str]
 
 
-def examine(comm: MPI.Comm, paths: Sequence[Path]) -> Looked:
+def examine(comm: MPI.Comm | None, paths: Sequence[Path]) -> Looked:
     """Verify files, and directories with all runs in them however deep; the same answer on any number of ranks. Collective.
 
-    Files of other programs in a directory are passed over, unless they have the name of a run's file.
+    Files of other programs in a directory are passed over, unless they have the name of a run's file. The ranks share the files,
+    and blocks of the large ones.
     """
-    files, directories = _listed(comm, paths)
-    sizes = [int(size) for size in _shared(comm, files, [1] * len(files), lambda path: str(_size(path)))]
-    known = [_Known(**json.loads(text)) for text in _shared(comm, files, sizes, _look)]
+    ranks = Ranks(comm)
+    found = json.loads(ranks.first(lambda: json.dumps(_listed(paths))))
+    files, directories = ([Path(name) for name in found[kind]] for kind in ("files", "directories"))
+    sizes = found["sizes"]
+    told = ranks.each(_look, files, [min(size, LARGE) for size in sizes])
+    known = [_Known(**json.loads(text)) for text, _ in told]
+    _look_inside(ranks, files, known)
     here: dict[Path, dict[str, _Known]] = {directory: {} for directory in directories}
     for path, one in zip(files, known, strict=True):
         here.setdefault(path.parent, {})[path.name] = one
-    wrong = _shared(comm, directories, [1] * len(directories), lambda path: "\n".join(_misfits(path, here[path])))
+    wrong = [text for text, _ in ranks.each(lambda path: ("\n".join(_misfits(path, here[path])), []), directories)]
     faults = [one.fault for one in known if one.fault] + [line for text in wrong for line in text.splitlines()]
     return Looked(len(files), sum(sizes), list(dict.fromkeys(faults)))
 
@@ -67,19 +74,18 @@ def refuse_unfinished(comm: MPI.Comm, directory: Path) -> None:
         raise FileError("\n".join([f"{directory} is said to be finished, but:", *faults[:10], *more, AGAIN]))
 
 
-def _listed(comm: MPI.Comm, paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Files to verify, and directories whose files must fit together; found by rank 0."""
-    found: list[list[str]] = [[], []]
-    with together(comm):
-        if comm.rank == 0:
-            for path in paths:
-                if not path.is_dir():
-                    found[0].append(str(path))
-                    continue
-                found[0] += [str(file) for file in sorted(path.rglob("*.h5")) if _belongs(file)]
-                found[1] += [str(path), *(str(below) for below in sorted(path.rglob("*")) if below.is_dir())]
-    files, directories = json.loads(broadcast_text(comm, json.dumps(found)))
-    return [Path(file) for file in dict.fromkeys(files)], [Path(directory) for directory in dict.fromkeys(directories)]
+def _listed(paths: Sequence[Path]) -> dict[str, list[Any]]:
+    """Files to verify and their sizes, and directories whose files must fit together."""
+    files, directories = [], []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        files += [file for file in sorted(path.rglob("*.h5")) if _belongs(file)]
+        directories += [path, *(below for below in sorted(path.rglob("*")) if below.is_dir())]
+    files = list(dict.fromkeys(files))
+    return {"files": [str(file) for file in files], "sizes": [_size(file) for file in files],
+            "directories": [str(directory) for directory in dict.fromkeys(directories)]}
 
 
 def _belongs(file: Path) -> bool:
@@ -93,48 +99,60 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _shared(comm: MPI.Comm, items: Sequence[T], sizes: Sequence[int], work: Callable[[T], str]) -> list[str]:
-    """The answer to each item, on all ranks; each is given to one rank, so that all have about the same to do. Collective."""
-    owner = np.zeros(len(items), dtype=np.int64)
-    load = np.zeros(comm.size)
-    for item in sorted(range(len(items)), key=lambda item: -sizes[item]):
-        owner[item] = load.argmin()
-        load[owner[item]] += sizes[item] + 4096
-    mine: dict[int, str] = {}
-    with together(comm):
-        mine = {int(item): work(items[item]) for item in np.flatnonzero(owner == comm.rank)}
-    text = np.frombuffer((json.dumps(mine) + "\n").encode(), dtype=np.uint8)
-    answers: dict[str, str] = {}
-    for line in gathered(comm, text).tobytes().decode().splitlines():
-        answers |= json.loads(line)
-    return [answers[str(item)] for item in range(len(items))]
-
-
 @dataclass
 class _Known:
     """What is known of a file: its seal, or what is wrong with it; and the seals of other files that it mentions.
 
     segments : trajectory files that a stage file or checkpoint lists
     before : the file of the stage before, that a stage was made from
+    regions : lines of the seal for large datasets that are yet to be verified
     """
 
     seal: str = ""
     fault: str = ""
     segments: dict[str, str] = field(default_factory=dict)
     before: dict[str, str] = field(default_factory=dict)
+    regions: list[str] = field(default_factory=list)
 
 
-def _look(path: Path) -> str:
-    """Verify a file; a `_Known` as JSON."""
+def _look(path: Path) -> Answer:
+    """Verify a file, but for the large datasets of a large one; a `_Known` as JSON."""
     known = _Known()
     try:
         with File(path) as file:
-            file.verify()
+            large = file.seal is not None and _size(path) > LARGE
+            if not large:
+                file.verify()
             refuse_exchanged(file)
-            known = _Known(file.name, "", segments(file), before(file))
+            lines = [region.line() for region in file.seal.regions] if large and file.seal else []
+            known = _Known(file.name, "", segments(file), before(file), lines)
     except (FileError, OSError) as error:
         known = _Known(fault=str(error))
-    return json.dumps(asdict(known))
+    return json.dumps(asdict(known)), []
+
+
+def _look_inside(ranks: Ranks, files: Sequence[Path], known: Sequence[_Known]) -> None:
+    """Verify the large datasets of large files, shared out in blocks of rows; what is wrong is noted. Collective."""
+    regions = [(number, Region.parse(line.removesuffix("\n"))) for number, one in enumerate(known) for line in one.regions]
+    blocks = [(which, *rows) for which, (_, region) in enumerate(regions) for rows in region.blocks(LARGE)]
+
+    def digests(block: tuple[int, int, int]) -> Answer:
+        number, region = regions[block[0]]
+        try:
+            with open(files[number], "rb") as file:
+                return "", [region.digests(file, *block[1:])]
+        except OSError as error:
+            return f"{files[number]}: {error.strerror}", []
+
+    told = ranks.each(digests, blocks, [(last - first) * regions[which][1].width * regions[which][1].frames
+                                        for which, first, last in blocks])
+    for which, answers in groupby(zip(blocks, told, strict=True), key=lambda one: one[0][0]):
+        number, region = regions[which]
+        found = [answer for _, answer in answers]
+        unread = [text for text, _ in found if text]
+        whole = not unread and region.fits(np.concatenate([arrays[0] for _, arrays in found], axis=1))
+        if not whole and not known[number].fault:
+            known[number].fault, known[number].seal = unread[0] if unread else str(damaged(files[number], region)), ""
 
 
 def _misfits(directory: Path, here: dict[str, _Known]) -> list[str]:

@@ -27,7 +27,9 @@ def stranger(file: File) -> str:
     if "/provenance" not in file or "/provenance/resolved_input" not in file:
         return ""
     told, directory = file.attributes("/provenance"), file.path.parent
-    if differences := _other_input(directory / RESOLVED, str(file.value("/provenance/resolved_input"))):
+    stage = re.match(r"(\d\d+)-", file.path.name)
+    last = int(stage[1]) if stage else None
+    if differences := _other_input(directory / RESOLVED, str(file.value("/provenance/resolved_input")), last):
         return f"was made from another input than {RESOLVED} beside it ({differences[0]}{', ...' * (len(differences) > 1)})"
     sample = SAMPLE.fullmatch(directory.absolute().name)
     if sample and "sample" in told and int(told["sample"]) != int(sample[1]):
@@ -61,13 +63,21 @@ def _flat(value: Any, path: str = "") -> dict[str, Any]:
     return {path: value}
 
 
-def _other_input(resolved: Path, text: str) -> list[str]:
-    """How the input of a run differs from another; nothing if it is not there, or cannot be read: a run will say that."""
+def _other_input(resolved: Path, text: str, last: int | None) -> list[str]:
+    """How the input of a run differs from another; nothing if it is not there, or cannot be read: a run will say that.
+
+    What does not matter for the file of stage `last` may have grown since: how many samples there are, and later stages.
+    """
     try:
         own = disk.read_bytes(resolved, LARGEST).decode()
-        return [] if own == text else changes(own, text)
+        return [] if own == text else [line for line in changes(own, text) if _matters(line.partition(":")[0], last)]
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
         return []
+
+
+def _matters(key: str, last: int | None) -> bool:
+    stage = re.match(r"stage\.(\d+)\.", key)
+    return key != "ensemble.samples" and (last is None or stage is None or int(stage[1]) <= last)
 
 
 def _contents(path: Path) -> str:

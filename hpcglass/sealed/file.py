@@ -18,6 +18,7 @@ from hpcglass.sealed.hashes import Array
 from hpcglass.sealed.probe import survives
 
 T = TypeVar("T")
+SCALES = ("CLASS", "NAME", "REFERENCE_LIST", "DIMENSION_LIST")      # attributes that make and attach dimension scales of HDF5
 
 
 class File:
@@ -97,8 +98,9 @@ class File:
         return [name for name in self.objects() if name != seal.NAME and not self.is_group(name)]
 
     def attributes(self, path: str = "/") -> dict[str, Any]:
-        """Attributes of an object; NumPy scalars become Python ones."""
-        attributes = self._guarded(lambda: dict(self._item(path).attrs))
+        """Attributes of an object, but for those of dimension scales; NumPy scalars become Python ones."""
+        found = self._item(path).attrs
+        attributes = self._guarded(lambda: {name: found[name] for name in found if name not in SCALES})
         return {name: value.item() if isinstance(value, np.generic) else value for name, value in attributes.items()}
 
     def shape(self, path: str) -> tuple[int, ...]:

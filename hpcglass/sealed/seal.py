@@ -74,6 +74,11 @@ class Region:
     def nbytes(self) -> int:
         return self.frames * self.rows * self.width
 
+    def blocks(self, nbytes: int) -> list[tuple[int, int]]:
+        """First and past-the-end row of blocks of whole granules, of about so many bytes."""
+        step = max(1, nbytes // max(self.width * self.frames * GRANULE, 1)) * GRANULE
+        return [(first, min(first + step, self.rows)) for first in range(0, self.rows, step)] or [(0, 0)]
+
     def digests(self, file: BinaryIO, first: int = 0, last: int | None = None) -> Array:
         """Hashes of the granules of rows `first` (which begins one) to `last` of every frame, (frames, granules, 32)."""
         last = self.rows if last is None else last

@@ -40,6 +40,13 @@ class StageParams(BaseModel):
     label: str | None = Field(None, pattern=r"^[A-Za-z0-9_-]+$", max_length=64,
                               description="name used in the file name instead of the kind, at most 64 characters")
 
+    GROWS: ClassVar[tuple[str, ...]] = ()       # keys with which a finished stage may be made longer
+    ENDS: ClassVar[dict[str, str]] = {}         # keys with which it cannot, though one may wish to, and why
+
+    def no_longer(self, old: Self) -> str:
+        """Why a stage with the keys `old`, which differ in those that may grow, cannot go on to these; empty if it can."""
+        return ""
+
     def beside(self, folder: Path) -> Self:
         """The same with the files it names found: paths are relative to the input's folder.
 
@@ -127,6 +134,12 @@ class Context(Protocol):
 
     def reached(self, step: int, time: float) -> None:
         """Label of the final configuration: number of steps, and time (or strain, or sweeps). Called at the end of `run`."""
+
+    def end_point(self, snapshot: Snapshot) -> None:
+        """The present state is one from which a longer run would go on, to the bit: it is kept in the stage's file.
+
+        Called at the end of `run`, before what it needs is taken away.
+        """
 
     def log(self, message: str) -> None:
         """One line in log.txt and on the terminal (rank 0)."""

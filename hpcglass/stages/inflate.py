@@ -21,14 +21,17 @@ if TYPE_CHECKING:
 
 ADVICE = "take more `steps`, or inflate less"
 Sizes = tuple[float, ...]
+ONE_OR_MORE: dict[str, Any] = {"anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}, "minItems": 1}]}
 
 
 class InflateParams(StageParams):
     """Move the inner wall outward and minimise the energy; by several amounts in turn, each from the same minimum."""
 
     kind: Literal["inflate"] = "inflate"
-    d_0: Sizes | None = Field(None, min_length=1, description="how far the inner wall moves, a number or several [length]")
-    fraction: Sizes | None = Field(None, min_length=1, description="the same in units of r_in, instead of d_0")
+    d_0: Sizes | None = Field(None, min_length=1, description="how far the inner wall moves, a number or several [length]",
+                              json_schema_extra=ONE_OR_MORE)
+    fraction: Sizes | None = Field(None, min_length=1, description="the same in units of r_in, instead of d_0",
+                                   json_schema_extra=ONE_OR_MORE)
     steps: int = Field(1, ge=1, le=100_000, description="minimise after each of so many equal steps of the wall; 1 = one jump")
     deflate: bool = Field(True, description="take the wall back in as many steps: splits the energy into elastic and plastic")
     algorithm: Literal["cg", "fire"] = Field("cg", description="minimiser: nonlinear conjugate gradients or FIRE")

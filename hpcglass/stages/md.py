@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -29,6 +29,17 @@ class MDParams(StageParams):
     damping_time: float = Field(1.0, gt=0, description="relaxation time of the thermostat [time]")
     measure_every: int = Field(100, gt=0, description="steps between two rows of the table")
     frames: int = Field(0, ge=0, description="configurations to keep along the way, evenly spaced")
+
+    GROWS: ClassVar[tuple[str, ...]] = ("time",)
+
+    def no_longer(self, old: Self) -> str:
+        if self.temperature_end is not None:
+            return "a ramp over a longer time is another ramp from its first step on"
+        if self.frames:
+            return "its frames are spread evenly over the whole run"
+        if old.steps % self.measure_every:
+            return f"its last row, of step {old.steps}, is none of those every {self.measure_every} steps"
+        return "the run that was made is longer" if self.steps < old.steps else ""
 
     def derivatives(self) -> int:
         return 0          # a force that jumps at the cut-off of a truncated potential is usual
@@ -105,6 +116,7 @@ class MD(Stage):
                 kept = {"step": step, "energy at the start": start}
                 context.safe_point(step, params.steps, lambda: Snapshot({**dynamics.scalars, **kept}),  # noqa: B023
                                    note=f"T {target(step):.4g}")
+        context.end_point(Snapshot({**dynamics.scalars, "step": params.steps, "energy at the start": start}))
         context.reached(params.steps, params.steps * params.time_step)
         context.field("velocity", system.fields.pop("velocity"), "length/time", "velocity")
 

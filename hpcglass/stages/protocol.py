@@ -64,11 +64,15 @@ class Walk:
         self.leg = int(scalars["walk leg"]) if scalars else 0
         self.place = int(scalars["walk place"]) if scalars else 0           # in units, on this leg
         self.stride = int(scalars["walk stride"]) if scalars else self.units
+        self.last_stride = self.units       # at the end of the last leg
         self.total = sum(leg.steps for leg in path)
+        self._end()
 
     @property
     def scalars(self) -> dict[str, Any]:
         """Numbers that `__init__` takes to go on."""
+        if self.done:               # as if the last leg were longer, or another one came after it
+            return {"walk leg": self.leg - 1, "walk place": self.path[-1].steps * self.units, "walk stride": self.last_stride}
         return {"walk leg": self.leg, "walk place": self.place, "walk stride": self.stride}
 
     @property
@@ -117,5 +121,10 @@ class Walk:
         self.place += self.stride
         if self.stride < self.units and self.place % (2 * self.stride) == 0:
             self.stride *= 2
-        if self.place == self.path[self.leg].steps * self.units:
+        self._end()
+
+    def _end(self) -> None:
+        """A leg may be over."""
+        if not self.done and self.place == self.path[self.leg].steps * self.units:
+            self.last_stride = self.stride
             self.leg, self.place, self.stride = self.leg + 1, 0, self.units

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -31,6 +31,8 @@ class SwapParams(StageParams):
     sub_sweeps: int = Field(20, gt=0, description="sweeps between two random shifts of the active zones")
     measure_every: int = Field(20, gt=0, description="sweeps between two measurements (a multiple of sub_sweeps is used)")
     frames: int = Field(0, ge=0, description="configurations to keep along the way, evenly spaced")
+
+    ENDS: ClassVar[dict[str, str]] = {"sweeps": "the averages of `swap` are over blocks of the whole run"}
 
     def derivatives(self) -> int:
         return 0          # energies only

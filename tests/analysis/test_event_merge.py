@@ -158,8 +158,8 @@ def test_figures_of_everything(tmp_path):
     strain = np.linspace(0, 1, 1001)
     samples = [{"loading": noisy(rng, 1.0), "events": events([5 + k, 100], strain, [0.5, 1.0]), **activity(10 + k, 1)}
                for k in range(3)]
-    ensemble, tables, _ = merged(tmp_path, samples)
+    ensemble, tables, numbers = merged(tmp_path, samples)
     assert tables.keys() > TABLES
-    write(ensemble, tmp_path / "merged.h5", "merged")
+    write(ensemble, tables, numbers, tmp_path / "merged.h5", "merged")
     figures = {path.name for path in plot_stage_file(tmp_path / "merged.h5")}
     assert figures >= {f"merged{suffix}.png" for suffix in ("-loading", "-events", "-first", "-steady", "-band")}

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from client_native import NATIVE
+from client_objects import OBJECTS
 from client_page import GLASSES, ROOT, Job, blocks
 from client_traps import TRAPS
 from glasses import liquid_arrays
@@ -114,7 +115,7 @@ def ask(python: Path, client: str, jobs: list[Job], directory: Path) -> dict[str
 def found(clients, exports) -> dict[str, dict[str, dict[str, np.ndarray]]]:
     """found[client][name of the job][variable]"""
     jobs: dict[str, list[Job]] = {}
-    for job in [*blocks(), *TRAPS, *NATIVE]:
+    for job in [*blocks(), *TRAPS, *NATIVE, *OBJECTS]:
         jobs.setdefault(job.client, []).append(job)
     with ThreadPoolExecutor(2) as pool:
         answers = {client: pool.submit(ask, clients, client, some, exports) for client, some in jobs.items()}

@@ -107,7 +107,7 @@ def test_each_element_of_an_array_with_a_stride_has_its_own_tasks(source):
 def test_a_task_is_the_run_of_its_input_to_the_bit(source, tmp_path):
     done = program("sweep", source, "--output", tmp_path / "out", SLURM_ARRAY_TASK_ID="2")
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["N=70,F=0.0001", "sweep.toml"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["N=70,F=0.0001", "grid.toml", "sweep.toml"]
     plain = tmp_path / "plain.toml"
     plain.write_text(HEAD + BODY)
     assert program("run", plain, "--output", tmp_path / "plain", "--set", "N=70", "--set", "F=1e-4").returncode == 0

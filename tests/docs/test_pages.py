@@ -62,7 +62,8 @@ def test_the_tutorial_works(followed):
     made = {path.name for path in reader.directory.iterdir()}
     assert {"mine.toml", "backward.toml", "compare.png", "glass.xyz", "glass.data", "T0.08.h5", "T0.4.h5", "annulus.h5"} <= made
     assert {"movie.vtkhdf", "movie.dump"} <= made
-    assert {"events.png", "lattice.png"} <= made and "6 tasks: 6 waiting" in pages["tutorial.md"]
+    assert {"events.png", "lattice.png", "many.png", "loading.csv"} <= made and "4 of 4 runs" in pages["tutorial.md"]
+    assert "2 tasks, 0 missing, failed: {}" in pages["tutorial.md"] and "6 tasks: 6 waiting" in pages["tutorial.md"]
     for run in ("quickstart", "T0.08", "T0.4", "backward", "ask", "events", "annulus", "epm", "calibrate"):
         assert (reader.directory / "results" / run / "DONE").exists()
 

@@ -4,13 +4,15 @@
 >>> tables, numbers = ensemble.finish()
 >>> tables["eigenvalue_tail"]["prefactor"]
 
-Stage files are read one after the other; what is kept of them does not grow with their number (see `collectors.py`).
+What is kept of the stage files does not grow with their number (see `collectors.py`). Several processes may share the work: each
+reads some of the files, all hear of all samples, in the same order, and each has some of the collectors.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,19 +32,20 @@ from hpcglass.analysis.ensembles.collectors import (
 )
 from hpcglass.analysis.ensembles.events import Activity, BandProfile, events, loading
 from hpcglass.analysis.ensembles.lattices import Avalanches
-from hpcglass.analysis.ensembles.spectra import KINDS, Overlaps, Spectrum
+from hpcglass.analysis.ensembles.packed import Answer, pack_results, pack_sample, unpack_results, unpack_sample
+from hpcglass.analysis.ensembles.spectra import KINDS, Overlaps, Participations, Spectrum
 from hpcglass.analysis.open_run import STAGE_FILE, Run, Table, open_run, read_stage, read_table
 from hpcglass.config.suggest import did_you_mean
 from hpcglass.errors import FileError, InputError
 from hpcglass.sealed.file import File
 from hpcglass.sealed.runfiles import refuse_exchanged
 
-COLLECTORS: dict[str, Callable[[Sample], Collector]] = {
-    **{kind.table: partial(Spectrum, kind) for kind in KINDS},
-    "pseudo_harmonic": Overlaps, "bond_distribution": BondDistribution,
-    "decay": partial(Rows, "decay", "mean_decay", True),
-    "loading": loading, "events": events, "activity": Activity, "band_profile": BandProfile,
-    "avalanche_slips": Avalanches}
+COLLECTORS: list[tuple[str, Callable[[Sample], Collector]]] = [         # tables, and what is kept of them
+    *((kind.table, partial(make, kind)) for kind in KINDS for make in (Spectrum, Participations)),
+    ("pseudo_harmonic", Overlaps), ("bond_distribution", BondDistribution),
+    ("decay", partial(Rows, "decay", "mean_decay", True)),
+    ("loading", loading), ("events", events), ("activity", Activity), ("band_profile", BandProfile),
+    ("avalanche_slips", Avalanches)]
 PRIVATE = ("system.file",)       # keys of the input in which the samples of an ensemble may differ
 
 
@@ -51,17 +54,21 @@ class Ensemble:
 
     Attributes
     ----------
+    part, parts : which of the collectors this process has: those whose number is `part` modulo `parts`
     first : the first sample; the others must agree with it
     sources : "file seal" of each
     skipped : what is wrong with each sample that was left out
     """
 
-    def __init__(self) -> None:
+    def __init__(self, part: int = 0, parts: int = 1) -> None:
         self.first: Sample | None = None
         self.sources: list[str] = []
         self.skipped: list[str] = []
-        self._collectors: dict[str, Collector] = {}
+        self.part, self.parts = part, parts
+        self._wanted: set[str] = set()
+        self._collectors: dict[int, Collector] = {}
         self._seen: dict[str, Path] = {}
+        self._fault: InputError | None = None
 
     @property
     def samples(self) -> int:
@@ -77,10 +84,12 @@ class Ensemble:
         """
         if self.first is None:
             self.first = sample
-            self._collectors = {"": Scalars(sample)}
-            self._collectors |= {name: make(sample) for name, make in COLLECTORS.items() if name in sample.tables}
+            known = [(table, make) for table, make in COLLECTORS if table in sample.tables]
+            self._wanted = {table for table, _ in known}
+            makers = list(enumerate([Scalars, *(make for _, make in known)]))
+            self._collectors = {number: make(sample) for number, make in makers[self.part::self.parts]}
         refuse_different(self.first, sample)
-        missing = sorted(name for name in self._collectors if name and name not in sample.tables)
+        missing = sorted(self._wanted - sample.tables.keys())
         twin = self._seen.get(sample.fingerprint)
         if missing or twin is not None:
             why = f"has no table {missing[0]}" if missing else f"is the same configuration as {twin}"
@@ -88,19 +97,36 @@ class Ensemble:
             return
         if sample.fingerprint:
             self._seen[sample.fingerprint] = sample.path
-        for collector in self._collectors.values():
-            collector.add(sample, self.samples % BLOCKS)
+        try:
+            for collector in self._collectors.values():
+                collector.add(sample, self.samples % BLOCKS)
+        except InputError as error:         # of this process alone: it is raised when all tell what they found
+            if self.parts == 1:
+                raise
+            self._fault = self._fault or error
         self.sources.append(f"{sample.path} {sample.seal}")
 
-    def finish(self) -> tuple[dict[str, Table], Numbers]:
-        """Tables and single numbers of the ensemble; see docs/statistics.md."""
+    def results(self) -> Answer:
+        """What the collectors of this process make of their samples.
+
+        Raises
+        ------
+        InputError
+            A sample does not fit.
+        """
+        if self._fault is not None:
+            raise self._fault
+        blocks = min(self.samples, BLOCKS)
+        return pack_results({number: collector.finish(blocks) for number, collector in self._collectors.items()})
+
+    def finish(self, answers: Sequence[Answer] = ()) -> tuple[dict[str, Table], Numbers]:
+        """Tables and single numbers of the ensemble, from the `results` of all processes; see docs/statistics.md."""
         assert self.first is not None
         tables: dict[str, Table] = {}
         numbers: Numbers = {"samples": (float(self.samples), "", "number of samples"),
                             "particles": (float(self.first.particles), "", "particles of a sample"),
                             "dimension": (float(self.first.dimension), "", "number of space dimensions")}
-        for collector in self._collectors.values():
-            more, values = collector.finish(min(self.samples, BLOCKS))
+        for more, values in unpack_results(answers or [self.results()]).values():
             tables |= more
             numbers |= values
         return tables, numbers
@@ -126,25 +152,42 @@ def merge(directories: Iterable[str | Path], stage: str) -> Ensemble:
     FileError
         All files are damaged.
     """
-    files, missing, known = stage_files(directories, stage)
-    ensemble = Ensemble()
-    ensemble.skipped = [f"{directory}: stage '{stage}' is not there" for directory in missing]
-    if not files:
-        raise InputError(f"--stage {stage}: no sample has it{did_you_mean(stage, known)}; stages: {', '.join(known) or 'none'}")
-    for path in files:
-        try:
-            sample = read_sample(path)
-        except FileError as error:
-            ensemble.skipped.append(str(error))
-            continue
-        ensemble.add(sample)
+    return merge_files(stage_files(directories, stage), stage)
+
+
+Share = Callable[[Callable[[Path], Answer], Sequence[Path]], Iterable[Answer]]      # what `map` does, by several processes
+
+
+def merge_files(found: Found, stage: str, share: Share = map, part: int = 0, parts: int = 1) -> Ensemble:
+    """Merge files that were found, see `merge`; this process has one of several parts of the result."""
+    ensemble = Ensemble(part, parts)
+    ensemble.skipped = [f"{directory}: stage '{stage}' is not there" for directory in found.missing]
+    if not found.files:
+        known = ", ".join(found.known) or "none"
+        raise InputError(f"--stage {stage}: no sample has it{did_you_mean(stage, found.known)}; stages: {known}")
+    for text, arrays in share(contribution, [Path(path) for path in found.files]):
+        sample = unpack_sample(text, arrays)
+        if isinstance(sample, str):
+            ensemble.skipped.append(sample)
+        else:
+            ensemble.add(sample)
     if not ensemble.samples:
         raise FileError("no sample could be read:\n  " + "\n  ".join(ensemble.skipped))
     return ensemble
 
 
-def stage_files(directories: Iterable[str | Path], stage: str) -> tuple[list[Path], list[Path], list[str]]:
-    """Files of the stage, directories of samples without it, and labels of all stages that there are."""
+@dataclass
+class Found:
+    """Files of a stage and their sizes, directories of samples without it, and labels of all stages that there are."""
+
+    files: list[str]
+    sizes: list[int]
+    missing: list[str]
+    known: list[str]
+
+
+def stage_files(directories: Iterable[str | Path], stage: str) -> Found:
+    """Look for a stage in run directories."""
     runs: dict[Path, Run] = {}
     for directory in directories:
         run = open_run(directory)
@@ -153,13 +196,21 @@ def stage_files(directories: Iterable[str | Path], stage: str) -> tuple[list[Pat
     files, missing, known = [], [], set()
     for run in runs.values():
         known |= {name[3:] for name in run.files}
-        found = [path for name, path in run.files.items() if stage in (name, name[3:])]
+        found = [str(path) for name, path in run.files.items() if stage in (name, name[3:])]
         if len(found) > 1:
             raise InputError(f"{run.directory}: stage '{stage}' is there {len(found)} times; "
-                             f"use one of {', '.join(path.stem for path in found)}")
+                             f"use one of {', '.join(Path(path).stem for path in found)}")
         files += found
-        missing += [] if found else [run.directory]
-    return files, missing, sorted(known)
+        missing += [] if found else [str(run.directory)]
+    return Found(files, [Path(path).stat().st_size for path in files], missing, sorted(known))
+
+
+def contribution(path: Path) -> Answer:
+    """What one stage file says, or what is wrong with it."""
+    try:
+        return pack_sample(read_sample(path))
+    except FileError as error:
+        return pack_sample(str(error))
 
 
 def read_sample(path: Path) -> Sample:

@@ -84,7 +84,7 @@ KINDS = (Kind("bond_modes", "eigenvalue", "lambda", "upper", 3.5, ("participatio
 
 
 class Spectrum:
-    """Density of eigenvalues or frequencies, its soft tail, and participation numbers against them."""
+    """Density of eigenvalues or frequencies, and its soft tail."""
 
     def __init__(self, kind: Kind, first: Sample) -> None:
         self.kind, self.dimension = kind, first.dimension
@@ -92,11 +92,9 @@ class Spectrum:
         self.counts = np.zeros((BLOCKS, len(GRID) - 1))
         self.total = np.zeros(BLOCKS)                 # modes that the samples have, found or not
         self.unit_sum, self.unit_number = np.zeros(BLOCKS), np.zeros(BLOCKS)       # of omega_0
-        self.profiles = {name: Profile(NUMBERS, LEAST) for name in kind.participations if name in first.tables[kind.table]}
         self.low, self.high = 0.0, np.inf             # complete between these
         self.phonon = np.inf
         self.negative = 0
-        self.spacing = 0.0
 
     def add(self, sample: Sample, block: int) -> None:
         kind, table = self.kind, sample.tables[self.kind.table]
@@ -118,10 +116,7 @@ class Spectrum:
         if np.isfinite(sample.unit):
             self.unit_sum[block] += sample.unit
             self.unit_number[block] += 1
-        self.spacing = sample.spacing
         self.negative += int((values < 0).sum())
-        for name, profile in self.profiles.items():
-            profile.add(values, float(sample.particles) * table[name], block)
 
     def finish(self, blocks: int) -> tuple[dict[str, Table], Numbers]:
         kind = self.kind
@@ -150,10 +145,28 @@ class Spectrum:
             f"{kind.column}_complete_below": (self.high, self.units, "the spectrum is complete below it, in all samples"),
             f"{kind.column}_unit": (scale, self.units, f"{kind.symbol}_0, from the mean of omega_0 over samples"),
             f"{kind.column}_negative": (float(self.negative), "", "modes with a negative one, which are left out")}
-        self._participations(tables, numbers, blocks)
         return tables, numbers
 
-    def _participations(self, tables: dict[str, Table], numbers: Numbers, blocks: int) -> None:
+
+class Participations:
+    """Participation numbers of modes against their eigenvalue or frequency, and the length of soft modes."""
+
+    def __init__(self, kind: Kind, first: Sample) -> None:
+        self.kind, self.dimension = kind, first.dimension
+        self.units = first.tables[kind.table].units.get(kind.column, "")
+        self.profiles = {name: Profile(NUMBERS, LEAST) for name in kind.participations if name in first.tables[kind.table]}
+        self.spacing = 0.0
+
+    def add(self, sample: Sample, block: int) -> None:
+        table = sample.tables[self.kind.table]
+        self.spacing = sample.spacing
+        for name, profile in self.profiles.items():
+            profile.add(table[self.kind.column], float(sample.particles) * table[name], block)
+
+    def finish(self, blocks: int) -> tuple[dict[str, Table], Numbers]:
+        if not self.profiles:
+            return {}, {}
+        numbers: Numbers = {}
         columns: Columns = {self.kind.column: (centres(GRID), self.units, "geometric centre of the bin")}
         for name, profile in self.profiles.items():
             count, median, again = profile.medians(blocks)
@@ -162,9 +175,9 @@ class Spectrum:
             columns[f"{name}_error"] = (scatter(again), "", "its error")
             if name == "participation_force":
                 numbers |= self._length(median, again)
-        if self.profiles:
-            seen = occupied(columns["count"][0] > 0)
-            tables[f"{self.kind.column}_participation"] = make_table({k: (v[seen], u, n) for k, (v, u, n) in columns.items()})
+        seen = occupied(columns["count"][0] > 0)
+        table = make_table({k: (v[seen], u, n) for k, (v, u, n) in columns.items()})
+        return {f"{self.kind.column}_participation": table}, numbers
 
     def _length(self, median: Floats, again: Floats) -> Numbers:
         """Plateau of N e at large lambda, and the length that follows."""

@@ -5,7 +5,10 @@ A figure is chosen by the tables and fields that the file has, so that a stage's
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hpcglass.analysis.figures import (  # noqa: F401 (each adds its figures to the catalogue)
     activity,
@@ -23,6 +26,9 @@ from hpcglass.analysis.figures.catalogue import MAKERS, Figures
 from hpcglass.analysis.figures.files import PLAIN, Look, full_name, save
 from hpcglass.analysis.figures.style import STYLE, with_known_units
 from hpcglass.analysis.open_run import StageResults, read_stage
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def plot_stage_file(path: str | Path, output: str | Path | None = None, look: Look = PLAIN,
@@ -46,13 +52,23 @@ def plot_stage_file(path: str | Path, output: str | Path | None = None, look: Lo
     FileError
         The file is damaged, or a figure cannot be written.
     """
-    import matplotlib
+    return [file for draw in drawings(path, output, look, root) for file in draw()]
 
+
+def drawings(path: str | Path, output: str | Path | None = None, look: Look = PLAIN,
+             root: Path | None = None) -> list[Callable[[], list[Path]]]:
+    """Functions that draw one figure each, and return its files; see `plot_stage_file`."""
     path = Path(path)
     stage = read_stage(path)
     start = Path(output) / full_name(path, root) if output is not None else path.with_suffix("")
-    with matplotlib.rc_context(STYLE):
-        return [file for suffix, draw in figures(stage) for file in save(draw(), start.with_name(f"{start.name}{suffix}"), look)]
+
+    def one(draw: Callable[[], Figure], suffix: str) -> list[Path]:
+        import matplotlib
+
+        with matplotlib.rc_context(STYLE):
+            return save(draw(), start.with_name(f"{start.name}{suffix}"), look)
+
+    return [partial(one, draw, suffix) for suffix, draw in figures(stage)]
 
 
 def figures(stage: StageResults) -> Figures:

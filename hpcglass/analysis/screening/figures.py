@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,23 +33,40 @@ def draw_all(found: Sequence[Found], table: Table, groups: Table, place: Path,
 
     look : format, resolution, width, and whether the data behind a figure go beside it
     """
+    paths = [case.path for case, *_ in found]
+    named = zip(found, figure_names(paths, place), strict=True)
+    return [figure for one, name in named for figure in draw_field(one, name, place, look)] + draw_together(
+        table, groups, paths, place, look)
+
+
+def figure_names(paths: Sequence[Path], place: Path) -> list[str]:
+    """What the figures of each field are called, so that they do not meet next to `place`."""
+    names = [path.stem if path.parent == place.parent else full_name(path) for path in paths]
+    return [name if names.count(name) == 1 else f"{name}-{k}" for k, name in enumerate(names)]
+
+
+def draw_field(one: Found, name: str, place: Path, look: Look = PLAIN) -> list[Path]:
+    """Profile and, in 2D, map of a field."""
+    case, profile, fit, _ = one
+    draws: dict[str, Callable[[], Figure]] = {f"{name}-screening": lambda: draw_profile(profile, fit)}
+    if case.annulus.dimension == 2:
+        draws[f"{name}-displacement"] = lambda: draw_map(case, profile)
+    return _saved(draws, place, look)
+
+
+def draw_together(table: Table, groups: Table, paths: Sequence[Path], place: Path, look: Look = PLAIN) -> list[Path]:
+    """Figures of several fields; none of one."""
+    if table.rows < 2:
+        return []
+    return _saved({f"{place.stem}-sweep": lambda: draw_sweep(table, paths),
+                   f"{place.stem}-groups": lambda: draw_groups(table, groups)}, place, look)
+
+
+def _saved(draws: Mapping[str, Callable[[], Figure]], place: Path, look: Look) -> list[Path]:
     import matplotlib
 
-    written: list[Path] = []
     with matplotlib.rc_context(STYLE):
-        def add(figure: Figure, name: str) -> None:
-            written.extend(save(figure, place.with_name(name), look))
-
-        names = [case.path.stem if case.path.parent == place.parent else full_name(case.path) for case, *_ in found]
-        for k, (case, profile, fit, _) in enumerate(found):
-            name = names[k] if names.count(names[k]) == 1 else f"{names[k]}-{k}"
-            add(draw_profile(profile, fit), f"{name}-screening")
-            if case.annulus.dimension == 2:
-                add(draw_map(case, profile), f"{name}-displacement")
-        if len(found) > 1:
-            add(draw_sweep(table, [case.path for case, *_ in found]), f"{place.stem}-sweep")
-            add(draw_groups(table, groups), f"{place.stem}-groups")
-    return written
+        return [file for name, draw in draws.items() for file in save(draw(), place.with_name(name), look)]
 
 
 def draw_profile(profile: Profile, fit: Screening) -> Figure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -198,6 +198,7 @@ class EpmParams(LatticeParams):
     windows: list[float] = Field([], description="a new histogram of avalanches from each of these strains on; with turning "
                                  "points or cycles, of the strain covered")
     avalanche_rows: int = Field(1000, ge=0, le=10**7, description="so many avalanches, the first ones, get a row of their own")
+    ENDS: ClassVar[dict[str, str]] = dict.fromkeys(("max_strain", "cycles"), "a stage `epm` keeps no state of its end")
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

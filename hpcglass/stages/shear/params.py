@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -40,6 +40,17 @@ class ShearParams(StageParams):
     activity_threshold: float = Field(0.01, gt=0, description="active is who has a larger D2min [length^2]")
     activity_reference: Literal["previous", "start"] = Field("previous", description="D2min since the last look, or the start")
     activity_bin: float = Field(5.0, ge=0.1, description="thickness of the slabs of the activity profile, in mean spacings")
+
+    GROWS: ClassVar[tuple[str, ...]] = ("max_strain", "cycles")
+
+    def no_longer(self, old: Self) -> str:
+        if old.turning_points:
+            return "a loading through turning points ends at the last of them"
+        if (old.cycles > 0) != (self.cycles > 0) or (self.cycles and self.max_strain != old.max_strain):
+            return "cycles are continued by more cycles of the same amplitude, and a loading one way by a larger max_strain"
+        if (self.cycles, self.steps) < (old.cycles, old.steps):
+            return "the loading that was made is longer"
+        return ""
 
     @model_validator(mode="after")
     def _one_way(self) -> ShearParams:

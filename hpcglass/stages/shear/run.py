@@ -64,13 +64,14 @@ class Shear(Stage):
                 if step is None:
                     continue
                 walk.advance()
-                record.add(step, turned=walk.leg != leg)
+                record.add(step, turned=walk.leg != leg and len(walk.path) > 1)
                 for observer in observers:
                     observer.after(step)
             except GivenUp:
                 steps.back()
                 safe_point(note, steps.snapshot)
                 raise
+        context.end_point(Snapshot({name: value for part in resumable for name, value in part.scalars.items()}))
         mechanics = steps.mover.mechanics
         self.finish(context, steps.mover.counts, record, walk.strain)
         steps.mover.finish()

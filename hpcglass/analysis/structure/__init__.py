@@ -1,0 +1,1 @@
+"""Structure of configurations: who are neighbours, how neighbourhoods move, pair correlations, bonds. NumPy and SciPy."""

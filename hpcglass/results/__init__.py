@@ -1,0 +1,1 @@
+"""Results by one call: a run, an ensemble, a sweep, a directory of them, a file."""
