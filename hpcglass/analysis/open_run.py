@@ -47,6 +47,7 @@ class StageResults:
     grids : name -> (frames, L, L) fields of a lattice, axes (frame, y, x); `grid_strain` (frames,)
     position, box, diameter : final configuration; columns of `box` (d, d) are the edge vectors
     frames : configurations along the way, read when they are asked for, see `Frames`
+    walls : (d + 2,) of a glass between walls: their centre, inner and outer radius
     """
 
     path: Path
@@ -61,6 +62,7 @@ class StageResults:
     position: NDArray[np.float64] | None = None
     box: NDArray[np.float64] | None = None
     diameter: NDArray[np.float64] | None = None
+    walls: NDArray[np.float64] | None = None
 
     @cached_property
     def input(self) -> StageParams:
@@ -237,6 +239,8 @@ def _read(file: File, stage: StageResults) -> None:
     if everything in file:
         stage.position = file.value(f"{everything}/position/value", -1)
         stage.box = file.value(f"{everything}/box/edges/value", -1).T
+        if f"{everything}/box/walls" in file:
+            stage.walls = file.value(f"{everything}/box/walls/value", -1)
         if f"{everything}/diameter" in file:
             changing = file.is_group(f"{everything}/diameter")
             stage.diameter = file.value(f"{everything}/diameter{'/value' if changing else ''}", -1 if changing else None)

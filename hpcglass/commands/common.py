@@ -6,9 +6,13 @@ import argparse
 import os
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hpcglass.errors import InputError
 from hpcglass.words import one_line
+
+if TYPE_CHECKING:
+    from hpcglass.analysis.figures.files import Look
 
 LONGEST, LONGEST_PART = 4095, 255       # bytes of a path, and of a name in it
 ROOM = 400                              # for the names of a task, a sample and a file
@@ -26,6 +30,38 @@ def add_run(command: argparse.ArgumentParser) -> None:
     add_input(command)
     command.add_argument("--output", type=Path, metavar="DIR", help="where the results go (default: results/<name of the input>)")
     command.add_argument("--no-plots", action="store_true", help="no figures at the end of each stage")
+
+
+def add_look(command: argparse.ArgumentParser) -> None:
+    """Options of commands that draw."""
+    command.add_argument("--format", choices=["png", "pdf", "svg"], default="png", help="kind of file (default: png)")
+    command.add_argument("--dpi", type=int, default=200, metavar="N", help="dots per inch of what is not a vector (default: 200)")
+    command.add_argument("--width", metavar="single|double|MM",
+                         help="width: of one or two columns of a journal (86 or 178 mm), or in mm; letters keep their size")
+    command.add_argument("--data", action="store_true", help="what a figure shows as a table, too: .csv beside it")
+
+
+def look(options: argparse.Namespace) -> Look:
+    """How figures are to be written.
+
+    Raises
+    ------
+    InputError
+        A width or a resolution that no figure can have.
+    """
+    from hpcglass.analysis.figures.files import COLUMNS, Look
+
+    if not 20 <= options.dpi <= 2400:
+        raise InputError(f"--dpi {options.dpi}: must be from 20 to 2400")
+    width = options.width
+    if width is not None and width not in COLUMNS:
+        try:
+            width = float(width)
+        except ValueError:
+            raise InputError(f"--width {one_line(width, 40)}: is {', '.join(COLUMNS)}, or a number of millimetres") from None
+        if not 50 <= width <= 1000:
+            raise InputError(f"--width {options.width}: must be from 50 to 1000 mm")
+    return Look(options.format, options.dpi, COLUMNS.get(width, width), options.data)
 
 
 def output_directory(options: argparse.Namespace) -> Path:

@@ -22,14 +22,17 @@ from hpcglass.config.models import (
     TableParams,
 )
 from hpcglass.errors import InputError
+from hpcglass.indicators.base import Indicator
+from hpcglass.indicators.catalogue import INDICATORS
 from hpcglass.plugins import Catalogue
 from hpcglass.potentials.model import Model
 
-HELP = "model glasses, stages, keys of the input"
+HELP = "model glasses, stages, indicators, keys of the input"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=["models", "stages", "input"], metavar="models|stages|input")
+    parser.add_argument("what", choices=["models", "stages", "indicators", "input"],
+                        metavar="models|stages|indicators|input")
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.add_argument("--schema", action="store_true", help="of input: as a JSON schema, for editors and other programs")
 
@@ -46,10 +49,16 @@ def main(options: argparse.Namespace) -> int:
         rows = models()
         text = [f"{r['name']:<14} " + (r.get("error") or f"{_densities(r):<24} {r['sizes']:<34} {r['summary']}{_from(r)}")
                 for r in rows]
+    elif options.what == "indicators":
+        rows = indicators()
+        text = [f"{r['name']:<18} " + (r.get("error") or f"{r['symbol']:<5} {r['units'] or '-':<17} {r['soft']:<5} "
+                                       f"{r['needs']:<10} {r['family']:<11} {r['summary']} ({r['source']}){_from(r)}")
+                for r in rows]
     else:
         rows = stages() if options.what == "stages" else tables()
         text = [line for row in rows for line in ([f"{row['kind']}: {row['error']}", ""] if "error" in row else _lines(row))]
-    known: dict[str, Catalogue[Any]] = {"models": registry.models(), "stages": registry.stages()}
+    known: dict[str, Catalogue[Any]] = {"models": registry.models(), "stages": registry.stages(),
+                                          "indicators": INDICATORS}
     for name, package in known[options.what].shadowed().items() if options.what in known else ():
         text.append(f"(the {options.what[:-1]} '{name}' of the package {package} is not used: hpcglass has one of this name)")
     print(json.dumps(rows, indent=1) if options.json else "\n".join(text))
@@ -63,6 +72,15 @@ def models() -> list[dict[str, Any]]:
                 "cutoff": m.potential.cutoff, "continuity": m.potential.continuity, "reference": m.reference}
 
     return _rows("name", registry.models(), row)
+
+
+def indicators() -> list[dict[str, Any]]:
+    """Name, symbol, units, which end is soft, what it needs, family, equation, summary, dimensions, package of each one."""
+    def row(i: Indicator) -> dict[str, Any]:
+        return {"symbol": i.symbol, "units": i.units, "soft": i.soft, "needs": i.needs, "family": i.family, "source": i.source,
+                "summary": i.summary, "dimensions": list(i.dimensions)}
+
+    return _rows("name", INDICATORS, row)
 
 
 def _rows(title: str, known: Catalogue[Any], row: Callable[[Any], dict[str, Any]]) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hpcglass.commands.common import add_look, look
 from hpcglass.errors import InputError
 from hpcglass.words import show
 
@@ -21,6 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stage", required=True, metavar="LABEL", help="which stage, by label or kind")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.h5", help="file to write; figures go next to it")
     parser.add_argument("--no-plots", action="store_true", help="no figures")
+    add_look(parser)
 
 
 def main(options: argparse.Namespace) -> int:
@@ -30,6 +32,7 @@ def main(options: argparse.Namespace) -> int:
         raise InputError(f"-o {options.output}: there is no directory {options.output.parent}")
     from hpcglass.analysis.ensembles.merge import merge
 
+    how = look(options)
     ensemble = merge(options.directories, options.stage)
     for why in ensemble.skipped:
         show(f"skipped: {why}")
@@ -38,7 +41,7 @@ def main(options: argparse.Namespace) -> int:
     if not options.no_plots:
         from hpcglass.analysis.figures.draw import plot_stage_file
 
-        for figure in plot_stage_file(options.output):
+        for figure in plot_stage_file(options.output, look=how):
             show(figure)
     return 0
 

@@ -17,6 +17,7 @@ from hpcglass.commands import (
     listing,
     merge,
     plot,
+    report,
     screening,
     status,
     sweep,
@@ -52,9 +53,9 @@ def build() -> Parser:
     run.add_argument("--fresh", action="store_true", help="start over; an old directory is moved aside")
     calibrate.add_options(commands.add_parser("calibrate", help=calibrate.HELP, description=calibrate.__doc__, epilog=EPILOG))
     for name, module in (("validate", validate), ("info", info), ("list", listing), ("status", status), ("sweep", sweep),
-                         ("plot", plot), ("collect", collect), ("merge", merge), ("screening", screening), ("export", export),
-                         ("import", import_), ("check", check)):
+                         ("plot", plot), ("report", report), ("collect", collect), ("merge", merge), ("screening", screening),
+                         ("export", export), ("import", import_), ("check", check)):
         command = commands.add_parser(name, help=module.HELP, description=module.__doc__)
         module.add_options(command)
-        command.set_defaults(main=module.main, needs_world=name in ("info", "check", "collect"))
+        command.set_defaults(main=module.main, needs_world=name in ("info", "check", "collect", "export"))
     return top

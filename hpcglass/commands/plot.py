@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from hpcglass.commands.common import add_look, look
 from hpcglass.errors import FileError, InputError
 from hpcglass.words import show
+
+if TYPE_CHECKING:
+    from hpcglass.analysis.figures.files import Look
 
 HELP = "figures of a stage file, a run, a sweep, or a merged ensemble"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", type=Path, metavar="FILE|DIR", help="stage file (.h5) or run directory")
-    parser.add_argument("--format", choices=["png", "pdf", "svg"], default="png", help="kind of file (default: png)")
+    add_look(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="where the figures go (default: next to the file)")
 
 
@@ -22,6 +27,7 @@ def main(options: argparse.Namespace) -> int:
 
     if not options.path.exists():
         raise InputError(f"{options.path}: no such file or directory")
+    how = look(options)
     if options.output is not None:
         try:
             options.output.mkdir(parents=True, exist_ok=True)
@@ -29,8 +35,8 @@ def main(options: argparse.Namespace) -> int:
             raise FileError(f"{options.output}: cannot be made: {error.strerror}") from None
     root = options.path if options.path.is_dir() else None
     figures = [figure for file in stage_files(options.path)
-               for figure in plot_stage_file(file, options.output, options.format, root)]
-    figures += together(options.path, options.output, options.format)
+               for figure in plot_stage_file(file, options.output, how, root)]
+    figures += together(options.path, options.output, how)
     show("\n".join(map(str, figures)) if figures else "there is nothing to draw")
     return 0
 
@@ -47,13 +53,13 @@ def stage_files(path: Path) -> list[Path]:
     return found
 
 
-def together(path: Path, output: Path | None, kind: str) -> list[Path]:
+def together(path: Path, output: Path | None, how: Look) -> list[Path]:
     """Figures of all lattices of a sweep; none if it is something else."""
     if not any(path.glob("*/resolved.toml")):
         return []
     from hpcglass.analysis.figures.lattices import draw
 
     try:
-        return draw(path, output=output, kind=kind)
+        return draw(path, output=output, look=how)
     except InputError:
         return []

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpcglass import disk
+from hpcglass.commands.common import add_look, look
 from hpcglass.errors import InputError
 from hpcglass.words import show
 
@@ -35,6 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                         help="bulk modulus, shear modulus, pressure: energy of an elastic medium, to compare with")
     parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="tables of all fields and of groups, .csv or .h5")
     parser.add_argument("--plot", action="store_true", help="figures of each field and of all, next to OUT or to the first file")
+    add_look(parser)
 
 
 def main(options: argparse.Namespace) -> int:
@@ -44,6 +46,7 @@ def main(options: argparse.Namespace) -> int:
         raise InputError(f"-o {options.output}: there is no directory {options.output.parent}")
     if options.bins < 4:
         raise InputError(f"--bins {options.bins}: at least 4 are needed")
+    how = look(options)
     from hpcglass.analysis.screening.files import find_files, read_cases
     from hpcglass.analysis.screening.tables import describe, groups, statistics, summary
 
@@ -63,7 +66,7 @@ def main(options: argparse.Namespace) -> int:
     if options.plot:
         from hpcglass.analysis.screening.figures import draw_all
 
-        for figure in draw_all(found, table, together, options.output or files[0]):
+        for figure in draw_all(found, table, together, options.output or files[0], how):
             show(figure)
     return 0
 

@@ -133,6 +133,8 @@ def check_stage(params: StageParams, path: Path, system: SystemParams, model: Mo
     gradient, d = getattr(params, "gradient", None), system.dimension
     if gradient is not None and (len(gradient) != d or any(len(row) != d for row in gradient)):
         yield (*path, "gradient"), f"must be {d} rows of {d} numbers in {d}D", [list(row) for row in gradient]
+    if params.kind == "indicators":
+        yield from _indicators(params, path, d)
     yield from _smooth(params, path, model)
     for key, message in _walls(params, system, model):
         yield (*path, key), message, getattr(params, key)
@@ -140,6 +142,19 @@ def check_stage(params: StageParams, path: Path, system: SystemParams, model: Mo
     if check is not None:
         for key, message in check(params, model):
             yield (*path, key), message, getattr(params, key)
+
+
+def _indicators(params: Any, path: Path, dimension: int) -> Found:
+    """Are they defined in so many dimensions, and is what they need installed?"""
+    from hpcglass.indicators.catalogue import INDICATORS, chosen
+
+    try:
+        chosen(params.which, dimension)
+    except InputError as error:
+        yield (*path, "which"), str(error), params.which
+    for name in params.which:
+        if name in INDICATORS and (package := INDICATORS[name].lacks(dimension)):
+            yield (*path, "which"), f"{name} needs {package} in 3D: pip install {package}, or leave it out", params.which
 
 
 def _smooth(params: StageParams, path: Path, model: Model) -> Found:

@@ -46,7 +46,8 @@ class SystemParams(Table):
     start: Literal["random", "lattice"] | None = Field(
         None, description="positions at the start, if there is no `file`; default: random")
     file: str | None = Field(
-        None, description="start from this configuration (.h5 of a stage, .xyz, LAMMPS .data, .gsd), relative to the input")
+        None, description="start from this configuration (.h5 of a stage, .xyz, LAMMPS .data or .dump, .gsd), relative to the "
+        "input")
 
     @model_validator(mode="after")
     def _between_walls(self) -> SystemParams:

@@ -9,8 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcglass.errors import InputError
+
 Floats = NDArray[np.float64]
 AXES = "xyz"
+CLOSE = 0.25        # of an edge, by which a cell may change if its edges are to be known again
 
 
 def heights(box: Floats) -> Floats:
@@ -81,3 +84,21 @@ def reduce_tilt(box: Floats) -> NDArray[np.int64]:
         if not moved:
             break
     return change
+
+
+def same_edges(before: Floats, box: Floats) -> NDArray[np.int64]:
+    """T of whole numbers such that the edges `before` T of an earlier cell became those of `box`.
+
+    They are others of the same lattice if the cell was reduced in between.
+
+    Raises
+    ------
+    InputError
+        The cells differ by more than a quarter of an edge: it cannot be told how one became the other.
+    """
+    change = np.linalg.solve(before, box)
+    whole = np.rint(change)
+    if not np.abs(change - whole).max() < CLOSE:
+        raise InputError(f"it cannot be told how a cell with the edges {before.T.tolist()} became one with {box.T.tolist()}: "
+                         "take frames that are nearer to each other")
+    return whole.astype(np.int64)

@@ -1,13 +1,14 @@
-"""Configurations from and for other programs: extended XYZ, LAMMPS data, GSD, H5MD. No MPI is needed.
+"""Configurations from and for other programs: extended XYZ, LAMMPS data and dumps, GSD, H5MD. No MPI is needed.
 
-`read_any` serves `[system] file` (through `adopt`), `export` and `import`.
+`read_any` serves `[system] file` (through `adopt`), `export` and `import`; `write_frames` what `export` writes besides HDF5.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -19,14 +20,16 @@ from hpcglass import disk
 from hpcglass.errors import FileError, HpcglassError, InputError
 from hpcglass.io.formats.common import Configuration
 
-__all__ = ["Configuration", "choose_frame", "frames", "read_any", "tile", "write_any"]
+__all__ = ["Configuration", "choose_frame", "frames", "read_any", "tile", "write_any", "write_frames", "writer"]
 
 ENDINGS = {".xyz": "extxyz", ".extxyz": "extxyz", ".data": "lammps", ".lmp": "lammps", ".lammps": "lammps",
-           ".gsd": "gsd", ".h5": "h5md", ".h5md": "h5md", ".hdf5": "h5md"}
+           ".dump": "dump", ".lammpstrj": "dump", ".gsd": "gsd", ".h5": "h5md", ".h5md": "h5md", ".hdf5": "h5md"}
+WRITTEN = {".xyz": "extxyz", ".extxyz": "extxyz", ".data": "lammps", ".lmp": "lammps", ".lammps": "lammps", ".dump": "dump",
+           ".lammpstrj": "dump", ".gsd": "gsd", ".h5md": "h5md", ".vtkhdf": "vtkhdf"}
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
 
-def read_any(path: str | Path, dimension: int | None = None, frame: int | None = None) -> Configuration:
+def read_any(path: str | Path, dimension: int | None = None, frame: int | None = None, opened: Any = None) -> Configuration:
     """Read a configuration of a file; its format is told by the ending of its name.
 
     Parameters
@@ -36,6 +39,7 @@ def read_any(path: str | Path, dimension: int | None = None, frame: int | None =
         What is wanted. By default told by the file: 2D if all particles have the same z.
     frame : int, optional
         Number from 0, or from the end if negative, of a frame of a trajectory; by default the last one. See `frames`.
+    opened : what `open_any` gave, if several frames are read
 
     Raises
     ------
@@ -46,13 +50,22 @@ def read_any(path: str | Path, dimension: int | None = None, frame: int | None =
     """
     path = Path(path)
     module = _reader(path)
-    chosen = []
-    if frame is not None:
-        choose_frame(frame, len(frames(path)), path)
-        chosen = [frame]
     with _damage_said(path), np.errstate(all="ignore"):      # absurd numbers are found by `check`
-        found: Configuration = module.read(path, dimension, *chosen).check(path)
-    return found
+        chosen = []
+        if frame is not None:
+            steps = opened.steps if opened is not None else module.frames(path) if hasattr(module, "frames") else []
+            choose_frame(frame, len(steps), path)
+            chosen = [frame]
+        found: Configuration = module.read(path, dimension, *chosen) if opened is None else opened.read(dimension, *chosen)
+        return found.check(path)
+
+
+def open_any(path: str | Path) -> Any:
+    """What knows the frames of a file that is to be read frame by frame; None where the format has no such."""
+    path = Path(path)
+    module = _reader(path)
+    with _damage_said(path):
+        return module.Frames(path) if hasattr(module, "Frames") else None
 
 
 def _reader(path: Path) -> ModuleType:
@@ -80,7 +93,7 @@ def frames(path: str | Path) -> list[int]:
     path = Path(path)
     module = _reader(path)
     with _damage_said(path):
-        steps: list[int] = module.frames(path) if hasattr(module, "frames") else []
+        steps: list[int] = module.frames(path) if hasattr(module, "frames") else []     # LAMMPS data have one
     return steps
 
 
@@ -110,33 +123,56 @@ def _damage_said(path: Path) -> Iterator[None]:
 
 
 def write_any(configuration: Configuration, path: str | Path, to: str | None = None) -> None:
-    """Write a configuration for another program.
+    """Write a configuration for another program. See `write_frames`."""
+    write_frames([configuration], path, to)
 
-    Parameters
-    ----------
-    to : "extxyz", "lammps" or "gsd"; by default told by the ending of the name
+
+def writer(path: Path, to: str | None = None) -> Any:
+    """The module that writes a format: `to`, or what the ending of the name says.
 
     Raises
     ------
     InputError
-        Unknown ending.
+        No such format.
+    """
+    kind = to or WRITTEN.get(path.suffix.lower())
+    if kind not in WRITTEN.values():
+        hint = "; for .h5 use `import`" if ENDINGS.get(path.suffix.lower()) == "h5md" else ""
+        raise InputError(f"{path}: the format is told by the ending: {', '.join(WRITTEN)}{hint}")
+    return import_module(f"hpcglass.io.formats.{kind}")
+
+
+def write_frames(frames: Iterable[Configuration], path: str | Path, to: str | None = None) -> None:
+    """Write frames one after the other into a file for another program, in text or GSD; none but the present one is kept.
+
+    Parameters
+    ----------
+    to : "extxyz", "lammps" (one frame), "dump" or "gsd"; by default told by the ending of the name
+
+    Raises
+    ------
+    InputError
+        Unknown ending; walls, or fields, that the format has no place for.
     FileError
         The file cannot be written; an old one is as it was.
     """
     path = Path(path)
-    if (to or ENDINGS.get(path.suffix.lower())) == "h5md":
-        raise InputError(f"{path}: `export` writes extxyz, lammps and gsd; for .h5 use `import`")
-    module = _module("", path, to)
-    if configuration.walls is not None and not getattr(module, "WALLS", False):
-        raise InputError(f"{path}: this format has no walls, and without them an annulus is a periodic cell with a hole; "
-                         "export it as extended XYZ (.xyz)")
+    module = writer(path, to)
     try:
         with disk.replacing(path) as new:
-            module.write(configuration, new)
+            module.write(map(partial(with_walls, module, path), frames), new)
     except HpcglassError:
         raise
     except OSError as error:
         raise FileError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def with_walls(module: Any, path: Path, configuration: Configuration) -> Configuration:
+    """The configuration, unless it has walls that a format cannot keep."""
+    if configuration.walls is not None and not getattr(module, "WALLS", False):
+        raise InputError(f"{path}: this format has no walls, and without them an annulus is a periodic cell with a hole; "
+                         "export it as extended XYZ (.xyz) or VTKHDF (.vtkhdf)")
+    return configuration
 
 
 def tile(configuration: Configuration, copies: Sequence[int]) -> Configuration:
@@ -159,7 +195,7 @@ def tile(configuration: Configuration, copies: Sequence[int]) -> Configuration:
     def repeated(values: Any) -> Any:
         return None if values is None else np.tile(values, len(shifts))
 
-    return replace(configuration, box=configuration.box * along, position=position,
+    return replace(configuration, box=configuration.box * along, position=position, fields={},
                    diameter=repeated(configuration.diameter), species=repeated(configuration.species))
 
 

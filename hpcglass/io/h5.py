@@ -67,14 +67,14 @@ def _write(comm: MPI.Comm, path: Path, temporary: Path, contents: Contents, doin
     offsets, name = np.empty(0, dtype=np.int64), ""
     with together(comm, doing):
         if comm.rank == 0:
-            _check_space(path, contents.size)
+            check_space(path, contents.size)
             regions = (seal.Region(place, 0, rows.dtype.str, rows.shape, rows.framed, hashes[place])
                        for place, rows in contents.rows.items())
             sealed = seal.Seal(seal.FORMAT, _hash_all(contents, hashes), 0, tuple(regions))
             offsets = _lay_out(temporary, contents, hashes, sealed.room)
-            _reserve(temporary)
+            reserve(temporary)
     offsets = broadcast(comm, offsets if comm.rank == 0 else None)
-    agree(comm, _write_rows_here(comm, temporary, contents, offsets[1:]), doing)
+    agree(comm, write_rows(comm, temporary, contents, offsets[1:]), doing)
     with together(comm, doing):
         if comm.rank == 0:
             placed = zip(sealed.regions, offsets[1:].tolist(), strict=True)
@@ -107,7 +107,7 @@ def _hash_all(contents: Contents, hashes: dict[str, str]) -> str:
     return hash_contents(named)
 
 
-def _check_space(path: Path, size: int) -> None:
+def check_space(path: Path, size: int) -> None:
     free = shutil.disk_usage(path.parent).free
     if free < size:
         raise OSError(errno.ENOSPC, f"{size / 1e6:.1f} MB needed, {free / 1e6:.1f} MB free on the disk of {path.parent}; "
@@ -121,13 +121,13 @@ def _lay_out(temporary: Path, contents: Contents, hashes: dict[str, str], room: 
         text = h5py.h5t.C_S1.copy()
         text.set_size(room)
         text.set_strpad(h5py.h5t.STR_NULLTERM)
-        offsets = [_contiguous(file, seal.NAME, text, ()).id.get_offset()]      # before all else: it must lie near the beginning
+        offsets = [contiguous(file, seal.NAME, text, ()).id.get_offset()]      # before all else: it must lie near the beginning
         file[seal.NAME].attrs["long_name"] = "hashes of everything"
         for name, value in contents.values.items():
             file[name] = value
             file[name].attrs["sha256"] = hash_value(value)
         for name, rows in contents.rows.items():
-            dataset = _contiguous(file, name, h5py.h5t.py_create(rows.dtype, logical=True), rows.shape)
+            dataset = contiguous(file, name, h5py.h5t.py_create(rows.dtype, logical=True), rows.shape)
             dataset.attrs["sha256"] = hashes[name]
             if rows.framed:
                 dataset.attrs["frames"] = len(rows.blocks)
@@ -139,7 +139,7 @@ def _lay_out(temporary: Path, contents: Contents, hashes: dict[str, str], room: 
     return np.array(offsets, dtype=np.int64)
 
 
-def _contiguous(file: Any, name: str, kind: Any, shape: tuple[int, ...]) -> Any:
+def contiguous(file: Any, name: str, kind: Any, shape: tuple[int, ...]) -> Any:
     """A dataset whose room is allocated at once and not filled."""
     creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     creation.set_obj_track_times(False)
@@ -152,7 +152,7 @@ def _contiguous(file: Any, name: str, kind: Any, shape: tuple[int, ...]) -> Any:
     return file[name]
 
 
-def _reserve(temporary: Path) -> None:
+def reserve(temporary: Path) -> None:
     """Claim the disk blocks now: a full disk is then met here, on one rank, not by all in the middle of writing."""
     descriptor = os.open(temporary, os.O_RDWR)
     try:
@@ -164,7 +164,7 @@ def _reserve(temporary: Path) -> None:
         os.close(descriptor)
 
 
-def _write_rows_here(comm: MPI.Comm, temporary: Path, contents: Contents, offsets: Any) -> Exception | None:
+def write_rows(comm: MPI.Comm, temporary: Path, contents: Contents, offsets: Any) -> Exception | None:
     """This rank's part in writing the rows, and what went wrong with it. Collective.
 
     Through rank 0 when asked for (HPCGLASS_IO=serial), where MPI-IO cannot open the file on all ranks, or if its name is long.

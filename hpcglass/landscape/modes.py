@@ -112,8 +112,8 @@ def lowest_modes(hessian: Hessian, count: int, tolerance: float = 1e-8) -> Modes
         raise InputError(f"{count} lowest modes asked for; the configuration has {free}: ask for 1 to {most}, or for all")
     if free <= FEW:
         return spectrum(hessian, tolerance).lowest(count)
-    matrix = _without_loose(hessian)
-    shift, highest = SHIFT * _stiffness(hessian), matrix.norm(PETSc.NormType.NORM_INFINITY)
+    matrix = without_loose(hessian)
+    shift, highest = SHIFT * stiffness(hessian), matrix.norm(PETSc.NormType.NORM_INFINITY)
     package = shift_invert.packages(hessian)[0]
     while True:
         solver, below = shift_invert.factorised(hessian, matrix, deflated, -shift, count, tolerance, package)
@@ -133,7 +133,7 @@ def lowest_modes(hessian: Hessian, count: int, tolerance: float = 1e-8) -> Modes
         shift *= FARTHER        # next to zero modes, deflated ones too, stiff modes drown in rounding
         look = shift_invert.looking(hessian, matrix, deflated, -shift, tolerance, package, (-np.inf, np.inf))
         vectors, _ = search(vectors, count - vectors.shape[2], look)
-    return _completed(hessian, matrix, _checked(hessian, vectors, tolerance), deflated, -shift, tolerance, package)
+    return _completed(hessian, matrix, checked(hessian, vectors, tolerance), deflated, -shift, tolerance, package)
 
 
 def modes_in_interval(hessian: Hessian, low: float, high: float, tolerance: float = 1e-8) -> Modes:
@@ -159,11 +159,11 @@ def modes_in_interval(hessian: Hessian, low: float, high: float, tolerance: floa
     if "mumps" not in shift_invert.packages(hessian):
         raise InputError("modes in an interval need MUMPS, which this PETSc was built without; ask for the lowest modes")
     free, translations = some_modes(hessian), hessian.zero_modes()
-    zero = ZERO * _stiffness(hessian)
+    zero = ZERO * stiffness(hessian)
     first, last = low**2 if low**2 > zero else -zero, high**2
     if last <= zero:
         raise InputError(f"no mode can be told from a translation below omega = {np.sqrt(zero):.2g}; take a larger upper end")
-    matrix = _without_loose(hessian)
+    matrix = without_loose(hessian)
     count = shift_invert.count_below(matrix, last, True) - shift_invert.count_below(matrix, first, False)
     count -= len(translations) if first < 0 else 0
     if count > max(free // 2, 1):
@@ -174,7 +174,7 @@ def modes_in_interval(hessian: Hessian, low: float, high: float, tolerance: floa
     if missing:
         raise PhysicsError(f"{vectors.shape[2]} modes were found with frequencies in [{low:g}, {high:g}], where {count} are; "
                            "move its ends: a mode may lie just there")
-    return _checked(hessian, vectors, tolerance)
+    return checked(hessian, vectors, tolerance)
 
 
 def spectrum(hessian: Hessian, tolerance: float = 1e-8) -> Modes:
@@ -195,7 +195,7 @@ def spectrum(hessian: Hessian, tolerance: float = 1e-8) -> Modes:
         raise InputError(f"the full spectrum of {system.n_total} particles needs a dense matrix of {size} rows > {DENSE_LIMIT}; "
                          "ask for the lowest modes")
     free, translations = some_modes(hessian), hessian.zero_modes()
-    matrix = _without_loose(hessian)
+    matrix = without_loose(hessian)
     high = 2 * matrix.norm(PETSc.NormType.NORM_INFINITY)
     dense = dense_on_first(matrix)
     uniform = [rows_on_first(system, hessian.rows(vector)).ravel() for vector in translations]
@@ -205,13 +205,13 @@ def spectrum(hessian: Hessian, tolerance: float = 1e-8) -> Modes:
             dense += np.outer(high * vector, vector)
         values = eigh(dense, driver="evd", overwrite_a=True, check_finite=False)[1][:, :free]
     rows = to_owners(system, values, free)
-    return _checked(hessian, rows, tolerance * max(high, 1.0))
+    return checked(hessian, rows, tolerance * max(high, 1.0))
 
 
 def _completed(hessian: Hessian, matrix: Any, modes: Modes, translations: list[Any], target: float, tolerance: float, package: str
                ) -> Modes:
     """The lowest modes, as many as `modes` has, from these and copies of multiple ones that are missing among them."""
-    zero = max(ZERO * _stiffness(hessian), 2.0 * _unrest(hessian, translations))
+    zero = max(ZERO * stiffness(hessian), 2.0 * _unrest(hessian, translations))
     level, number = last_level(modes.frequency2, max(zero, float(modes.residuals.max())))
     if abs(level) <= zero:          # there translations cannot be told from modes
         level, number = -zero, int((modes.frequency2 < -zero).sum())
@@ -228,7 +228,7 @@ def _completed(hessian: Hessian, matrix: Any, modes: Modes, translations: list[A
         raise PhysicsError(f"of the modes with omega^2 < {level:.9g}, {number + (missing or 0)} by inertia, "
                            f"{number + vectors.shape[2] - count} were found; ask for another number, or for all")
     if vectors.shape[2] > count:
-        modes = _checked(hessian, vectors, tolerance).lowest(count)
+        modes = checked(hessian, vectors, tolerance).lowest(count)
     return modes if missing is not None else replace(modes, uncounted=why)
 
 
@@ -241,14 +241,14 @@ def _unrest(hessian: Hessian, translations: list[Any]) -> float:
     return largest
 
 
-def _stiffness(hessian: Hessian) -> float:
+def stiffness(hessian: Hessian) -> float:
     """Mean of H's diagonal [energy/length^2]."""
     rows = hessian.rows(hessian.matrix.getDiagonal())[~hessian.loose]
     size = (hessian.system.n_total - hessian.n_loose) * hessian.system.dimension
     return float(ranks.total(hessian.system.comm, float(np.abs(rows).sum()))) / size
 
 
-def _without_loose(hessian: Hessian) -> Any:
+def without_loose(hessian: Hessian) -> Any:
     """The matrix, or a copy in which loose particles have an eigenvalue above all others."""
     if not hessian.n_loose:
         return hessian.matrix
@@ -260,7 +260,7 @@ def _without_loose(hessian: Hessian) -> Any:
     return matrix
 
 
-def _checked(hessian: Hessian, vectors: Floats, tolerance: float) -> Modes:
+def checked(hessian: Hessian, vectors: Floats, tolerance: float) -> Modes:
     """Rayleigh quotients, residuals, signs and participation of vectors."""
     system = hessian.system
     count = vectors.shape[2]
@@ -283,4 +283,4 @@ def _checked(hessian: Hessian, vectors: Floats, tolerance: float) -> Modes:
     scale = signs(system, vectors) / np.sqrt(norm)
     participation = norm**2 / (system.n_total * fourth)
     return Modes(frequency2[order], np.ascontiguousarray((vectors * scale)[..., order]), residuals[order], participation[order],
-                 ZERO * _stiffness(hessian))
+                 ZERO * stiffness(hessian))

@@ -266,6 +266,18 @@ _BIBTEX = r"""
     doi = {10.1103/PhysRevE.104.044905}
 }
 
+@article{richard2020,
+    author = {Richard, D. and Ozawa, M. and Patinet, S. and Stanifer, E. and Shang, B. and Ridout, S. A. and Xu, B. and Zhang, G.
+    and Morse, P. K. and Barrat, J.-L. and Berthier, L. and Falk, M. L. and Guan, P. and Liu, A. J. and Martens, K. and Sastry, S.
+    and Vandembroucq, D. and Lerner, E. and Manning, M. L.},
+    title = {{Predicting plasticity in disordered solids from structural indicators}},
+    journal = {Phys. Rev. Materials},
+    volume = {4},
+    pages = {113609},
+    year = {2020},
+    doi = {10.1103/PhysRevMaterials.4.113609}
+}
+
 @article{richard2021,
     author = {Richard, David and Kapteijns, Geert and Giannini, Julia A. and Manning, M. Lisa and Lerner, Edan},
     title = {{Simple and Broadly Applicable Definition of Shear Transformation Zones}},

@@ -72,7 +72,7 @@ def _other_input(resolved: Path, text: str) -> list[str]:
 
 def _contents(path: Path) -> str:
     """By which other files know a file; empty if it is not there or damaged."""
-    from hpcglass.sealed.check import check  # not at the top: `status` is here too, and in a hurry
+    from hpcglass.sealed.check import check  # NumPy, which `status` and `validate` do without
 
     try:
         return check(path).contents

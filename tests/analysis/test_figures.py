@@ -7,8 +7,8 @@ from sealed_files import seal_file
 
 import hpcglass
 from hpcglass.__main__ import main
+from hpcglass.analysis.figures.cells import slab
 from hpcglass.analysis.figures.draw import plot_stage_file
-from hpcglass.analysis.figures.maps import slab
 from hpcglass.errors import FileError, InputError
 
 RESOLVED = """

@@ -20,7 +20,7 @@ def fail_to_write(count: int, rank: int) -> None:
     from hpcglass.io import h5
 
     written = 0
-    real = h5._write_rows_here
+    real = h5.write_rows
 
     def write(*arguments):
         nonlocal written
@@ -30,7 +30,7 @@ def fail_to_write(count: int, rank: int) -> None:
             return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return error
 
-    h5._write_rows_here = write
+    h5.write_rows = write
 
 
 if __name__ == "__main__":

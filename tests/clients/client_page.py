@@ -39,7 +39,7 @@ def blocks() -> list[Job]:
     jobs = []
     for section in SECTION.finditer(PAGE.read_text(encoding="utf-8")):
         for number, block in enumerate(BLOCK.finditer(section["text"])):
-            for stem, ending in re.findall(r"\b([a-z]+(?:\.traj)?)\.(gsd|xyz|data|h5)\b", block["files"]):
+            for stem, ending in re.findall(r"\b([a-z]+(?:\.traj)?)\.(gsd|xyz|data|dump|h5md|vtkhdf|h5)\b", block["files"]):
                 stems = (FLAT if "2D" in block["files"] else GLASSES) if stem == "glass" else [stem]
                 jobs += [Job(section["title"], f"{number}/{s}.{ending}", f"{s}.{ending}", block["code"]) for s in stems]
     return jobs

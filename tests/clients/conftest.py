@@ -19,6 +19,7 @@ from glasses import liquid_arrays
 from hpcglass.io.formats.common import Configuration
 
 PLACE = Path(os.environ.get("HPCGLASS_CLIENTS", ROOT / ".venv-clients")).resolve()
+MOVIES = ("xyz", "dump", "gsd", "h5md", "vtkhdf")
 SHEAR = """
 [system]
 model = "harmonic"
@@ -66,7 +67,7 @@ def glasses() -> dict[str, Configuration]:
 
 @pytest.fixture(scope="session")
 def exports(glasses, tmp_path_factory) -> Path:
-    """A directory with each glass as .h5 and in all formats of `hpcglass export`, and a shear: shear.h5, shear.traj.h5."""
+    """A directory with each glass as .h5 and in all formats of `export`, and a shear: shear.h5, shear.traj.h5, movie.*."""
     from hpcglass import registry
     from hpcglass.__main__ import main
     from hpcglass.io.import_h5 import write_h5
@@ -75,10 +76,13 @@ def exports(glasses, tmp_path_factory) -> Path:
     for name, c in glasses.items():
         native = directory / f"{name}.h5"
         write_h5(c, registry.models()[GLASSES[name][0]], Path("glass"), native, "")
-        for ending in ("xyz", "data", "gsd"):
+        for ending in ("xyz", "data", "dump", "gsd", "h5md", "vtkhdf"):
             assert main(["export", str(native), "-o", str(native.with_suffix(f".{ending}"))]) == 0
     (directory / "shear.toml").write_text(SHEAR)
     assert main(["run", str(directory / "shear.toml"), "--output", str(directory / "run")]) == 0
+    for ending in MOVIES:
+        words = ["-o", str(directory / f"movie.{ending}"), "--frame", "all", "--fields", "d2min"]
+        assert main(["export", str(directory / "run" / "01-shear.h5"), *words]) == 0
     (directory / "run" / "01-shear.h5").rename(directory / "shear.h5")
     (directory / "run" / "01-shear.traj-0000.h5").rename(directory / "shear.traj.h5")
     return directory

@@ -98,7 +98,7 @@ def test_mdanalysis_turns_the_cell_and_not_the_positions(found, exports):
         strain = source["particles/all/position/time"][-1]
     assert strain == pytest.approx(0.03) and edges[0, 2] > 0.1
     right = distances(position, edges)
-    page, plain = turned(found, "2/shear.traj.h5"), turned(found, "turned")
+    page, plain = turned(found, "4/shear.traj.h5"), turned(found, "turned")
     assert page["strain"] == pytest.approx(strain)
     np.testing.assert_allclose(distances(page["position"].astype(float), page["edges"].astype(float)), right, atol=1e-5)
     off = np.abs(distances(plain["position"].astype(float), plain["edges"].astype(float)) - right)

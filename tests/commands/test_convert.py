@@ -18,7 +18,7 @@ from hpcglass.io.formats.common import restricted
 from hpcglass.potentials.library import MODELS
 
 SEED = 7
-ENDINGS = ["xyz", "data", "gsd"]
+ENDINGS = ["xyz", "data", "dump", "gsd"]
 
 
 @pytest.fixture(autouse=True)

@@ -67,21 +67,23 @@ def test_export_says_which_frame_it_writes_and_takes_any_or_all(trajectory, tmp_
     start = positions(glass)
     assert frames(path) == [0, 10, 20]
     out = tmp_path / "out.xyz"
-    for option, drift, said in (([], 0.25, ": frame 2 of 0 to 2, step 20\n--frame K takes another one, --frame all each of them"),
+    others = "--frame K takes another one, --frame all writes them all"
+    for option, drift, said in (([], 0.25, f": frame 2 of 0 to 2, step 20\n{others}"),
                                 (["--frame", "1"], 0.125, ": frame 1 of 0 to 2, step 10"),
                                 (["--frame=-3"], 0.0, ": frame 0 of 0 to 2, step 0")):
         assert main(["export", str(path), "-o", str(out), *option]) == 0
         assert capsys.readouterr().out == f"{out}{said}\n"
         assert distance(read_any(out).position, start + drift, glass.box) < 1e-12
-    assert main(["export", str(path), "-o", str(out), "--frame", "all"]) == 0
+    out = out.with_suffix(".data")
+    assert main(["export", str(path), "-o", str(out), "--frame", "all"]) == 0       # one file each: the format has one frame
     assert capsys.readouterr().out.count("\n") == 3
     for k in range(3):
-        assert distance(read_any(tmp_path / f"out-000{k}.xyz").position, start + 0.125 * k, glass.box) < 1e-12
+        assert distance(read_any(tmp_path / f"out-000{k}.data").position, start + 0.125 * k, glass.box) < 1e-12
     assert main(["export", str(path), "-o", str(out), "--frame", "3"]) == 2
     assert "there is no frame 3, it has frames 0 to 2" in capsys.readouterr().err
     assert main(["export", str(path.with_name("01-quench.h5")), "-o", str(out), "--frame", "0"]) == 0
     assert capsys.readouterr().out == f"{out}\n"
-    assert main(["export", str(tmp_path / "out-0000.xyz"), "-o", str(out), "--frame", "1"]) == 2      # there is one only
+    assert main(["export", str(tmp_path / "out-0000.data"), "-o", str(out), "--frame", "1"]) == 2      # there is one only
     with pytest.raises(SystemExit):
         main(["export", str(path), "-o", str(out), "--frame", "first"])
 

@@ -51,7 +51,7 @@ def followed(tmp_path_factory):
     shutil.copytree(ROOT / "inputs", reader.directory / "inputs")
     (reader.directory / "md.toml").write_text(MD)
     assert hpcglass("run", "md.toml", directory=reader.directory).returncode == 0
-    pages = {page: reader.follow(page) for page in ("tutorial.md", "python.md", "file-format.md")}
+    pages = {page: reader.follow(page) for page in ("tutorial.md", "figures.md", "python.md", "file-format.md")}
     return reader, pages
 
 
@@ -63,6 +63,7 @@ def test_the_tutorial_works(followed):
     assert {"mine.toml", "backward.toml", "compare.png", "glass.xyz", "glass.data", "T0.08.h5", "T0.4.h5", "annulus.h5"} <= made
     assert {"events.png", "lattice.png", "many.png", "loading.csv"} <= made and "4 of 4 runs" in pages["tutorial.md"]
     assert "2 tasks, 0 missing, failed: {}" in pages["tutorial.md"] and "6 tasks: 6 waiting" in pages["tutorial.md"]
+    assert {"movie.vtkhdf", "movie.dump"} <= made
     for run in ("quickstart", "T0.08", "T0.4", "backward", "ask", "events", "annulus", "epm", "calibrate"):
         assert (reader.directory / "results" / run / "DONE").exists()
 

@@ -105,13 +105,13 @@ def test_failed_write_leaves_the_old_file(mode, directory, monkeypatch):
     h5.write(comm, path, contents_of(comm, 100))
     before = path.read_bytes()
     comm.Barrier()
-    real = h5._write_rows_here
+    real = h5.write_rows
 
     def full(*arguments):
         error = real(*arguments)
         return OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)) if comm.rank == comm.size - 1 else error
 
-    monkeypatch.setattr(h5, "_write_rows_here", full)
+    monkeypatch.setattr(h5, "write_rows", full)
     with pytest.raises(FileError, match="Disk quota exceeded"):
         h5.write(comm, path, contents_of(comm, 200))
     comm.Barrier()

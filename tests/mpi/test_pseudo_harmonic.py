@@ -11,11 +11,12 @@ from hpcglass.core.comm import largest, total
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.geometries.periodic import heights
 from hpcglass.landscape.contractions import pair_energies
+from hpcglass.landscape.localised import _start, _step, evaluate
 from hpcglass.landscape.matrix.hessian import Hessian
 from hpcglass.landscape.matrix.solve import Solver
 from hpcglass.landscape.modes import lowest_modes
 from hpcglass.landscape.profiles import core_particle, decay_exponent, decay_profile
-from hpcglass.landscape.pseudo_harmonic import _evaluate, _springs, _start, _step, companion_force, cost, pseudo_harmonic_mode
+from hpcglass.landscape.pseudo_harmonic import Quartic, companion_force, cost, pseudo_harmonic_mode
 
 
 def field(s, seed):
@@ -76,17 +77,17 @@ def test_cost_and_gradient(world, name):
 def test_a_step_ends_at_the_minimum_on_the_line(world, name):
     """And turns the field by 45 degrees at most, when the minimum is further away."""
     s = glass(world, name)
-    springs, solver = _springs(s), Solver(Hessian(s))
-    soft = _start(s, springs, solver.solve(field(s, 1)))
+    springs, solver = Quartic(s), Solver(Hessian(s))
+    soft = _start(s, springs, solver.solve(field(s, 1)), "mode")
     for seed, far in ((2, False), (3, False), (4, False), (2, True), (3, True)):
         z, p = soft, solver.solve(field(s, seed))
         if far:         # from a rough field towards the soft one
-            z, p = _start(s, springs, field(s, seed)), soft
+            z, p = _start(s, springs, field(s, seed), "mode"), soft
         p = p - total(world, float(np.vdot(z, p))) * z
         size = np.sqrt(total(world, float(np.vdot(p, p))))
         slope = total(world, float(np.vdot(p, cost(s, z)[1])))
         p *= -np.sign(slope)
-        t = _step(s, springs, z, p, total(world, float(np.vdot(p, _evaluate(s, springs, z).residual))))
+        t = _step(s, springs, z, p, total(world, float(np.vdot(p, evaluate(s, springs, z).residual))))
         here, gradient = cost(s, z + t * p)
         assert here < cost(s, z)[0]
         if far:

@@ -54,7 +54,7 @@ def good_files(folder: Path) -> list[Path]:
             box[0, 1] = 2.3 * tilted
             species = rng.permutation(np.arange(40) % 2).astype(np.int32)
             one = Configuration(lattice(40, d) @ box.T, box, np.where(species, 1.4, 1.0), species)
-            for ending in ("xyz", "data", "gsd"):
+            for ending in ("xyz", "data", "dump", "gsd"):
                 files.append(folder / f"{d}d-{'tilted' if tilted else 'straight'}.{ending}")
                 write_any(one, files[-1])
             files += [h5md(folder / f"{d}d-{'tilted' if tilted else 'straight'}.h5", one, tilted), labelled(folder, one, tilted),
@@ -335,7 +335,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("number", type=int, nargs="?", default=300, help="damaged files (default 300)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="", metavar="ENDING", help="xyz, data, gsd or h5")
+    parser.add_argument("--only", default="", metavar="ENDING", help="xyz, data, dump, gsd or h5")
     parser.add_argument("--keep", type=Path, metavar="DIRECTORY", help="keep the files here")
     parser.add_argument("--read", metavar="MODEL", help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpcglass.analysis.figures.catalogue import Figures, register
-from hpcglass.analysis.figures.maps import DISCS, slab
-from hpcglass.analysis.figures.style import BLUE, GREY, RED, panels, round_ticks, row
+from hpcglass.analysis.figures.cells import color_bar, discs, frame, part, view
+from hpcglass.analysis.figures.style import BLUE, GREY, RED, grid, label, panels, row
 from hpcglass.analysis.open_run import StageResults, Table
 
 if TYPE_CHECKING:
@@ -44,43 +44,21 @@ def figures(stage: StageResults) -> Figures:
 
 def draw_activity(stage: StageResults) -> Figure:
     """The final configuration with those particles coloured that were active at least once, by when they first were."""
-    from matplotlib.figure import Figure
+    from matplotlib.colors import Normalize
 
-    assert stage.position is not None and stage.box is not None
-    first, position, box = stage.fields["first_activity"], stage.position, stage.box
-    diameter = np.ones(len(position)) if stage.diameter is None else stage.diameter
-    ever, strains = float(np.isfinite(first).mean()), stage.tables["activity"]["strain"]
-    figure = Figure(figsize=(3.6, 3.3), layout="constrained")
-    axes = figure.subplots()
-    axes.set_title(f"{100 * ever:.3g} % active at least once" + (" (slab)" if len(box) == 3 else ""))
-    if len(box) == 3:
-        chosen = slab(position, box, 2 * float(diameter.mean()))
-        first, position, diameter = first[chosen], position[chosen], diameter[chosen]
-    if len(position) > DISCS:           # smaller than a pixel or so: all of one size, in points
-        diameter = np.full(len(position), 200 / len(position) ** 0.5)
-    never, units = np.isnan(first), "points" if len(position) > DISCS else "xy"
+    seen = view(stage)
+    first, strains = stage.fields["first_activity"][seen.chosen], stage.tables["activity"]["strain"]
+    figure, (axes,) = grid(1, 1, 3.8, 3.3, maps=True)
+    ever = ~np.isnan(first)
     limits = (float(strains.min()), float(strains.max())) if len(strains) else (0.0, 1.0)
-    _particles(axes, position[never, :2], diameter[never], units, facecolor="#dddddd")
-    active = _particles(axes, position[~never, :2], diameter[~never], units, array=first[~never], cmap="plasma", clim=limits)
+    discs(axes, part(seen, ~ever), facecolor="#dddddd")
+    active = discs(axes, part(seen, ever), first[ever], cmap="plasma", norm=Normalize(*limits))
+    frame(axes, seen)
+    share = float(np.isfinite(stage.fields["first_activity"]).mean())
+    axes.set_title(seen.title(f"{100 * share:.3g} % active at least once"))
     if limits[0] < limits[1]:
-        figure.colorbar(active, ax=axes, shrink=0.8, pad=0.02, label="strain when first active")
-    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]) @ box[:2, :2].T
-    axes.plot(*corners.T, color="black", linewidth=0.6)
-    axes.set_aspect("equal")
-    axes.set_axis_off()
+        color_bar(figure, active, axes, "strain when first active", "", first[ever])
     return figure
-
-
-def _particles(axes: Axes, position: Floats, diameter: Floats, units: str, **colors: Any) -> Any:
-    """Discs."""
-    from matplotlib.collections import EllipseCollection
-
-    discs = EllipseCollection(diameter, diameter, np.zeros(len(diameter)), units=units, offsets=position,
-                              offset_transform=axes.transData, linewidths=0, rasterized=units == "points", **colors)
-    axes.add_collection(discs)
-    axes.update_datalim(position)
-    axes.autoscale_view()
-    return discs
 
 
 def draw_band(profile: Table, activity: Table) -> Figure:
@@ -98,7 +76,7 @@ def draw_band(profile: Table, activity: Table) -> Figure:
         color = colormaps["viridis"](0.92 * k / max(len(chosen) - 1, 1))
         left.plot(profile["x"][rows], profile["activity"][rows], ".-", markersize=2.5, color=color,
                   label=rf"$\gamma = {gamma:.3g}$")
-    left.set(xlabel=_with(profile, "x", "distance from the band $x$"), ylabel=f"{profile.long_name['activity']} $P(x)$",
+    left.set(xlabel=label(profile, "x", "distance from the band $x$"), ylabel=f"{profile.long_name['activity']} $P(x)$",
              ylim=(0, None))
     left.legend(fontsize=7, handlelength=1.2)
     _widths(right, activity)
@@ -122,9 +100,8 @@ def _widths(axes: Axes, table: Table) -> None:
         x, middle = np.array([strain[band].min(), strain[band].max()]), np.median(np.flatnonzero(band)).astype(int)
         for power, style, name in SLOPES:
             axes.plot(x, 1.2 * width[middle] * (x / strain[middle]) ** power, style, color="black", linewidth=0.8, label=name)
-    axes.set(xscale="log", yscale="log", xlabel=r"strain $\gamma$", ylabel=_with(table, "width", "width $w$"))
+    axes.set(xscale="log", yscale="log", xlabel=r"strain $\gamma$", ylabel=label(table, "width", "width $w$"))
     axes.legend(fontsize=7)
-    round_ticks(axes, both=True)
 
 
 def draw_events(table: Table) -> Figure:
@@ -135,7 +112,7 @@ def draw_events(table: Table) -> Figure:
                                     (rate, "rate", r"events of a sample per strain", BLUE)):
         axes.errorbar(x, table[name], np.nan_to_num(table[f"{name}_error"]), (table["high"] - table["low"]) / 2, fmt="o",
                       color=color, markersize=2.8, linewidth=0.7)
-        axes.set_ylabel(_with(table, name, text))
+        axes.set_ylabel(label(table, name, text))
         axes.set_ylim(min(0.0, float(np.nanmin(table[name]))), None)
     rate.set_xlabel("strain")
     return figure
@@ -151,6 +128,7 @@ def draw_first(stage: StageResults) -> Figure:
     axes.axvline(mean, color=RED, linewidth=0.9, label=rf"mean ${mean:.3g} \pm {error:.1g}$")
     axes.plot([], [], " ", label=f"{len(strain)} samples" + (f", {without} more without an event" if without else ""))
     axes.set(xlabel="strain at the first event", ylabel="samples")
+    axes.yaxis.get_major_locator().set_params(integer=True)
     axes.legend()
     return figure
 
@@ -163,11 +141,6 @@ def draw_steady(stage: StageResults) -> Figure:
     axes.errorbar(table["stress"], table["density"], np.nan_to_num(table["density_error"]), fmt="o", color=BLUE, markersize=2.8,
                   linewidth=0.7, label=rf"strain $> {numbers['steady_from']:.3g}$, std ${spread:.2g}$")
     axes.axvline(mean, color=RED, linewidth=0.9, label=rf"$\langle\sigma_s\rangle = {mean:.3g} \pm {error:.1g}$")
-    axes.set(xlabel=_with(table, "stress", r"$\sigma_s$"), ylabel=r"$P(\sigma_s)$", ylim=(0, None))
+    axes.set(xlabel=label(table, "stress", r"$\sigma_s$"), ylabel=r"$P(\sigma_s)$", ylim=(0, None))
     axes.legend()
     return figure
-
-
-def _with(table: Table, column: str, text: str) -> str:
-    """A label with the column's units."""
-    return f"{text} [{table.units[column]}]" if table.units.get(column) else text

@@ -5,6 +5,7 @@ J. A. Giannini, D. Richard, M. L. Manning, E. Lerner, Phys. Rev. E 104, 044905 (
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcglass.analysis.figures.catalogue import Figures, register
-from hpcglass.analysis.figures.maps import slab
-from hpcglass.analysis.figures.style import BLUE, GREY, RED, panels, round_ticks
+from hpcglass.analysis.figures.cells import View, discs, length_bar, part, view
+from hpcglass.analysis.figures.style import BLUE, GREY, RED, dimension, grid, label, panels, row
 from hpcglass.analysis.open_run import StageResults, Table
 
 if TYPE_CHECKING:
@@ -74,78 +75,62 @@ def draw_spectrum(stage: StageResults, table: Table) -> Figure:
     participation.set_ylabel(r"$N e(\lambda)$, particles")
     participation.set_xlabel(r"$\lambda/\lambda_0$" if "eigenvalue_unit" in stage.results else r"$\lambda$")
     participation.legend(markerscale=1.0 if size == 3 else 3.0)
-    round_ticks(participation)
     return figure
 
 
 def draw_softest(stage: StageResults) -> Figure:
     """Bond forces f, forces F and displacements D of the softest mode, and their pseudo-harmonic partners, around its core."""
-    from matplotlib.figure import Figure
-
-    assert stage.position is not None and stage.box is not None
-    fields = stage.fields
-    core = int((fields["displacement_modes"][..., 0] ** 2).sum(axis=1).argmax())
-    position, fraction, spacing, half, chosen = _around(stage, core)
-    flat = len(stage.box) == 2
-    bonds = stage.pairs.get("bond_modes")
+    fields, bonds = stage.fields, stage.pairs.get("bond_modes")
+    close = Surroundings.of(stage, int((fields["displacement_modes"][..., 0] ** 2).sum(axis=1).argmax()))
     names = [("F", "force_modes", "pseudo_harmonic_forces"), ("D", "displacement_modes", "pseudo_harmonic_modes")]
     titles = [r"bond forces $f$"] * (bonds is not None) + [r"particle forces $F$", r"displacements $D$"]
-    figure = Figure(figsize=(2.9 * len(titles), 3.2), layout="constrained")
-    axes = list(figure.subplots(1, len(titles), squeeze=False)[0])
+    figure, axes = row(len(titles), 2.9, 3.3)
     for panel, title in zip(axes, titles, strict=True):
-        _window(panel, stage, position, position[core, :2], half, chosen)
-        panel.set_title(title if flat else f"{title} (slab)")
+        _window(panel, close)
+        panel.set_title(close.seen.title(title))
     if bonds is not None:
-        _draw_bonds(axes[0], bonds["id"], bonds["force"][:, 0], position, fraction, stage.box, chosen)
+        _draw_bonds(axes[0], close, bonds["id"], bonds["force"][:, 0])
     for panel, (name, field, partner) in zip(axes[-2:], names, strict=True):
-        _arrows(panel, position, fields[field][..., 0], chosen, spacing, BLUE, 0.008, f"${name}$")
+        _arrows(panel, close, fields[field][..., 0], close.spacing, BLUE, 0.008, f"${name}$")
         if partner in fields:
-            _arrows(panel, position, fields[partner][..., 0], chosen, spacing, RED, 0.0035, rf"${name}_\mathrm{{PH}}$")
-            panel.legend(loc="upper right", frameon=True, framealpha=0.8, edgecolor="none")
+            _arrows(panel, close, fields[partner][..., 0], close.spacing, RED, 0.0035, rf"${name}_\mathrm{{PH}}$")
+            panel.legend(loc="upper right")
     return figure
 
 
 def draw_dipole(stage: StageResults) -> Figure:
     """Displacements by a unit dipole on one bond (fig. 2a); the dipole itself is red."""
-    from matplotlib.figure import Figure
-
-    assert stage.box is not None
-    pair = [int(stage.tables["dipoles"][name][0]) for name in ("first", "second")]
-    position, _, spacing, half, chosen = _around(stage, pair[0])
-    figure = Figure(figsize=(3.2, 3.4), layout="constrained")
-    axes = figure.subplots()
-    _window(axes, stage, position, position[pair[0], :2], half, chosen)
-    dipole = np.zeros_like(position)
-    dipole[pair[1]] = position[pair[1]] - position[pair[0]]
-    dipole[pair[0]] = -dipole[pair[1]]
-    _arrows(axes, position, stage.fields["dipole_responses"][..., 0], chosen, spacing, BLUE, 0.005, "response")
-    _arrows(axes, position, dipole, chosen, 0.5 * spacing, RED, 0.012, "dipole")
-    axes.legend(loc="upper right", frameon=True, framealpha=0.8, edgecolor="none")
-    axes.set_title("response to a dipole" if len(stage.box) == 2 else "response to a dipole (slab)")
+    first, second = (int(stage.tables["dipoles"][name][0]) for name in ("first", "second"))
+    close = Surroundings.of(stage, first)
+    figure, (axes,) = grid(1, 1, 3.2, 3.5, maps=True)
+    _window(axes, close)
+    dipole = np.zeros_like(close.position)
+    dipole[second] = close.position[second] - close.position[first]
+    dipole[first] = -dipole[second]
+    _arrows(axes, close, stage.fields["dipole_responses"][..., 0], close.spacing, BLUE, 0.005, "response")
+    _arrows(axes, close, dipole, 0.5 * close.spacing, RED, 0.012, "dipole")
+    axes.legend(loc="upper right")
+    axes.set_title(close.seen.title("response to a dipole"))
     return figure
 
 
 def draw_decay(stage: StageResults) -> Figure:
     """Median size of the fields against the distance from the core; how far the pseudo-harmonic partners are."""
     decay, partners = stage.tables["decay"], stage.tables.get("pseudo_harmonic")
-    from matplotlib.figure import Figure
-
     both = partners is not None and partners.rows
-    figure = Figure(figsize=(3.4 * (1 + bool(both)), 2.9), layout="constrained")
-    panels = figure.subplots(1, 1 + bool(both), squeeze=False)[0]
+    figure, panels = row(1 + bool(both), 3.4, 2.9)
     r = decay["distance"]
     for name, color in (("D", RED), ("F", BLUE)):
         panels[0].loglog(r, decay[name], MARKERS[name], color=color, markersize=3.5, label=f"${name}$")
         if f"{name}_PH" in decay:
             panels[0].loglog(r, decay[f"{name}_PH"], f"{MARKERS[name]}--", color=color, markersize=3.5, markerfacecolor="white",
                              linewidth=0.6, label=rf"${name}_\mathrm{{PH}}$")
-    dimension = len(stage.box) if stage.box is not None else 2
+    d = dimension(stage)
     middle = len(r) // 3
-    guide(panels[0], r[middle], 2 * decay["D"][middle], r[middle:], 1.0 - dimension, rf"$r^{{{1 - dimension}}}$")
-    panels[0].set_xlabel("distance from the core")
+    guide(panels[0], r[middle], 2 * decay["D"][middle], r[middle:], 1.0 - d, rf"$r^{{{1 - d}}}$")
+    panels[0].set_xlabel(label(decay, "distance", "distance from the core"))
     panels[0].set_ylabel(r"median $|v|$")
     panels[0].legend()
-    round_ticks(panels[0])
     if partners is not None and both:
         unit = float(stage.results.get("eigenvalue_unit", 1.0))
         value = partners["eigenvalue"] / unit
@@ -155,7 +140,6 @@ def draw_decay(stage: StageResults) -> Figure:
         panels[1].set_xlabel(r"$\lambda/\lambda_0$" if "eigenvalue_unit" in stage.results else r"$\lambda$")
         panels[1].set_ylabel("distance to pseudo-harmonic mode")
         panels[1].legend()
-        round_ticks(panels[1])
     return figure
 
 
@@ -166,61 +150,79 @@ def guide(axes: Axes, x: float, y: float, span: Floats, power: float, text: str)
     axes.legend()
 
 
-def _around(stage: StageResults, core: int) -> tuple[Floats, Floats, float, float, NDArray[np.bool_]]:
-    """(positions with `core` in the middle of the cell, fractions from there, mean spacing, half a map's width, who is in it)."""
-    assert stage.position is not None and stage.box is not None
-    spacing = float(abs(np.linalg.det(stage.box)) / len(stage.position)) ** (1 / len(stage.box))
-    fraction = np.linalg.solve(stage.box, (stage.position - stage.position[core]).T).T
-    position = (fraction - np.rint(fraction) + 0.5) @ stage.box.T
-    half = min(WINDOW * spacing, 0.5 * float(np.ptp(position[:, :2], axis=0).min()))
-    thickness = 2 * float(stage.diameter.mean() if stage.diameter is not None else spacing)
-    chosen = np.ones(len(position), dtype=bool) if len(stage.box) == 2 else slab(position, stage.box, thickness)
-    return position, fraction, spacing, half, chosen
+@dataclass(frozen=True)
+class Surroundings:
+    """A configuration with one particle moved to the middle of the cell.
+
+    position, fraction : (N, d) with it in the middle; of the edges, from it
+    spacing : mean spacing [length]
+    half : half the width of a map [length]
+    seen : who is drawn, in 3D a slab
+    """
+
+    position: Floats
+    fraction: Floats
+    box: Floats
+    spacing: float
+    half: float
+    centre: Floats
+    seen: View
+
+    @classmethod
+    def of(cls, stage: StageResults, core: int) -> Surroundings:
+        assert stage.position is not None and stage.box is not None
+        box = stage.box
+        spacing = float(abs(np.linalg.det(box)) / len(stage.position)) ** (1 / len(box))
+        fraction = np.linalg.solve(box, (stage.position - stage.position[core]).T).T
+        fraction -= np.rint(fraction)
+        position = (fraction + 0.5) @ box.T
+        walls = stage.walls
+        if walls is not None:
+            walls = np.append(walls[:-2] - stage.position[core] + 0.5 * box.sum(axis=1), walls[-2:])
+        seen = view(replace(stage, position=position, walls=walls))
+        half = min(WINDOW * spacing, 0.5 * float(np.ptp(position[:, :2], axis=0).min()))
+        return cls(position, fraction, box, spacing, half, 0.5 * box.sum(axis=1)[:2], seen)
 
 
-def _window(axes: Axes, stage: StageResults, position: Floats, centre: Floats, half: float, chosen: NDArray[np.bool_]) -> None:
-    """Pale discs of the particles around a point."""
-    from matplotlib.collections import EllipseCollection
-
-    diameter = np.ones(len(position)) if stage.diameter is None else stage.diameter
-    seen = chosen & (np.abs(position[:, :2] - centre) < half + 1.0).all(axis=1)
-    axes.add_collection(EllipseCollection(
-        diameter[seen], diameter[seen], np.zeros(seen.sum()), units="xy", offsets=position[seen, :2],
-        offset_transform=axes.transData, facecolor="#f2f2f2", edgecolor="#d0d0d0", linewidth=0.3))
-    axes.set_xlim(centre[0] - half, centre[0] + half)
-    axes.set_ylim(centre[1] - half, centre[1] + half)
+def _window(axes: Axes, close: Surroundings) -> None:
+    """Pale discs of the particles around a point; the walls, if any are in sight."""
+    near = (np.abs(close.seen.position - close.centre) < close.half + 1.0).all(axis=1)
+    discs(axes, part(close.seen, near), facecolor="#f2f2f2", edgecolor="#d0d0d0", linewidth=0.3)
+    for line in close.seen.outlines:
+        axes.plot(*line.T, color="black", linewidth=0.6)
+    axes.set_xlim(close.centre[0] - close.half, close.centre[0] + close.half)
+    axes.set_ylim(close.centre[1] - close.half, close.centre[1] + close.half)
     axes.set_aspect("equal")
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(True)
+    length_bar(axes)
 
 
-def _arrows(axes: Axes, position: Floats, field: Floats, chosen: NDArray[np.bool_], spacing: float, color: str, width: float,
-            label: str) -> None:
+def _arrows(axes: Axes, close: Surroundings, field: Floats, spacing: float, color: str, width: float, label: str) -> None:
     """The field in the plane as arrows; the longest are `LONGEST` spacings long."""
     size = np.linalg.norm(field, axis=1)
-    seen = chosen & (size > FAINT * size.max())
-    axes.quiver(*position[seen, :2].T, *field[seen, :2].T, angles="xy", scale_units="xy", scale=size.max() / (LONGEST * spacing),
-                color=color, width=width, minlength=0.0, label=label, zorder=3)
+    seen = (size > FAINT * size.max())[close.seen.chosen]
+    axes.quiver(*close.seen.position[seen].T, *field[close.seen.chosen][seen, :2].T, angles="xy", scale_units="xy",
+                scale=size.max() / (LONGEST * spacing), color=color, width=width, minlength=0.0, label=label, zorder=3)
 
 
-def _draw_bonds(axes: Axes, ids: Any, force: Floats, position: Floats, fraction: Floats, box: Floats,
-                chosen: NDArray[np.bool_]) -> None:
+def _draw_bonds(axes: Axes, close: Surroundings, ids: Any, force: Floats) -> None:
     """The strongest bonds as lines as wide as their force: extension red, compression blue."""
     from matplotlib.collections import LineCollection
     from matplotlib.colors import to_rgba
     from matplotlib.lines import Line2D
 
     size = np.abs(force)
-    seen = (size >= np.quantile(size, 1 - STRONG)) & chosen[ids].all(axis=1)
-    step = fraction[ids[seen, 1]] - fraction[ids[seen, 0]]
-    begin = position[ids[seen, 0]]
-    end = begin + (step - np.rint(step)) @ box.T
+    seen = (size >= np.quantile(size, 1 - STRONG)) & close.seen.chosen[ids].all(axis=1)
+    step = close.fraction[ids[seen, 1]] - close.fraction[ids[seen, 0]]
+    begin = close.position[ids[seen, 0]]
+    end = begin + (step - np.rint(step)) @ close.box.T
     relative = size[seen] / size.max()
-    colors = [to_rgba(RED if extended else BLUE, 0.25 + 0.75 * part)
-              for extended, part in zip(force[seen] > 0, relative, strict=True)]
+    colors = [to_rgba(RED if extended else BLUE, 0.25 + 0.75 * strength)
+              for extended, strength in zip(force[seen] > 0, relative, strict=True)]
     axes.add_collection(LineCollection(np.stack([begin[:, :2], end[:, :2]], axis=1), colors=colors,
                                        linewidths=0.2 + 3.5 * relative, capstyle="round"))
     axes.legend(handles=[Line2D([], [], color=RED, label="extended"), Line2D([], [], color=BLUE, label="compressed")],
-                loc="upper right", frameon=True, framealpha=0.8, edgecolor="none")
+                loc="upper right")

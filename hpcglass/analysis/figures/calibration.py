@@ -75,7 +75,7 @@ def draw_trials(stage: StageResults) -> Figure:
             axes.axhline(results[f"target_{name}"], color=RED, linewidth=0.9, linestyle="--", label="target")
         axes.errorbar(results["mean_slip"], results[f"predicted_{name}"], results[f"predicted_{name}_error"],
                       results["mean_slip_error"], fmt="s", color=GREEN, markersize=5, label="result", zorder=4)
-        axes.set_ylabel(name)
+        axes.set_ylabel(f"{name} stress")
     both[0].legend()
     both[-1].set_xlabel(r"mean slip $\bar\varepsilon_0$")
     if shared:

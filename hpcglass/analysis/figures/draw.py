@@ -20,12 +20,12 @@ from hpcglass.analysis.figures import (  # noqa: F401 (each adds its figures to 
     preparation,
 )
 from hpcglass.analysis.figures.catalogue import MAKERS, Figures
-from hpcglass.analysis.figures.files import full_name, save
-from hpcglass.analysis.figures.style import STYLE
+from hpcglass.analysis.figures.files import PLAIN, Look, full_name, save
+from hpcglass.analysis.figures.style import STYLE, with_known_units
 from hpcglass.analysis.open_run import StageResults, read_stage
 
 
-def plot_stage_file(path: str | Path, output: str | Path | None = None, kind: str = "png",
+def plot_stage_file(path: str | Path, output: str | Path | None = None, look: Look = PLAIN,
                     root: Path | None = None) -> list[Path]:
     """Draw the figures of a stage file, or of a merged ensemble.
 
@@ -33,13 +33,13 @@ def plot_stage_file(path: str | Path, output: str | Path | None = None, kind: st
     ----------
     path : stage file
     output : directory of the figures, whose names then say task and sample, too; by default that of the file
-    kind : "png", "pdf" or "svg"; lines are vectors in the last two, large numbers of particles are not
+    look : format, resolution, width, and whether the data behind a figure go beside it
     root : directory that all files drawn into `output` are in; the way from there is part of the names
 
     Returns
     -------
     list of Path
-        The figures; empty for a kind of stage without figures.
+        The files; empty for a kind of stage without figures.
 
     Raises
     ------
@@ -52,9 +52,10 @@ def plot_stage_file(path: str | Path, output: str | Path | None = None, kind: st
     stage = read_stage(path)
     start = Path(output) / full_name(path, root) if output is not None else path.with_suffix("")
     with matplotlib.rc_context(STYLE):
-        return [save(draw(), start.with_name(f"{start.name}{suffix}.{kind}")) for suffix, draw in figures(stage)]
+        return [file for suffix, draw in figures(stage) for file in save(draw(), start.with_name(f"{start.name}{suffix}"), look)]
 
 
 def figures(stage: StageResults) -> Figures:
     """(suffix of the file name, function that draws) of each figure of a stage."""
+    stage = with_known_units(stage)
     return [figure for make in MAKERS for figure in make(stage)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpcglass.analysis.figures.catalogue import Figures, register
-from hpcglass.analysis.figures.style import BLUE, GREEN, GREY, RED, label, panels, round_ticks
+from hpcglass.analysis.figures.style import BLUE, GREEN, GREY, RED, label, panels
 from hpcglass.analysis.open_run import StageResults, Table
 
 if TYPE_CHECKING:
@@ -73,8 +73,7 @@ def draw_spectrum(stage: StageResults, column: str) -> Figure:
         density.legend()
     for axes in rest:
         draw_participation(axes, stage, profile, column)
-    round_ticks((rest or [density])[-1])
-    (rest or [density])[-1].set_xlabel(rf"${symbol}$" + (f" [{table.units['low']}]" if table.units["low"] else ""))
+    (rest or [density])[-1].set_xlabel(label(table, "low", f"${symbol}$"))
     return figure
 
 
@@ -99,9 +98,10 @@ def draw_participation(axes: Axes, stage: StageResults, profile: Any, column: st
         axes.axhline(plateau, color=GREY, linewidth=0.8, linestyle="--",
                      label=rf"plateau, $\xi = {stage.results['mode_length']:.3g}$")
     if np.isfinite(at):
-        axes.plot(at, 1.15 * plateau, "*", color="black", markersize=6, zorder=4)
+        axes.plot(at, 1.15 * plateau, "*", color="black", markersize=6, zorder=4, label="plateau reached")
     axes.set(xscale="log", yscale="log", ylabel="$N e$")
-    axes.legend()
+    if len(axes.get_legend_handles_labels()[0]) > 1:
+        axes.legend()
 
 
 def _limits(axes: Axes, values: Any) -> None:
@@ -119,7 +119,6 @@ def draw_overlap(stage: StageResults, table: Table) -> Figure:
             points(axes, table["eigenvalue"], table[name], table[f"{name}_error"], color, marker, text)
     axes.set(xscale="log", yscale="log", xlabel=r"$\lambda$", ylabel=r"$1 - \langle V|V_\mathrm{PH}\rangle$")
     axes.legend()
-    round_ticks(axes)
     return figure
 
 
@@ -137,10 +136,8 @@ def draw_decay(stage: StageResults, table: Table) -> Figure:
             guide = 2.0 * table[name][begin] * (x / x[begin]) ** power
             shown = (x > x[begin] / 2) & (guide > table[name][seen].min() / 3)
             axes.plot(x[shown], guide[shown], style, color="black", linewidth=0.8, label=f"$r^{{{power}}}$")
-    units = f" [{table.units['distance']}]" if table.units["distance"] else ""
-    axes.set(xscale="log", yscale="log", xlabel=f"distance from the core{units}", ylabel="median $|v_i|$")
+    axes.set(xscale="log", yscale="log", xlabel=label(table, "distance", "distance from the core"), ylabel="median $|v_i|$")
     axes.legend()
-    round_ticks(axes)
     return figure
 
 
@@ -166,6 +163,6 @@ def draw_loading(stage: StageResults, table: Table) -> Figure:
     x, y, error = table["strain"], table["shear_stress"], np.nan_to_num(table["shear_stress_error"])
     axes.plot(x, y, color=BLUE, label=f"mean of {int(table['samples'].max())} samples")
     axes.fill_between(x, y - error, y + error, color=BLUE, alpha=0.3, linewidth=0, label="standard error")
-    axes.set(xlabel="strain", ylabel=f"shear stress [{table.units['shear_stress']}]")
+    axes.set(xlabel="strain", ylabel=label(table, "shear_stress", "shear stress"))
     axes.legend()
     return figure

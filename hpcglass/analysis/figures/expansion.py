@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hpcglass.analysis.figures.catalogue import Figures, register
-from hpcglass.analysis.figures.maps import draw_map
-from hpcglass.analysis.figures.style import BLUE, GREEN, GREY, RED, panels
+from hpcglass.analysis.figures.cells import color_bar, discs, frame, signed_scale, view
+from hpcglass.analysis.figures.style import BLUE, GREEN, GREY, RED, grid, label, panels
 from hpcglass.analysis.open_run import StageResults
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def draw_distribution(stage: StageResults) -> Figure:
             axes.loglog(ends, row["prefactor"] * ends ** -row["exponent"], "-", color=color, linewidth=1.2)
             axes.loglog(ends, 3 * row["prefactor_expected"] * ends ** -row["expected"], "--", color=color, linewidth=0.8)
         axes.loglog(x[seen], density[seen], "o", color=color, markersize=2.5, label=text)
-    axes.set_xlabel(r"$|\varphi_{n\gamma}|$")
+    axes.set_xlabel(label(table, "value", r"$|\varphi_{n\gamma}|$"))
     axes.set_ylabel("probability density")
     axes.legend(fontsize=7, title="dashed: slopes of soft modes", title_fontsize=7)
     return figure
@@ -70,18 +70,19 @@ def draw_comparison(stage: StageResults) -> Figure:
         seen = np.append(start, table[name])
         room = 0.3 * max(float(np.ptp(seen)), 1e-12)
         panel.set_ylim(seen.min() - room, seen.max() + room)      # the series may leave: the glass is what one looks at
-        panel.set_ylabel({"stress_xy": "shear stress", "pressure": "pressure"}[name])
+        panel.set_ylabel(label(table, name, {"stress_xy": "shear stress", "pressure": "pressure"}[name]))
     axes[-1].set_xlabel("strain")
-    axes[-1].locator_params(axis="x", nbins=5)
     axes[0].legend()
     return figure
 
 
 def draw_product(stage: StageResults) -> Figure:
-    """Sum of phi_g phi_gg on each particle: blue where going forward destabilises, red where it stabilises."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.4, 3.9), layout="constrained")
-    draw_map(figure, figure.subplots(), stage, stage.fields["bond_product"],
-             r"$\sum \varphi_\gamma \varphi_{\gamma\gamma}$", signed=True)
+    """Sum of phi_g phi_gg on each particle: red where going forward destabilises, blue where it stabilises."""
+    figure, (axes,) = grid(1, 1, 4.4, 3.9, maps=True)
+    seen = view(stage)
+    values = stage.fields["bond_product"][seen.chosen]
+    drawn = discs(axes, seen, values, norm=signed_scale(values), cmap="RdBu")
+    frame(axes, seen)
+    axes.set_title(seen.title("below 0: destabilised by strain"))
+    color_bar(figure, drawn, axes, r"$\sum \varphi_\gamma \varphi_{\gamma\gamma}$", "energy^2", values)
     return figure

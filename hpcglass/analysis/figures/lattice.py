@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpcglass.analysis.figures.catalogue import Figures, register
-from hpcglass.analysis.figures.style import BLUE, GREEN, GREY, RED, panels
+from hpcglass.analysis.figures.style import BLUE, GREY, MARKERS, SERIES, label, panels, row
 from hpcglass.analysis.open_run import StageResults, Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MAPS = 5                # strains in a figure of maps, at most
-COLORS = (BLUE, RED, GREEN, GREY)
+MAPS = 4                # strains in a figure of maps, at most
 CURVES = {
-    "mean_threshold": r"mean threshold $\langle\sigma_c\rangle$",
+    "mean_threshold": r"threshold $\langle\sigma_c\rangle$",
     "strain_std": r"std of strain $\Delta\gamma$",
     "stress_std": r"std of stress $\Delta\sigma$",
     "localisation": "localisation LOC"}
-FIELDS = {"events": "slips", "plastic_strain": r"$\gamma_p$", "stress": r"$\sigma$", "threshold": r"$\sigma_c$"}
+FIELDS = {"events": "slips", "plastic_strain": r"$\gamma_p$", "stress": r"$\sigma$ [stress]",
+          "threshold": r"$\sigma_c$ [stress]"}
 
 
 @register
@@ -51,11 +51,11 @@ def draw_curves(stage: StageResults, table: Table) -> Figure:
     """Stress, mean threshold, fluctuations and localisation against strain (Figs. 3, 4, 6 and 7 of Tyukodi et al.)."""
     figure, axes = panels(1 + len(CURVES), width=4.2, height=1.7)
     curve(axes[0], table, "shear_stress", BLUE)
-    axes[0].set_ylabel(r"stress $\Sigma$")
+    axes[0].set_ylabel(label(table, "shear_stress", r"stress $\Sigma$"))
     axes[0].set_ylim(min(0.0, float(np.nanmin(table["shear_stress"]))), None)
     for panel, (column, name) in zip(axes[1:], CURVES.items(), strict=True):
         curve(panel, table, column, BLUE)
-        panel.set_ylabel(name)
+        panel.set_ylabel(label(table, column, name))
         if column == "localisation":
             panel.set_ylim(0.0, highest_localisation(table, stage.results.get("sites", stage.results.get("particles"))))
     if "samples" in table:
@@ -85,32 +85,26 @@ def curve(axes: Axes, table: Table, column: str, color: str) -> None:
 
 def draw_maps(stage: StageResults) -> Figure:
     """Slips, plastic strain, stress and thresholds at some of the strains that were kept; white sites have never slipped."""
-    from matplotlib.colors import LogNorm
     from matplotlib.figure import Figure
-    from matplotlib.ticker import LogLocator, NullFormatter
 
     strain = stage.grid_strain
     shown = np.unique(np.linspace(0, len(strain) - 1, min(MAPS, len(strain))).round().astype(int))
-    figure = Figure(figsize=(1.0 + 1.75 * len(shown), 1.75 * len(FIELDS)), layout="constrained")
-    grid = figure.subplots(len(FIELDS), len(shown), squeeze=False)
-    for row, (name, symbol) in enumerate(FIELDS.items()):
+    figure = Figure(figsize=(1.0 + 1.75 * len(shown), 1.75 * len(FIELDS)), layout="compressed")
+    rows = figure.subplots(len(FIELDS), len(shown), squeeze=False)
+    for k, axes in enumerate(rows[0]):
+        axes.set_title(rf"$\gamma = {strain[shown[k]]:.4g}$")
+    for across, (name, symbol) in zip(rows, FIELDS.items(), strict=True):
         values = stage.grids[name][shown]
         style = shading(name, values)
-        for k, axes in enumerate(grid[row]):
+        for k, axes in enumerate(across):
             frame = values[k]
             if name in ("events", "plastic_strain"):
                 frame = np.where(stage.grids["events"][shown[k]] > 0, frame, np.nan)
             image = axes.imshow(frame, origin="lower", interpolation="nearest", rasterized=True, **style)
             axes.set(xticks=[], yticks=[])
             axes.spines[["top", "right"]].set_visible(True)
-            if row == 0:
-                axes.set_title(rf"$\gamma = {strain[shown[k]]:.4g}$")
-        bar = figure.colorbar(image, ax=grid[row].tolist(), shrink=0.85, pad=0.01)
-        bar.set_label(symbol)
-        if isinstance(style["norm"], LogNorm) and style["norm"].vmax < 1000 * style["norm"].vmin:
-            bar.ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-            bar.ax.yaxis.set_major_formatter(lambda x, _: f"{x:g}")
-            bar.ax.yaxis.set_minor_formatter(NullFormatter())
+        bar = figure.colorbar(image, ax=across.tolist(), shrink=0.85, pad=0.01)
+        bar.set_label(symbol, fontsize=8)
     return figure
 
 
@@ -122,17 +116,17 @@ def shading(name: str, values: Any) -> dict[str, Any]:
         there = values[values > 0]
         low, high = (float(there.min()), float(there.max())) if there.size else (1.0, 1.0)
         return {"cmap": "viridis_r", "norm": LogNorm(low, max(high, 1.5 * low))}
-    low, high = np.percentile(values, [0.5, 99.5])
+    low, high = float(values.min()), float(values.max())
+    if low < 0 < high:
+        return {"cmap": "RdBu_r", "norm": Normalize(-max(high, -low), max(high, -low))}
     return {"cmap": "cividis", "norm": Normalize(low, max(high, low + 1e-12))}
 
 
 def draw_avalanches(stage: StageResults, merged: str) -> Figure:
     """Distributions of the numbers of slips S and of the stress drops in avalanches, in each window of strain."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(5.6, 2.6), layout="constrained")
+    figure, both = row(2, 2.9, 2.6)
     for axes, name, column, xlabel, ylabel in zip(
-            figure.subplots(1, 2), ("avalanche_slips", "avalanche_drops"), ("slips", "drop"),
+            both, ("avalanche_slips", "avalanche_drops"), ("slips", "drop"),
             ("slips in an avalanche $S$", r"stress drop $\delta\Sigma$"), ("$P(S)$", r"$P(\delta\Sigma)$"), strict=True):
         table = stage.tables[f"{name}{merged}"]
         for k, start in enumerate(np.unique(table["window_start"])):
@@ -141,7 +135,7 @@ def draw_avalanches(stage: StageResults, merged: str) -> Figure:
             text = rf"$\gamma > {start:.3g}$" if np.isinf(end) else rf"${start:.3g} < \gamma < {end:.3g}$"
             bars = np.nan_to_num(table["density_error"][here]) if merged else None
             error = None if bars is None else np.array([np.minimum(bars, 0.95 * y), bars])
-            axes.errorbar(x, y, error, fmt="os^D"[k % 4], color=COLORS[k % 4], markersize=3, linewidth=0.7,
+            axes.errorbar(x, y, error, fmt=MARKERS[k % 6], color=SERIES[k % 6], markersize=3, linewidth=0.7,
                           label=text if len(np.unique(table["window_start"])) > 1 else None)
         if name == "avalanche_slips" and table.rows > 4:
             guide = np.array([table[column].min(), table[column].max()])

@@ -18,9 +18,9 @@ import numpy as np
 
 from hpcglass.analysis.ensembles.collectors import Numbers
 from hpcglass.analysis.ensembles.merge import merge
-from hpcglass.analysis.figures.files import save
+from hpcglass.analysis.figures.files import PLAIN, Look, save
 from hpcglass.analysis.figures.lattice import highest_localisation
-from hpcglass.analysis.figures.style import BLUE, GREEN, GREY, RED, STYLE, round_ticks, row
+from hpcglass.analysis.figures.style import BLUE, MARKERS, RED, SERIES, STYLE, grid, row
 from hpcglass.analysis.open_run import StageResults, Table, read_stage
 from hpcglass.errors import InputError
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLORS = (BLUE, RED, GREEN, "#8a5a9e", "#c8882b", GREY)
-MARKERS = "os^Dv<"
 PANELS = {"variance": r"variance of strain $\langle\delta\gamma^2\rangle$", "localisation": "localisation LOC",
           "mean_threshold": r"mean threshold $\langle\sigma_c\rangle$", "stress_std": r"std of stress $\Delta\sigma$"}
 PROFILES = 9            # of a lattice in a figure, at most
@@ -79,7 +77,8 @@ class Loaded:
         return Table({name: values[seen] for name, values in table.items()}, {}, {}) if seen.any() else None
 
 
-def draw(directory: str | Path, stage: str = "epm", output: str | Path | None = None, kind: str = "png") -> list[Path]:
+def draw(directory: str | Path, stage: str = "epm", output: str | Path | None = None,
+         look: Look = PLAIN) -> list[Path]:
     """Draw all tasks of a sweep of lattices together.
 
     Parameters
@@ -87,7 +86,7 @@ def draw(directory: str | Path, stage: str = "epm", output: str | Path | None = 
     directory : of the sweep; tasks without a finished sample are left out
     stage : label of the stage
     output : directory of the figures; by default that of the sweep
-    kind : "png", "pdf" or "svg"
+    look : format, resolution, width, and whether the data behind a figure go beside it
 
     Returns
     -------
@@ -103,7 +102,8 @@ def draw(directory: str | Path, stage: str = "epm", output: str | Path | None = 
 
     lattices = read(Path(directory), stage)
     with matplotlib.rc_context(STYLE):
-        return [save(make(), Path(output or directory) / f"together-{name}.{kind}") for name, make in figures(lattices)]
+        return [file for name, make in figures(lattices)
+                for file in save(make(), Path(output or directory) / f"together-{name}", look)]
 
 
 def read(directory: Path, stage: str) -> list[Loaded]:
@@ -171,21 +171,18 @@ def curve(axes: Axes, one: Loaded, column: str, color: Any) -> None:
 def draw_curves(lattices: Sequence[Loaded]) -> Figure:
     """Stress, without and with correlation of slips and thresholds (004, Figs. 3 and 5; 001, Fig. 5c); below, of those with
     correlation if there are any, what 004 shows in Figs. 4, 6 and 7."""
-    from matplotlib.figure import Figure
-
     groups = [group for group in ([one for one in lattices if one.correlated is kind] for kind in (False, True)) if group]
-    figure = Figure(figsize=(8.1, 4.8), layout="constrained")
-    panels = figure.subplots(2, 3).ravel()
+    figure, panels = grid(6, 3, 2.7, 2.4)
     top = max(float(one.tables["mean_loading"]["shear_stress"].max()) for one in lattices)
     for axes, group in zip(panels, groups, strict=False):
         for k, one in enumerate(group):
-            curve(axes, one, "shear_stress", COLORS[k % len(COLORS)])
+            curve(axes, one, "shear_stress", SERIES[k % len(SERIES)])
         axes.set(ylabel=r"stress $\Sigma$", ylim=(0, 1.05 * top))
         axes.legend(fontsize=7)
     rest = panels[len(groups):]
     for axes, (column, name) in zip(rest, PANELS.items(), strict=False):
         for k, one in enumerate(groups[-1]):
-            curve(axes, one, column, COLORS[k % len(COLORS)])
+            curve(axes, one, column, SERIES[k % len(SERIES)])
         axes.set_ylabel(name)
         top = max(highest_localisation(one.tables["mean_loading"], one.stage["size"] ** 2) for one in groups[-1])
         axes.set_ylim(None if column == "mean_threshold" else 0, top if column == "localisation" else None)
@@ -208,7 +205,7 @@ def draw_steady(lattices: Sequence[Loaded]) -> Figure:
         mean, error, spread = (one.numbers[f"steady_stress{name}"][0] for name in ("", "_error", "_std"))
         text = rf"{one.label}: ${mean:.3g} \pm {error:.1g}$, std ${spread:.2g}$"
         axes.errorbar(table["stress"], table["density"], np.nan_to_num(table["density_error"]), fmt=MARKERS[k % 6] + "-",
-                      color=COLORS[k % 6], markersize=2.8, linewidth=0.7, label=text)
+                      color=SERIES[k % 6], markersize=2.8, linewidth=0.7, label=text)
     axes.set(xlabel=r"stress $\sigma_s$ in the steady state", ylabel=r"$P(\sigma_s)$")
     axes.set_ylim(0, 1.3 * axes.get_ylim()[1])
     axes.legend(fontsize=7)
@@ -226,7 +223,7 @@ def draw_bands(lattices: Sequence[Loaded]) -> Figure:
         if (table := one.widths) is not None:
             chosen = thinned(table["strain"])
             axes.errorbar(table["strain"][chosen], table["width"][chosen], np.nan_to_num(table["width_error"][chosen]),
-                          fmt=MARKERS[k % 6], color=COLORS[k % 6], markersize=2.8, linewidth=0.7, label=one.label)
+                          fmt=MARKERS[k % 6], color=SERIES[k % 6], markersize=2.8, linewidth=0.7, label=one.label)
             ends.append((table["width"][-1], table["strain"][-1], table["strain"][0]))
     width, end, begin = min(ends)
     if end > GROWTH * begin:
@@ -234,7 +231,6 @@ def draw_bands(lattices: Sequence[Loaded]) -> Figure:
         axes.plot(guide, 0.75 * width * (guide / end) ** 0.5, ":", color="black", linewidth=0.8, label=r"$\gamma^{0.5}$")
     axes.set(xscale="log", yscale="log", xlabel=r"strain $\gamma$", ylabel="width $w$ [sites]")
     axes.legend(fontsize=7)
-    round_ticks(axes, both=True)
     return figure
 
 
@@ -247,7 +243,7 @@ def draw_profiles(axes: Axes, profiles: dict[int, Table]) -> None:
         for strain in strains:
             here = np.isclose(table["strain"], strain, rtol=1e-8)
             activity = np.where(table["activity"][here] > 0, table["activity"][here], np.nan)
-            axes.plot(table["x"][here], activity, color=COLORS[k % 6], linewidth=0.8, alpha=1.0 if strain == strains[-1] else 0.4)
+            axes.plot(table["x"][here], activity, color=SERIES[k % 6], linewidth=0.8, alpha=1.0 if strain == strains[-1] else 0.4)
     axes.set(xlabel="distance from the band $x$ [sites]", ylabel="slips per site $P(x)$", yscale="log")
     axes.set_title(r"$\gamma = " + ", ".join(f"{strain:.3g}" for strain in strains) + "$", fontsize=7)
 
@@ -274,7 +270,6 @@ def draw_sizes(lattices: Sequence[Loaded]) -> Figure:
         axes.legend()
     strain = f"{tables[0]['strain'][-1]:.3g}"
     axes.set(xscale="log", yscale="log", xlabel="size $L$", ylabel=rf"width $w$ at $\gamma = {strain}$ [sites]")
-    round_ticks(axes, both=True)
     axes.set_xticks(size, [f"{n:.0f}" for n in size])
     axes.set_xticks([], minor=True)
     return figure

@@ -25,11 +25,11 @@ def draw_shear(stage: StageResults, table: Table) -> Figure:
     figure, (stress, energy) = panels(2, width=4.2, height=2.3)
     strain = table["strain"]
     stress.plot(strain, table["shear_stress"], color=BLUE)
-    stress.set_ylabel(r"stress $\mathrm{tr}\,\sigma$" if stage.params.get("mode") == "dilation" else "shear stress")
+    name = r"stress $\mathrm{tr}\,\sigma$" if stage.params.get("mode") == "dilation" else "shear stress"
+    stress.set_ylabel(label(table, "shear_stress", name))
     energy.plot(strain, table["energy"], color=BLUE)
     energy.set_ylabel(label(table, "energy"))
     energy.set_xlabel("strain")
-    energy.locator_params(axis="x", nbins=6)       # small strains have long labels
     events = stage.tables.get("events")
     if events is not None and events.rows:
         drop = abs(events["stress_drop"])

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcglass.analysis.figures.catalogue import Figures, register
-from hpcglass.analysis.figures.maps import slab
-from hpcglass.analysis.figures.style import BLUE, GREEN, GREY, RED, panels
+from hpcglass.analysis.figures.cells import View, color_bar, frame, view
+from hpcglass.analysis.figures.style import BLUE, GREEN, GREY, RED, dimension, grid, label, panels
 from hpcglass.analysis.open_run import StageResults
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ Floats = NDArray[np.float64]
 SHOWN = 4               # modes drawn as arrows
 LARGEST = 0.09          # length of the longest arrow at most, in widths of the cell
 FAINT = 0.02            # arrows shorter than this share of the longest are not drawn
-FRAME: dict[str, Any] = {"frameon": True, "framealpha": 0.9, "edgecolor": "none"}
 
 
 @register
@@ -54,7 +53,7 @@ def draw_spectrum(stage: StageResults) -> Figure:
     else:
         mark_waves(stage, [participation, number], 50)
         draw_number(stage, number)
-    number.set_xlabel(r"$\omega$")
+    number.set_xlabel(label(table, "omega", r"$\omega$"))
     if low < 0:
         for axes in (participation, number):
             axes.axvline(0.0, color=GREY, linewidth=0.6)
@@ -72,7 +71,7 @@ def draw_number(stage: StageResults, axes: Axes) -> None:
         x = np.linspace(first, max(float(omega[-1]), first), 200)
         scale = stage.results["debye_level"] * stage.results["modes_total"] / d
         axes.plot(x, scale * (x**d - first**d), "--", color=RED, linewidth=0.9, label="Debye")
-        axes.legend(loc="upper left", **FRAME)
+        axes.legend(loc="upper left")
 
 
 def draw_density(stage: StageResults, axes: Axes) -> None:
@@ -87,7 +86,7 @@ def draw_density(stage: StageResults, axes: Axes) -> None:
     if "debye_level" in stage.results:
         x = np.linspace(0.0, edges[-1], 200)
         axes.plot(x, stage.results["debye_level"] * x ** (d - 1), "--", color=RED, linewidth=0.9, label="Debye")
-        axes.legend(loc="upper left", **FRAME)
+        axes.legend(loc="upper left")
 
 
 def mark_waves(stage: StageResults, panels: list[Axes], most: int) -> None:
@@ -98,7 +97,8 @@ def mark_waves(stage: StageResults, panels: list[Axes], most: int) -> None:
     top = panels[0]
     low, high = top.get_xlim()
     last = -np.inf
-    for branch, color, style, name in ((0, GREY, "-", "transverse waves"), (1, GREEN, "--", "longitudinal waves")):
+    for branch, color, style, name in (
+            (0, GREY, "-", "transverse waves, their number above"), (1, GREEN, "--", "longitudinal waves")):
         frequency = waves["frequency"][waves["branch"] == branch]
         shown = frequency[(frequency > low) & (frequency < high)][:most]
         for axes in panels:
@@ -108,64 +108,55 @@ def mark_waves(stage: StageResults, panels: list[Axes], most: int) -> None:
             panels[-1].plot([], [], color=color, linestyle=style, linewidth=0.8, label=name)
     for x, degeneracy, branch in zip(waves["frequency"], waves["degeneracy"], waves["branch"], strict=True):
         rank = np.count_nonzero((waves["branch"] == branch) & (waves["frequency"] <= x) & (waves["frequency"] > low))
-        if low < x < high and rank <= most and x - last > 0.035 * (high - low):
+        if low < x < high and rank <= most and x - last > 0.055 * (high - low):
             top.annotate(f"{degeneracy:.0f}", (x, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 2),
                          textcoords="offset points", ha="center", color=GREEN if branch else GREY, fontsize=7)
             last = x
     if panels[-1].get_legend_handles_labels()[0]:
-        panels[-1].legend(loc="upper left" if len(panels) > 1 else "lower center", **FRAME)
+        panels[-1].legend(loc="upper left" if len(panels) > 1 else "lower center")
 
 
 def particles(stage: StageResults) -> int:
     return 1 if stage.position is None else len(stage.position)
 
 
-def dimension(stage: StageResults) -> int:
-    return 2 if stage.box is None else len(stage.box)
-
-
 def draw_modes(stage: StageResults) -> Figure:
-    """The first modes, each with its frequency and participation; in 3D a slab seen along z."""
-    from matplotlib.figure import Figure
-
+    """The first modes, each with its frequency and participation; in 3D a slab seen along its third edge."""
     table, modes = stage.tables["modes"], stage.fields["modes"]
     count = min(SHOWN, modes.shape[2])
-    columns = min(count, 2)
-    figure = Figure(figsize=(3.4 * columns, 3.6 * -(-count // columns)), layout="constrained")
-    for k, axes in enumerate(figure.subplots(-(-count // columns), columns, squeeze=False).ravel()):
-        if k >= count:
-            axes.set_axis_off()
-            continue
-        draw_arrows(axes, stage, modes[..., k])
+    figure, panels = grid(count, min(count, 2), 3.4, 3.7, maps=True)
+    seen = view(stage)
+    arrows = np.moveaxis(modes[seen.chosen, :2, :count], 2, 0)
+    largest, length = lengths(seen, arrows)
+    for k, axes in enumerate(panels):
+        drawn = draw_arrows(axes, seen, arrows[k], largest, length)
         axes.set_title(rf"$\omega$ = {table['omega'][k]:.4g},  $Ne$ = {len(modes) * table['participation'][k]:.3g}")
+    color_bar(figure, drawn, panels, r"$|\mathbf{e}_i|$, with $\sum_i |\mathbf{e}_i|^2 = 1$", "")
     return figure
 
 
-def draw_arrows(axes: Axes, stage: StageResults, mode: Floats) -> None:
+def lengths(seen: View, modes: Floats) -> tuple[float, float]:
+    """(size of the largest vector of all modes (m, n, 2), length of its arrow).
+
+    Extended modes: typical arrows hardly overlap; localised ones: the core stays in bounds.
+    """
+    size = np.linalg.norm(modes, axis=2)
+    largest, typical = float(size.max(initial=1e-300)), float(np.sqrt((size**2).mean())) if size.size else 1.0
+    width, height = np.ptp(seen.limits, axis=0)
+    apart = np.sqrt(width * height / max(len(seen.position), 1))
+    return largest, float(min(LARGEST * width, 1.5 * apart * largest / max(typical, 1e-300)))
+
+
+def draw_arrows(axes: Axes, seen: View, mode: Floats, largest: float, longest: float) -> Any:
     """A vector at each particle: length and colour tell its size, so that a core stands out of the far field."""
     from matplotlib.colors import PowerNorm
 
-    assert stage.position is not None and stage.box is not None
-    position, box = stage.position, stage.box
-    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]) @ box[:2, :2].T
-    if len(box) == 3:
-        thickness = 2.0 if stage.diameter is None else 2 * float(stage.diameter.mean())
-        chosen = slab(position, box, thickness)
-        position, mode = position[chosen], mode[chosen]
-    size = np.linalg.norm(mode[:, :2], axis=1)
-    largest, typical = float(size.max(initial=1e-300)), float(np.sqrt((size**2).mean())) if len(size) else 1.0
-    width = float(np.ptp(corners[:, 0]))
-    # extended modes: typical arrows hardly overlap; localised ones: the core stays in bounds
-    apart = np.sqrt(abs(np.linalg.det(box[:2, :2])) / max(len(size), 1))
-    longest = min(LARGEST * width, 1.5 * apart * largest / max(typical, 1e-300))
+    size = np.linalg.norm(mode, axis=1)
     order = np.argsort(size, kind="stable")             # the large ones on top
     order = order[size[order] > FAINT * largest]
-    axes.quiver(*position[order, :2].T, *mode[order, :2].T, size[order], norm=PowerNorm(0.6, 0, largest), cmap="viridis_r",
-                angles="xy", scale_units="xy", scale=largest / longest, width=min(0.0035, 0.16 / max(len(size), 1) ** 0.5),
-                headwidth=4, headlength=4.5, headaxislength=4, pivot="middle", rasterized=True)
-    axes.plot(*corners.T, color="black", linewidth=0.6)
-    edge = 0.02 * width
-    axes.set_xlim(corners[:, 0].min() - edge, corners[:, 0].max() + edge)
-    axes.set_ylim(corners[:, 1].min() - edge, corners[:, 1].max() + edge)
-    axes.set_aspect("equal")
-    axes.set_axis_off()
+    width = min(0.0035, 0.16 / max(len(size), 1) ** 0.5)
+    drawn = axes.quiver(*seen.position[order].T, *mode[order].T, size[order], norm=PowerNorm(0.6, 0, largest), cmap="viridis_r",
+                        angles="xy", scale_units="xy", scale=largest / longest, width=width,
+                        headwidth=4, headlength=4.5, headaxislength=4, pivot="middle", rasterized=True)
+    frame(axes, seen)
+    return drawn

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from hpcglass.analysis.figures.catalogue import Figures, register
 from hpcglass.analysis.figures.style import BLUE, GREY, RED, label, panels
 from hpcglass.analysis.open_run import StageResults, Table
@@ -27,14 +29,14 @@ def draw_swap(stage: StageResults, table: Table) -> Figure:
     figure, (energy, acceptance, thermometer, exchange) = panels(4)
     x = table["sweep"]
     energy.plot(x, table["energy"], color=BLUE)
-    energy.set_ylabel("energy per particle")
+    energy.set_ylabel(label(table, "energy", "energy per particle"))
     acceptance.plot(x, table["acceptance_displacement"], color=BLUE, label="displacement")
     acceptance.plot(x, table["acceptance_swap"], color=RED, label="swap")
     acceptance.set_ylim(0, None)
     acceptance.set_ylabel("acceptance")
     acceptance.legend()
     _thermometer(thermometer, stage, table, "temperature_configurational", stage.params.get("temperature"))
-    thermometer.set_ylabel(r"$T_\mathrm{conf}$")
+    thermometer.set_ylabel(label(table, "temperature_configurational", r"$T_\mathrm{conf}$"))
     _thermometer(exchange, stage, table, "exchange_ratio", 1.0)
     exchange.set_ylabel("exchange ratio")
     exchange.set_xlabel("sweeps")
@@ -45,8 +47,10 @@ def _thermometer(axes: Axes, stage: StageResults, table: Table, column: str, exp
     """A noisy series, its mean with the statistical error as a band, and what it should be."""
     axes.plot(table["sweep"], table[column], color=BLUE, alpha=0.5, linewidth=0.7)
     mean, error = stage.results.get(column), stage.results.get(f"{column}_error")
-    if mean is not None and error is not None:
+    if mean is not None and error is not None and np.isfinite(error):
         axes.axhspan(mean - error, mean + error, color=BLUE, alpha=0.25, linewidth=0, label=f"{mean:.5g} $\\pm$ {error:.1g}")
+    elif mean is not None:
+        axes.axhline(mean, color=BLUE, linewidth=0.8, label=f"mean {mean:.5g}")
     if expected is not None:
         axes.axhline(expected, color=RED, linewidth=0.8, linestyle="--", label=f"exact {expected:g}")
     axes.legend()
@@ -58,7 +62,7 @@ def draw_quench(stage: StageResults, table: Table) -> Figure:
     force.plot(table["evaluations"], table["max_force"], color=BLUE)
     if (table["max_force"] > 0).any():
         force.set_yscale("log")
-    force.set_ylabel(r"$\max_i |F_i|$")
+    force.set_ylabel(label(table, "max_force", r"$\max_i |F_i|$"))
     energy.plot(table["evaluations"], table["energy"], color=BLUE)
     energy.set_ylabel(label(table, "energy"))
     energy.set_xlabel("force evaluations")
@@ -72,14 +76,14 @@ def draw_md(stage: StageResults, table: Table) -> Figure:
     temperature.plot(time, table["temperature"], color=BLUE)
     if "target" in table and stage.params.get("thermostat") != "none":
         temperature.plot(time, table["target"], "--", color=RED, linewidth=0.8)
-    temperature.set_ylabel("temperature")
+    temperature.set_ylabel(label(table, "temperature", "temperature"))
     energy.plot(time, table["potential"], color=BLUE, label="potential")
     energy.plot(time, table["potential"] + table["kinetic"], color=GREY, label="total")
-    energy.set_ylabel(label(table, "potential").replace("potential ", ""))
+    energy.set_ylabel(label(table, "potential", "energy"))
     energy.legend()
     pressure.plot(time, table["pressure"], color=BLUE)
-    pressure.set_ylabel("pressure")
-    pressure.set_xlabel("time")
+    pressure.set_ylabel(label(table, "pressure", "pressure"))
+    pressure.set_xlabel(label(table, "time", "time"))
     return figure
 
 

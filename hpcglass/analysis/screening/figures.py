@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hpcglass.analysis.figures.files import full_name, save
-from hpcglass.analysis.figures.style import BLUE, GREEN, GREY, RED, STYLE
+from hpcglass.analysis.figures.cells import color_bar, length_bar
+from hpcglass.analysis.figures.files import PLAIN, Look, full_name, save
+from hpcglass.analysis.figures.style import BLUE, GREEN, GREY, MARKERS, RED, SERIES, STYLE, named, panels, row
 from hpcglass.analysis.open_run import Table
 from hpcglass.analysis.screening.annulus import Annulus, deviation_of_kappa, elastic, screened
 from hpcglass.analysis.screening.files import Case
@@ -23,19 +24,21 @@ if TYPE_CHECKING:
 
 ARROWS = 2000           # at most so many
 INSET = 60.0            # largest misfit in the inset
-TABLE_1 = (0.051, 0.229, 0.054, 0.109, 0.082, 0.042)   # kappa of single samples: inverse power law,
-TABLE_2 = (0.058, 0.055, 0.042, 0.076, 0.105, 0.11)    # Lennard-Jones (A. Kumar et al., Tables I and II)
-SYMBOLS = {"T_m": "$T_m$", "r_in": r"$r_\mathrm{in}$", "r_out": r"$r_\mathrm{out}$"}
+DODGE = 0.04            # of the range of d_0: points of several sets beside each other
 
 
-def draw_all(found: Sequence[Found], table: Table, groups: Table, place: Path) -> list[Path]:
-    """Draw a profile of each field, its map in 2D, and figures of all if there are several; return the files, next to `place`."""
+def draw_all(found: Sequence[Found], table: Table, groups: Table, place: Path,
+             look: Look = PLAIN) -> list[Path]:
+    """Draw a profile of each field, its map in 2D, and figures of all if there are several; return the files, next to `place`.
+
+    look : format, resolution, width, and whether the data behind a figure go beside it
+    """
     import matplotlib
 
     written: list[Path] = []
     with matplotlib.rc_context(STYLE):
         def add(figure: Figure, name: str) -> None:
-            written.append(save(figure, place.with_name(f"{name}.png")))
+            written.extend(save(figure, place.with_name(name), look))
 
         names = [case.path.stem if case.path.parent == place.parent else full_name(case.path) for case, *_ in found]
         for k, (case, profile, fit, _) in enumerate(found):
@@ -51,10 +54,7 @@ def draw_all(found: Sequence[Found], table: Table, groups: Table, place: Path) -
 
 def draw_profile(profile: Profile, fit: Screening) -> Figure:
     """d_r/d_0 with its errors, elastic and screened solution; the misfit against κ as an inset."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.6, 3.4), layout="constrained")
-    axes = figure.subplots()
+    figure, (axes,) = panels(1, width=4.6, height=3.4)
     annulus = profile.annulus
     r = np.geomspace(annulus.r_in, annulus.r_out, 800)
     weight = (r / annulus.r_in) ** (annulus.dimension - 1) / annulus.d_0
@@ -73,7 +73,7 @@ def draw_profile(profile: Profile, fit: Screening) -> Figure:
         axes.plot(r, best, ":", color=BLUE, linewidth=0.8, label=rf"the fit $\times\, {fit.amplitude:.2f}$")
     axes.axhline(0.0, color="black", linewidth=0.5)
     power = "" if annulus.dimension == 2 else "^2"
-    axes.set(xlabel="$r$", ylabel=rf"$(r/r_\mathrm{{in}}){power}\; d_r / d_0$", xlim=(0, annulus.r_out))
+    axes.set(xlabel="$r$ [length]", ylabel=rf"$(r/r_\mathrm{{in}}){power}\; d_r / d_0$", xlim=(0, annulus.r_out))
     verdict = "screened" if fit.screened else "elastic"
     axes.set_title(f"{verdict}, $\\Delta = {fit.delta:.1f}$", loc="left")
     low, high = axes.get_ylim()
@@ -102,10 +102,7 @@ def _with_error(value: float, error: float) -> str:
 def draw_map(case: Case, profile: Profile) -> Figure:
     """The displacement in 2D: arrows coloured by its size; beside it the angular harmonics of d_r and d_θ, relative to d_el."""
     from matplotlib.colors import LogNorm
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.4, 3.3), layout="constrained")
-    field, radial, tangential = figure.subplots(1, 3, width_ratios=(1.5, 1, 1))
+    figure, (field, radial, tangential) = row(3, 2.6, 3.3)
     x, u = case.position - case.centre, case.displacement
     size = np.sqrt((u**2).sum(axis=1))
     moved = np.flatnonzero(size > 0)
@@ -116,7 +113,7 @@ def draw_map(case: Case, profile: Profile) -> Figure:
         norm = LogNorm(top / 100, top, clip=True)
         arrows = field.quiver(*x[chosen].T, *direction.T, size[chosen], norm=norm, cmap="viridis_r", pivot="mid",
                               scale=40, width=0.003, headwidth=4)
-        figure.colorbar(arrows, ax=field, shrink=0.7, pad=0.02, label="$|d|$")
+        color_bar(figure, arrows, field, "$|d|$", "length", size[chosen])
     _walls(field, case.annulus)
     expected = np.abs(profile.average(elastic(profile.nodes, case.annulus)))
     for axes, values, name in ((radial, profile.radial, "d_r"), (tangential, profile.tangential, r"d_\theta")):
@@ -124,8 +121,8 @@ def draw_map(case: Case, profile: Profile) -> Figure:
         for m, color in ((0, "black"), (1, BLUE), (2, RED), (3, GREEN)):
             axes.plot(profile.r, amplitude[:, m], color=color, linewidth=0.9, label=f"$m = {m}$")
         axes.plot(profile.r, np.sqrt((amplitude[:, 4:] ** 2).mean(axis=1)), color=GREY, linewidth=0.9, label="$m = 4...8$, rms")
-        axes.set(xlabel="$r$", title=rf"$|{name}|_m \,/\, d^\mathrm{{el}}_r$", yscale="log")
-    figure.legend(*radial.get_legend_handles_labels(), fontsize=6, loc="outside lower right", ncols=5)
+        axes.set(xlabel="$r$ [length]", title=rf"$|{name}|_m \,/\, d^\mathrm{{el}}_r$", yscale="log")
+    figure.legend(*radial.get_legend_handles_labels(), fontsize=7, loc="outside lower right", ncols=3)
     return figure
 
 
@@ -138,6 +135,7 @@ def _walls(axes: Axes, annulus: Annulus) -> None:
     axes.set_xlim(-1.03 * annulus.r_out, 1.03 * annulus.r_out)
     axes.set_ylim(-1.03 * annulus.r_out, 1.03 * annulus.r_out)
     axes.set_axis_off()
+    length_bar(axes)
 
 
 def draw_sweep(table: Table, paths: Sequence[Path]) -> Figure:
@@ -145,30 +143,27 @@ def draw_sweep(table: Table, paths: Sequence[Path]) -> Figure:
 
     Fields of one configuration, which is one file, are joined in the order of their ΔE.
     """
-    from matplotlib.figure import Figure
-
     known = bool(np.isfinite(table["energy_change"]).any())
-    figure = Figure(figsize=(2.6 * (1 + 2 * known), 2.6), layout="constrained")
-    panels = figure.subplots(1, 1 + 2 * known, squeeze=False)[0]
+    figure, drawn = row(1 + 2 * known, 2.6, 2.7)
     shown = table["screened"] == 1
     bars = np.stack([table["kappa"] - table["kappa_low"], table["kappa_high"] - table["kappa"]])
     for some, color, name in ((shown, RED, "screened"), (~shown, GREY, "elastic")):
         if not some.any():
             continue
         options = {"fmt": "o", "color": color, "markersize": 3, "linewidth": 0.7, "label": name}
-        panels[-1].errorbar(table["kappa"][some], table["M"][some], table["M_error"][some], bars[:, some], **options)
+        drawn[-1].errorbar(table["kappa"][some], table["M"][some], table["M_error"][some], bars[:, some], **options)
         if known:
             energy = table["energy_change"][some]
-            panels[0].errorbar(energy, table["kappa"][some], bars[:, some], **options)
-            panels[1].errorbar(energy, table["M"][some], table["M_error"][some], **options)
+            drawn[0].errorbar(energy, table["kappa"][some], bars[:, some], **options)
+            drawn[1].errorbar(energy, table["M"][some], table["M_error"][some], **options)
     if known:
         for path in dict.fromkeys(paths):
             rows = np.flatnonzero([other == path for other in paths])
             rows = rows[np.argsort(table["energy_change"][rows])]
-            for axes, name in ((panels[0], "kappa"), (panels[1], "M")):
+            for axes, name in ((drawn[0], "kappa"), (drawn[1], "M")):
                 axes.plot(table["energy_change"][rows], table[name][rows], color=GREY, linewidth=0.5, alpha=0.6, zorder=0)
-        panels[0].set(xlabel=r"$\Delta E$", ylabel=r"$\kappa$")
-        panels[1].set(xlabel=r"$\Delta E$", ylabel="$M$")
+        drawn[0].set(xlabel=r"$\Delta E$ [energy]", ylabel=r"$\kappa$ [1/length]")
+        drawn[1].set(xlabel=r"$\Delta E$ [energy]", ylabel="$M$")
     r_in, r_out, d_0, dimension = (float(table[name][0]) for name in ("r_in", "r_out", "d_0", "dimension"))
     first = Annulus(r_in, r_out, d_0, round(dimension))
     kappa = np.linspace(0, 1.15 * max(float(table["kappa"].max()), 3 / first.r_out), 1500)
@@ -176,45 +171,41 @@ def draw_sweep(table: Table, paths: Sequence[Path]) -> Figure:
     low, high = (f(np.append(table["M"], 0.0)) for f in (np.min, np.max))
     margin = 0.3 * (high - low) + 0.5
     signed[(signed < low - 2 * margin) | (signed > high + 2 * margin)] = np.nan       # not across the poles
-    panels[-1].plot(kappa, signed, color=BLUE, linewidth=0.8, label="theory", zorder=0)
-    panels[-1].set(xlabel=r"$\kappa$", ylabel="$M$", ylim=(low - margin, high + margin))
-    panels[-1].legend(fontsize=6)
+    drawn[-1].plot(kappa, signed, color=BLUE, linewidth=0.8, label="theory", zorder=0)
+    drawn[-1].set(xlabel=r"$\kappa$ [1/length]", ylabel="$M$", ylim=(low - margin, high + margin))
+    drawn[-1].legend(fontsize=6)
     return figure
 
 
 def draw_groups(table: Table, groups: Table) -> Figure:
-    """Share of screened fields against d_0, a colour for each set of inputs; and the distribution of κ of the screened ones.
-
-    The marks above the distribution are the samples of the paper, Tables I and II.
-    """
+    """Share of screened fields against d_0, for each set of inputs; and the distribution of κ, screened ones in front."""
     from matplotlib import colormaps
-    from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6.6, 2.6), layout="constrained")
-    shares, distribution = figure.subplots(1, 2)
+    figure, (shares, distribution) = row(2, 3.3, 2.8)
     names = [name for name in list(groups)[: list(groups).index("fields")] if name != "d_0"]
     names = [name for name in names if len(np.unique(groups[name])) > 1]
     keys = np.stack([groups[name] for name in names], axis=1) if names else np.empty((groups.rows, 0))
     sets = np.unique(keys, axis=0) if names else np.empty((1, 0))
+    apart = DODGE * float(np.ptp(groups["d_0"]) or groups["d_0"][0])
     for k, values in enumerate(sets):
         rows = np.flatnonzero((keys == values).all(axis=1))
         y, low, high = (groups[name][rows] for name in ("screened_share", "screened_low", "screened_high"))
         bars = np.maximum(np.stack([y - low, high - y]), 0.0)
-        text = ", ".join(f"{SYMBOLS.get(name, name)} = {value:.4g}" for name, value in zip(names, values, strict=True))
-        color = BLUE if len(sets) == 1 else colormaps["viridis"](0.9 * k / (len(sets) - 1))
-        shares.errorbar(groups["d_0"][rows], y, bars, fmt="o-", color=color, markersize=3, linewidth=0.7, label=text or None)
-    shares.set(xlabel="$d_0$", ylabel="share screened", ylim=(-0.03, 1.03))
+        text = ", ".join(named(name, float(value)) for name, value in zip(names, values, strict=True))
+        color = SERIES[k] if len(sets) <= len(SERIES) else colormaps["viridis"](0.9 * k / (len(sets) - 1))
+        x = groups["d_0"][rows] + apart * (k - 0.5 * (len(sets) - 1)) / len(sets)       # equal shares do not hide each other
+        shares.errorbar(x, y, bars, fmt=f"{MARKERS[k % len(MARKERS)]}-", color=color, markersize=3.5, linewidth=0.7,
+                        label=text or None)
+    shares.set(xlabel="$d_0$ [length]", ylabel="share screened", ylim=(-0.05, 1.05))
     if names and len(sets) <= 8:
-        figure.legend(*shares.get_legend_handles_labels(), fontsize=6, loc="outside lower left", ncols=3)
-    kappa = table["kappa"][table["screened"] == 1]
-    top = 1.05 * max([*kappa, *TABLE_1, *TABLE_2])
-    edges = np.linspace(0, top, 25)
-    if len(kappa):
-        distribution.hist(kappa, edges, color=BLUE, alpha=0.7, label=f"{len(kappa)} screened of {table.rows}")
-    peak = max(1.0, float(np.histogram(kappa, edges)[0].max()))
-    for values, color, text, height in ((TABLE_1, RED, "paper, Table I", 1.08), (TABLE_2, GREEN, "paper, Table II", 1.16)):
-        distribution.plot(values, np.full(len(values), height * peak), "v", color=color, markersize=3.5, label=text)
-    distribution.set(xlabel=r"$\kappa$", ylabel="fields", xlim=(0, top), ylim=(0, 1.25 * peak))
+        figure.legend(*shares.get_legend_handles_labels(), fontsize=7, loc="outside lower left", ncols=3)
+    screened = table["screened"] == 1
+    edges = np.linspace(0, 1.05 * max(float(table["kappa"].max()), 1e-12), 25)
+    parts = [(screened, RED, "screened"), (~screened, "0.8", "elastic (best $\\kappa$)")]
+    distribution.hist([table["kappa"][some] for some, *_ in parts], edges, stacked=True, color=[color for _, color, _ in parts],
+                      label=[f"{some.sum()} {text}" for some, _, text in parts])
+    distribution.set(xlabel=r"$\kappa$ [1/length]", ylabel="fields", xlim=(0, edges[-1]))
     distribution.yaxis.get_major_locator().set_params(integer=True)
-    distribution.legend(fontsize=6)
+    distribution.set_ylim(0, 1.3 * distribution.get_ylim()[1])
+    distribution.legend(loc="upper left")
     return figure

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hpcglass.geometries.annulus import Walls
 
 Floats = NDArray[np.float64]
 THINNEST = 1e9      # condition of a cell: a longer or more tilted one has lost the digits of its height
+BLOCK = 1 << 14    # rows that are text at the same time
 FARTHEST = 1e6     # periods from the cell: positions there have lost six of their digits
 
 
@@ -31,6 +33,8 @@ class Configuration:
     ordered : the order of the names is the file's own; else ours: by number or alphabet
     walls : centre, r_in, r_out of rigid walls (`geometries.annulus.Walls.numbers`), if there are any
     notes : what a reader took, or left out, that a user should know
+    step, time : of the stage, if it is a frame of one; time is the strain in a loading
+    fields : further rows (N,) or (N, k) by name; (N, d) are vectors
     """
 
     position: Floats
@@ -41,6 +45,9 @@ class Configuration:
     ordered: bool = True
     walls: tuple[float, ...] | None = None
     notes: tuple[str, ...] = ()
+    step: int = 0
+    time: float = 0.0
+    fields: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     @property
     def dimension(self) -> int:
@@ -91,31 +98,86 @@ class Configuration:
         self._check_rows(path, self.position, (walls.r_in < radius) & (radius < walls.r_out), "is not between the walls:")
 
 
-def in_space(configuration: Configuration) -> tuple[Floats, Floats]:
-    """Positions (N, 3) and cell (3, 3), with z = 0 and a height of 1 where the configuration is 2D."""
-    if configuration.dimension == 3:
-        return configuration.position, configuration.box
-    position = np.zeros((len(configuration.position), 3))
-    position[:, :2] = configuration.position
+def in_space(configuration: Configuration, restrict: bool = False) -> Configuration:
+    """The same with three columns and a (3, 3) cell: z = 0 and a height of 1 where it is flat.
+
+    restrict : rotated, with its vectors, so that the cell is upper triangular and tilted little (`restricted`)
+    """
+    c, d = configuration, configuration.dimension
+    vectors = {name for name, values in c.fields.items() if values.shape[1:] == (d,) and values.dtype.kind == "f"}
     box = np.eye(3)
-    box[:2, :2] = configuration.box
-    return position, box
+    box[:d, :d] = c.box
+    c = replace(c, position=_padded(c.position), box=box,
+                fields={name: _padded(values) if name in vectors else values for name, values in c.fields.items()})
+    if not restrict:
+        return c
+    turn, cell = rotation(box, reduce=True)
+    return replace(c, position=_turned(c.position, turn), box=cell,
+                   fields={name: _turned(values, turn) if name in vectors else values for name, values in c.fields.items()})
+
+
+def cell(configuration: Configuration, restrict: bool = False) -> Floats:
+    """The cell that `in_space` gives, (3, 3)."""
+    return in_space(replace(configuration, position=configuration.position[:0], fields={}), restrict).box
+
+
+def wrapped(position: Floats, box: Floats) -> Floats:
+    """Positions in the cell; those that are in it keep every bit."""
+    result = position.copy()
+    for rows in blocks(len(position)):
+        period = np.floor(np.linalg.solve(box, position[rows].T)).T
+        outside = period.any(axis=1)
+        result[rows][outside] -= period[outside] @ box.T
+    return result
+
+
+def blocks(rows: int) -> Iterator[slice]:
+    """Some thousands of rows at a time: what is computed of them takes no room."""
+    return (slice(first, first + BLOCK) for first in range(0, rows, BLOCK))
 
 
 def restricted(position: Floats, box: Floats, reduce: bool = False) -> tuple[Floats, Floats]:
-    """The same configuration, rotated so that the cell is upper triangular with a positive diagonal.
+    """The same configuration, rotated so that the cell is upper triangular with a positive diagonal."""
+    turn, cell = rotation(box, reduce)
+    return _turned(position, turn), cell
 
-    h = Q R by QR decomposition, x -> Q^T x. With `reduce`, edge vectors are replaced by equivalent ones of
-    the lattice so that each tilt is at most half of the edge it leans along.
+
+def rotation(box: Floats, reduce: bool = False) -> tuple[Floats, Floats]:
+    """Q and the cell R of h = Q R: x -> Q^T x makes the cell upper triangular with a positive diagonal.
+
+    With `reduce`, edge vectors are replaced by equivalent ones of the lattice so that each tilt is at most half of the edge it
+    leans along.
     """
-    rotation, cell = np.linalg.qr(box)
+    turn, cell = np.linalg.qr(box)
     sign = np.where(np.diag(cell) < 0, -1.0, 1.0)
-    rotation, cell = rotation * sign, sign[:, None] * cell
-    if np.allclose(rotation, np.eye(len(box)), atol=1e-15):      # no rotation: keep every bit
-        rotation, cell = np.eye(len(box)), np.triu(box)
+    turn, cell = turn * sign, sign[:, None] * cell
+    if np.allclose(turn, np.eye(len(box)), atol=1e-15):      # no rotation: keep every bit
+        turn, cell = np.eye(len(box)), np.triu(box)
     if reduce:
         for column in range(1, len(box)):
             for row in range(column - 1, -1, -1):
                 cell[:, column] -= np.round(cell[row, column] / cell[row, row]) * cell[:, row]
-    turned = position if (rotation == np.eye(len(box))).all() else position @ rotation
-    return turned, np.triu(cell)
+    return turn, np.triu(cell)
+
+
+def _padded(rows: Floats) -> Floats:
+    """Vectors (N, 2) as (N, 3) with z = 0."""
+    return rows if rows.shape[1] == 3 else np.column_stack([rows, np.zeros(len(rows))])
+
+
+def _turned(rows: Floats, turn: Floats) -> Floats:
+    return rows if (turn == np.eye(len(turn))).all() else np.asarray(rows @ turn)
+
+
+def lines(columns: Sequence[NDArray[Any] | list[str]]) -> Iterator[str]:
+    """Rows of a table as text, some thousands at a time; all digits are kept."""
+    for some in blocks(len(columns[0])):
+        block = (column[some] for column in columns)
+        rows = zip(*(part if isinstance(part, list) else part.tolist() for part in block), strict=True)
+        yield "".join(f"{' '.join(map(str, row))}\n" for row in rows)
+
+
+def scalars(name: str, values: NDArray[Any], index: str = "{}[{}]") -> list[tuple[str, NDArray[Any]]]:
+    """The columns of a field, each with a name."""
+    flat = values.reshape(len(values), -1)
+    return [(name if values.ndim == 1 else index.format(name, k + 1), flat[:, k]) for k in range(flat.shape[1])]

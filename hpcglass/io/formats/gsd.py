@@ -7,13 +7,15 @@ xy, xz, yz] with tilts as strains, centred on the origin; other cells are rotate
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hpcglass.errors import InputError
-from hpcglass.io.formats.common import Configuration, in_space, restricted
+from hpcglass.io.formats.common import Configuration, blocks, in_space
 
 
 def _hoomd() -> Any:
@@ -24,27 +26,37 @@ def _hoomd() -> Any:
     return gsd.hoomd
 
 
-def write(configuration: Configuration, path: Path) -> None:
-    """Write one frame."""
+def write(frames: Iterable[Configuration], path: Path) -> None:
+    """Write frames one after the other; fields are logged quantities, `log/particles/NAME`, and the strain is `log/time`."""
     hoomd = _hoomd()
-    flat = configuration.dimension == 2
-    position, box = restricted(*in_space(configuration), reduce=True)
-    fraction = np.linalg.solve(box, position.T)
-    if not flat:
-        fraction -= 0.5
-    else:
-        fraction[:2] -= 0.5
-    fraction -= np.round(fraction)
-    frame = hoomd.Frame()
-    frame.configuration.dimensions = configuration.dimension
-    (a, xy, xz), (_, b, yz), (_, _, c) = box.tolist()
-    frame.configuration.box = [a, b, 0.0 if flat else c, xy / b, xz / c, yz / c]
-    frame.particles.N = len(position)
-    frame.particles.position = (box @ fraction).T.astype(np.float32)
-    species = configuration.species
-    frame.particles.typeid = np.zeros(len(position), dtype=np.uint32) if species is None else species.astype(np.uint32)
-    frame.particles.types = [str(i + 1) for i in range(int(frame.particles.typeid.max()) + 1)]
-    if configuration.diameter is not None:
-        frame.particles.diameter = configuration.diameter.astype(np.float32)
     with hoomd.open(name=str(path), mode="w") as file:
-        file.append(frame)
+        for frame in map(partial(_frame, hoomd), frames):
+            file.append(frame)
+            del frame       # before the next one is made
+
+
+def _frame(hoomd: Any, given: Configuration) -> Any:
+    flat, c = given.dimension == 2, in_space(given, restrict=True)
+    position, centre = np.empty(c.position.shape, dtype=np.float32), np.array([[0.5], [0.5], [0.0 if flat else 0.5]])
+    for rows in blocks(len(position)):
+        fraction = np.linalg.solve(c.box, c.position[rows].T) - centre
+        position[rows] = (c.box @ (fraction - np.round(fraction))).T
+    frame = hoomd.Frame()
+    frame.configuration.step = given.step
+    frame.configuration.dimensions = given.dimension
+    (a, xy, xz), (_, b, yz), (_, _, height) = c.box.tolist()
+    frame.configuration.box = [a, b, 0.0 if flat else height, xy / b, xz / height, yz / height]
+    frame.particles.N = len(position)
+    frame.particles.position = position
+    frame.particles.typeid = np.zeros(len(position), dtype=np.uint32) if c.species is None else c.species.astype(np.uint32)
+    frame.particles.types = [str(i + 1) for i in range(int(frame.particles.typeid.max()) + 1)]
+    if c.diameter is not None:
+        frame.particles.diameter = c.diameter.astype(np.float32)
+    for name, values in c.fields.items():
+        kind = np.float32 if values.dtype.kind == "f" else np.int32
+        if name == "velocity":
+            frame.particles.velocity = values.astype(kind)
+        else:
+            frame.log[f"particles/{name}"] = values.astype(kind)
+    frame.log["time"] = np.array([given.time])
+    return frame

@@ -1,9 +1,8 @@
-"""Extended XYZ, as ASE and OVITO write it: a count, a line of key=value, a line per particle; the last frame is read."""
+"""Extended XYZ, as ASE and OVITO write it: a count, a line of key=value, a line per particle."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from hpcglass.errors import FileError
 from hpcglass.io.formats.common import Configuration
 from hpcglass.io.formats.readers.kinds import SIZES, SPECIES, diameters, numbered, same_partition
 from hpcglass.io.formats.readers.plane import settle
-from hpcglass.io.formats.readers.text import Floats, Rows, number, shown, text_lines
+from hpcglass.io.formats.readers.text import INTEGER, Floats, Rows, number, reordered, shown, text_lines
 
 # key=value; possessive, so that a long line without any takes no longer than it is
 PAIR = re.compile(r"""(?<![\w.-])([A-Za-z_][\w.-]*+)\s*+=\s*+
@@ -21,54 +20,77 @@ TRUTH = {"t": True, "true": True, "1": True, "f": False, "false": False, "0": Fa
 USUAL = "species:S:1:pos:R:3"       # columns of a file that does not name them
 
 
-def read(path: Path, dimension: int | None) -> Configuration:
-    """Read the last frame; see docs/files-of-others.md for what is understood."""
-    lines = text_lines(path)
-    start, count, frames = _last_frame(lines, path)
-    where = f"{path}:{start + 2}"
-    info = _info(lines[start + 1], where)
-    columns = _columns(info.get("properties", USUAL), where)
-    rows = Rows(lines[start + 2: start + 2 + count], path, start + 3)
-    announced = sum(map(len, columns.values()))
-    if rows.width != announced:
-        raise FileError(f"{rows.at(0)}: {shown(rows.lines[0])} has {rows.width} columns, Properties announce {announced}")
-    walls = tuple(number(word, where) for word in _words(info["walls"])) if "walls" in info else None
-    periodic = None if "pbc" not in info or walls else _truths(info["pbc"], where)
-    position, box = settle(rows.numbers(columns["pos"]), _cell(info, lines[start + 1], where), path, dimension, None, periodic)
-    if walls and len(walls) != len(box) + 2:
-        raise FileError(f"{where}: walls must be the centre and two radii, {len(box) + 2} numbers, not {shown(info['walls'])}")
-    found = Configuration(position, box, walls=walls)
-    notes = [f"the last of {frames} frames is read"] if frames > 1 else []
-    used = {"pos", "id", *SIZES, *SPECIES} & set(columns)
-    sizes = {name: rows.numbers(columns[name])[:, 0] for name in SIZES if name in columns}
-    found.diameter, said = diameters(sizes, path)
-    _species(found, rows, columns, _words(info.get("species_labels", "")))
-    if unused := [name for name in columns if name not in used]:
-        said.append(f"columns that are not used: {', '.join(unused)}")
-    found.notes = (*notes, *said)
-    return found if "id" not in columns else _by_id(found, rows, columns["id"][0])
+class Frames:
+    """The frames of a file; `steps` are what their lines say (`step=...`), or their numbers."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.lines = path, text_lines(path)
+        self.places = _places(self.lines, path)
+        said = [_info(self.lines[at + 1], f"{path}:{at + 2}").get("step", "") for at, _ in self.places]
+        self.steps = list(map(int, said)) if all(map(INTEGER.fullmatch, said)) else list(range(len(said)))
+
+    def read(self, dimension: int | None, frame: int = -1) -> Configuration:
+        """A frame, by default the last one."""
+        path, lines, (start, count) = self.path, self.lines, self.places[frame]
+        if not count:
+            raise FileError(f"{path}: has no particles")
+        where = f"{path}:{start + 2}"
+        info = _info(lines[start + 1], where)
+        columns = _columns(info.get("properties", USUAL), where)
+        rows = Rows(lines[start + 2: start + 2 + count], path, start + 3)
+        announced = sum(map(len, columns.values()))
+        if rows.width != announced:
+            raise FileError(f"{rows.at(0)}: {shown(rows.lines[0])} has {rows.width} columns, Properties announce {announced}")
+        walls = tuple(number(word, where) for word in _words(info["walls"])) if "walls" in info else None
+        periodic = None if "pbc" not in info or walls else _truths(info["pbc"], where)
+        cell = _cell(info, lines[start + 1], where)
+        position, box = settle(rows.numbers(columns["pos"]), cell, path, dimension, None, periodic)
+        if walls and len(walls) != len(box) + 2:
+            raise FileError(f"{where}: walls must be the centre and two radii, {len(box) + 2} numbers, "
+                            f"not {shown(info['walls'])}")
+        found = Configuration(position, box, walls=walls, step=self.steps[frame])
+        notes = [f"the last of {len(self.places)} frames is read"] if len(self.places) > 1 and frame == -1 else []
+        used = {"pos", "id", *SIZES, *SPECIES} & set(columns)
+        sizes = {name: rows.numbers(columns[name])[:, 0] for name in SIZES if name in columns}
+        found.diameter, said = diameters(sizes, path)
+        _species(found, rows, columns, _words(info.get("species_labels", "")))
+        if unused := [name for name in columns if name not in used]:
+            said.append(f"columns that are not used: {', '.join(unused)}")
+        found.notes = (*notes, *said)
+        return found if "id" not in columns else reordered(found, rows, columns["id"][0])
 
 
-def _last_frame(lines: list[str], path: Path) -> tuple[int, int, int]:
-    """Line and number of particles of the last frame, and how many frames there are. Frames may have blank lines between them."""
-    at, frames, found = 0, 0, (0, 0)
+def frames(path: Path) -> list[int]:
+    """Steps of the frames."""
+    return Frames(path).steps
+
+
+def read(path: Path, dimension: int | None, frame: int = -1) -> Configuration:
+    """Read a frame, by default the last one; see docs/files-of-others.md for what is understood."""
+    return Frames(path).read(dimension, frame)
+
+
+def _places(lines: list[str], path: Path) -> list[tuple[int, int]]:
+    """Line and number of particles of each frame. Frames may have blank lines between them."""
+    at = 0
+    found: list[tuple[int, int]] = []
     while at < len(lines):
         text = lines[at].strip()
         if not text:
             at += 1
             continue
         if not (text.isascii() and text.isdigit() and len(text) < 16):
-            after = f" (the {found[1]} rows of the frame before end above)" if frames else ""
+            after = f" (the {found[-1][1]} rows of the frame before end above)" if found else ""
             raise FileError(f"{path}:{at + 1}: the number of particles should be here, not {shown(text)}{after}")
         count = int(text)
         there = len(lines) - at - 2 - (not lines[-1])
         if there < count:
             raise FileError(f"{path}:{at + 1}: {count} particles are announced, the file ends after {max(there, 0)}")
-        found, frames = (at, count), frames + 1
+        found.append((at, count))
         at += 2 + count
-    if not found[1]:
+    if not found:
         raise FileError(f"{path}: has no particles")
-    return *found, frames
+    return found
 
 
 def _info(line: str, where: str) -> dict[str, str]:
@@ -134,14 +156,3 @@ def _species(found: Configuration, rows: Rows, columns: dict[str, list[int]], de
         elif not same_partition(found.species, kinds[0]):
             raise FileError(f"{rows.path}: the columns {first} and {name} tell different particles apart: "
                             "remove the one that is not the species")
-
-
-def _by_id(found: Configuration, rows: Rows, column: int) -> Configuration:
-    ids = rows.integers(column, "id")
-    order = np.argsort(ids, kind="stable")
-    same = np.flatnonzero(np.diff(ids[order]) == 0)
-    if same.size:
-        raise FileError(f"{rows.at(order[same[0] + 1])}: the id {ids[order[same[0]]]} is there twice")
-    return replace(found, position=found.position[order],
-                   diameter=None if found.diameter is None else found.diameter[order],
-                   species=None if found.species is None else found.species[order])

@@ -1,4 +1,4 @@
-"""GSD files of HOOMD-blue: the last frame, by the rules of HOOMD's schema.
+"""GSD files of HOOMD-blue, by the rules of HOOMD's schema.
 
 A chunk that a frame does not have is that of frame 0, if both have as many particles, else its default. The cell is [Lx, Ly,
 Lz, xy, xz, yz] with tilts as strains, centred on the origin; 32-bit floats. The layout (header, index, names, chunks) is read
@@ -25,16 +25,61 @@ ENTRY = np.dtype([("frame", "<u8"), ("rows", "<u8"), ("location", "<i8"), ("colu
                   ("flags", "u1")])
 TYPES = dict(enumerate(map(np.dtype, ("u1", "<u2", "<u4", "<u8", "i1", "<i2", "<i4", "<i8", "<f4", "<f8")), 1))
 # chunk -> numbers per row, kinds of numbers
-WANTED = {"configuration/box": (1, "f"), "configuration/dimensions": (1, "iu"), "particles/N": (1, "iu"),
+STEP = "configuration/step"
+WANTED = {STEP: (1, "iu"), "configuration/box": (1, "f"), "configuration/dimensions": (1, "iu"), "particles/N": (1, "iu"),
           "particles/types": (None, "iu"), "particles/position": (3, "f"), "particles/typeid": (1, "iu"),
           "particles/diameter": (1, "f")}
 PER_PARTICLE = ("particles/position", "particles/typeid", "particles/diameter")
 Chunks = dict[str, NDArray[Any]]
 
 
-def read(path: Path, dimension: int | None) -> Configuration:
-    """Read the last frame."""
-    first, last, frames, others = _frames(np.memmap(path, dtype=np.uint8, mode="r"), path)
+def frames(path: Path) -> list[int]:
+    """Steps of the frames."""
+    return Frames(path).steps
+
+
+def read(path: Path, dimension: int | None, frame: int = -1) -> Configuration:
+    """Read a frame, by default the last one."""
+    return Frames(path).read(dimension, frame)
+
+
+class Frames:
+    """The frames of a file; `steps` are their time steps."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.data = np.memmap(path, dtype=np.uint8, mode="r")
+        self.index, self.names = _index(self.data, path)
+        number = {name.decode(): k for k, name in enumerate(self.names)}.get(STEP)
+        steps = self.index[self.index["name"] == number] if number is not None else self.index[:0]
+        told = {int(entry["frame"]): int(_chunk(self.data, entry, STEP, path)[0, 0]) for entry in steps}
+        self.steps = [told.get(frame, told.get(0, 0)) for frame in range(int(self.index["frame"].max()) + 1)]
+
+    def read(self, dimension: int | None, frame: int = -1) -> Configuration:
+        """A frame, by default the last one."""
+        number = frame % len(self.steps)
+        first, last, others = self._chunks(number)
+        notes = _notes(len(self.steps) if frame == -1 else 1, others)
+        return _configuration(first, last, number, self.path, dimension, notes, self.steps[number])
+
+    def _chunks(self, number: int) -> tuple[Chunks, Chunks, list[str]]:
+        """Wanted chunks of the first and of another frame by name, and names of other chunks of these."""
+        chunks: list[Chunks] = [{}, {}]
+        others: list[str] = []
+        for into, frame in zip(chunks, (0, number), strict=True):
+            for entry in self.index[self.index["frame"] == frame]:
+                name = self.names[entry["name"]].decode()
+                if name in WANTED and name in into:
+                    raise FileError(f"{self.path}: frame {frame} has two chunks {name}")
+                if name in WANTED:
+                    into[name] = _chunk(self.data, entry, name, self.path)
+                elif name not in others and not name.startswith("configuration/"):
+                    others.append(name)
+        return chunks[0], chunks[1], others
+
+
+def _configuration(first: Chunks, last: Chunks, frame: int, path: Path, dimension: int | None, notes: tuple[str, ...],
+                   step: int) -> Configuration:
     count = _count(last, first)
     if not count:
         raise FileError(f"{path}: has no particles")
@@ -43,7 +88,7 @@ def read(path: Path, dimension: int | None) -> Configuration:
         if len(chunks.get(name, range(count))) != count:
             raise FileError(f"{path}: {name} has {len(chunks[name])} rows for {count} particles")
     if "particles/position" not in chunks:
-        raise FileError(f"{path}: frame {frames - 1} has {count} particles and no positions")
+        raise FileError(f"{path}: frame {frame} has {count} particles and no positions")
     box = chunks.get("configuration/box", np.array([[1.0], [1], [1], [0], [0], [0]])).ravel()
     if box.size != 6:
         raise FileError(f"{path}: configuration/box has {box.size} numbers instead of 6")
@@ -65,7 +110,7 @@ def read(path: Path, dimension: int | None) -> Configuration:
     diameter = chunks["particles/diameter"].ravel().astype(np.float64) if "particles/diameter" in chunks else None
     # from the centre to the corner
     return Configuration(position + cell.sum(axis=1) / 2, cell, diameter, typeid.astype(np.int32), names,
-                         notes=_notes(frames, others))
+                         notes=notes, step=step)
 
 
 def _count(frame: Chunks, first: Chunks) -> int:
@@ -86,8 +131,8 @@ def _notes(frames: int, others: list[str]) -> tuple[str, ...]:
     return (*notes, f"chunks that are not used: {', '.join(others)}") if others else tuple(notes)
 
 
-def _frames(data: NDArray[np.uint8], path: Path) -> tuple[Chunks, Chunks, int, list[str]]:
-    """Wanted chunks of the first and of the last frame by name, the number of frames, and names of other chunks of these."""
+def _index(data: NDArray[np.uint8], path: Path) -> tuple[NDArray[Any], list[bytes]]:
+    """Where each chunk of each frame is, frames in order, and the names of chunks."""
     head = _records(data, 0, HEADER, 1)[0]
     if head["magic"] != MAGIC or head["schema"] != b"hoomd":
         raise FileError(f"{path}: is not a GSD file of HOOMD's schema")
@@ -97,21 +142,9 @@ def _frames(data: NDArray[np.uint8], path: Path) -> tuple[Chunks, Chunks, int, l
     index = index[index["location"] != 0]
     if not len(index):
         raise FileError(f"{path}: has no frames")
-    names, last = _chunk_names(data, head), int(index["frame"].max())
-    if (np.diff(index["frame"].astype(np.int64)) < 0).any() or index["frame"][0] != 0:
+    if (np.diff(index["frame"].astype(np.int64)) < 0).any() or index["frame"][0] != 0 or index["frame"][-1] > len(data):
         raise FileError(f"{path}: damaged, its frames are not in order")
-    chunks: list[Chunks] = [{}, {}]
-    others: list[str] = []
-    for into, frame in zip(chunks, (0, last), strict=True):
-        for entry in index[index["frame"] == frame]:
-            name = names[entry["name"]].decode()
-            if name in WANTED and name in into:
-                raise FileError(f"{path}: frame {frame} has two chunks {name}")
-            if name in WANTED:
-                into[name] = _chunk(data, entry, name, path)
-            elif name not in others and not name.startswith("configuration/"):
-                others.append(name)
-    return chunks[0], chunks[1], last + 1, others
+    return index, _chunk_names(data, head)
 
 
 def _chunk_names(data: NDArray[np.uint8], head: Any) -> list[bytes]:

@@ -5,6 +5,7 @@ Read without MPI. All elements are those of the step of the last positions.
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,28 +24,46 @@ from hpcglass.sealed.probe import DENSEST
 LARGEST_SPECIES = 2**15
 
 
-def frames(path: Path) -> list[int]:
-    """Steps of the frames of the positions; of a fixed configuration, none."""
-    with opened(path) as file:
-        return Group(file.get(f"particles/{_group(file, path)}"), path).steps
+class Frames:
+    """The frames of a file that stays open; `steps` are those of the positions, none of a fixed configuration."""
 
+    def __init__(self, path: Path) -> None:
+        self.path, self._stack = path, ExitStack()
+        self._file = self._stack.enter_context(opened(path))
+        self.steps = Group(self._file.get(f"particles/{_group(self._file, path)}"), path).steps
 
-def read(path: Path, dimension: int | None, frame: int = -1) -> Configuration:
-    """Read a frame of /particles/all, or of the only group of particles; see docs/files-of-others.md.
+    def close(self) -> None:
+        self._stack.close()
 
-    frame : number of the positions, by default the last ones
-    """
-    with opened(path) as file:
+    def read(self, dimension: int | None, frame: int = -1) -> Configuration:
+        """Read a frame of /particles/all, or of the only group of particles; see docs/files-of-others.md.
+
+        frame : number of the positions, by default the last ones
+        """
+        path, file = self.path, self._file
         name = _group(file, path)
         group = Group(file.get(f"particles/{name}"), path, frame)
         others = [other for other in file["particles"] if other != name]
         creator = file.get("h5md/creator")
         ours = creator is not None and _text(creator.attrs.get("name", "")) == "hpcglass"
         found = _configuration(group, dimension, ours)
-    frames = [f"the last of {len(group.steps)} frames is read"] if len(group.steps) > 1 and frame == -1 else []
-    groups = [f"only the group {name} is read, not {', '.join(others)}"] if others else []
-    found.notes = (*frames, *groups, *group.notes, *found.notes)
-    return found
+        frames = [f"the last of {len(group.steps)} frames is read"] if len(group.steps) > 1 and frame == -1 else []
+        groups = [f"only the group {name} is read, not {', '.join(others)}"] if others else []
+        found.notes = (*frames, *groups, *group.notes, *found.notes)
+        found.step = group.step or 0
+        return found
+
+
+def frames(path: Path) -> list[int]:
+    """Steps of the frames of the positions; of a fixed configuration, none."""
+    with closing(Frames(path)) as file:
+        return file.steps
+
+
+def read(path: Path, dimension: int | None, frame: int = -1) -> Configuration:
+    """Read a frame, by default the last one."""
+    with closing(Frames(path)) as file:
+        return file.read(dimension, frame)
 
 
 def _group(file: Any, path: Path) -> str:

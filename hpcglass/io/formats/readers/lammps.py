@@ -53,7 +53,7 @@ def read(path: Path, dimension: int | None) -> Configuration:
     """Read a data file; see docs/files-of-others.md for what is understood."""
     lines = text_lines(path)
     if lines[0].startswith("ITEM:"):
-        raise FileError(f"{path}: is a LAMMPS dump; the command write_data makes a data file")
+        raise FileError(f"{path}: is a LAMMPS dump: its name should end in .dump or .lammpstrj")
     values, body = _header(lines, path)
     sections = _sections(lines, body, path)
     if "Atoms" not in sections:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcglass.errors import FileError
+from hpcglass.io.formats.common import Configuration
 
 Floats = NDArray[np.float64]
 INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
@@ -113,6 +115,18 @@ class Rows:
                 raise FileError(f"{self.at(place)}: {what} must be a whole number of at most 18 digits, not {shown(word)} "
                                 f"(column {column + 1})")
         return np.array(list(map(int, words)), dtype=np.int64)
+
+
+def reordered(found: Configuration, rows: Rows, column: int) -> Configuration:
+    """The particles in the order of their ids, each of which is there once."""
+    ids = rows.integers(column, "id")
+    order = np.argsort(ids, kind="stable")
+    same = np.flatnonzero(np.diff(ids[order]) == 0)
+    if same.size:
+        raise FileError(f"{rows.at(order[same[0] + 1])}: the id {ids[order[same[0]]]} is there twice")
+    return replace(found, position=found.position[order],
+                   diameter=None if found.diameter is None else found.diameter[order],
+                   species=None if found.species is None else found.species[order])
 
 
 def shown(line: Any) -> str:

@@ -1,0 +1,1 @@
+"""What positions and sizes tell: neighbours at any distance, cells, order, entropy, structure functions."""

@@ -1,0 +1,121 @@
+"""pi: where the nonlinear modes are.
+
+    pi(i) = sum over the distinct modes found of |T:pi_k pi_k|_i^2 / kappa_k,                                   (B26)
+
+kappa = H:pi pi, T the third derivatives of the energy. The search starts from responses to dipoles, one for each cell of an edge
+of about `nonlinear_cell`: of the pairs with their midpoint in it, the one for which |phi' n.(xdot_j - xdot_i)| is largest, xdot
+the nonaffine velocity of the shear (B25). Two starts that end in the same mode count once: same core, same cost, which is
+stationary there. Starts know nothing of each other and are shared out to the ranks, each of which holds all of the glass.
+D. Richard et al., Phys. Rev. Materials 4, 113609 (2020).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hpcglass.indicators.base import Indicator
+
+if TYPE_CHECKING:
+    from hpcglass.indicators.bonds import Bonds
+    from hpcglass.indicators.glass import Glass
+    from hpcglass.landscape.matrix.factors import Inverse
+
+SAME = 1e-6         # relative difference of the costs of one and the same mode, found twice
+COLUMNS = {"core_id": ("", "particle that moves most"), "stiffness": ("energy/length^2", "kappa = H:pi pi"),
+           "form": ("energy/length^n", "U^(n).pi^n"), "cost": ("", "kappa^(n/2) / |form|"),
+           "participation": ("", "participation ratio of |pi_i|^2"),
+           "gradient": ("", "how well the two terms of the equation cancel, 0 for a solution"),
+           "solves": ("", "linear solves"), "first_id": ("", "pair whose dipole it started from"), "second_id": ("", "the other")}
+
+
+class Solves:
+    """What the search asks of a solver, from factors."""
+
+    def __init__(self, inverse: Inverse) -> None:
+        self.inverse = inverse
+
+    def solve(self, rows: Any, accuracy: float | None = None) -> Any:
+        """(n_owned, d) H^-1 b without its mean."""
+        return self.inverse.apply(rows)
+
+
+def nonlinear(degree: int) -> Any:
+    """The indicator of modes of third or fourth order."""
+    def compute(glass: Glass) -> Any:
+        import numpy as np
+
+        from hpcglass.core import comm as ranks
+        from hpcglass.core.replica import Replica
+        from hpcglass.indicators.bonds import interacting
+        from hpcglass.landscape.matrix.factors import Inverse
+        from hpcglass.landscape.matrix.hessian import Hessian
+        from hpcglass.landscape.nonlinear import Derivatives, nonlinear_mode
+
+        comm, replica = glass.system.comm, Replica(glass.system)
+        system, bonds = replica.system, interacting(replica.system)
+        starts = dipoles(bonds, replica.taken(glass.velocity), glass.choices.nonlinear_cell)
+        solver, form = Solves(Inverse(Hessian(system))), Derivatives(system, degree)
+        rows, found = np.zeros((len(starts), len(COLUMNS))), {}
+        for number in range(comm.rank, len(starts), comm.size):
+            i, j = bonds.rows[starts[number]]
+            force = np.zeros((system.n_all, system.dimension))
+            force[j] += bonds.vector[starts[number]]
+            system.reverse_add(force)
+            force[i] -= bonds.vector[starts[number]]
+            mode = nonlinear_mode(system, form, solver.solve(force[: system.n_owned]), solver,
+                                  glass.choices.nonlinear_tolerance, MOST_SOLVES)
+            square = (mode.mode**2).sum(axis=1)
+            participation = 1.0 / (system.n_total * (square**2).sum())
+            rows[number] = (system.id[square.argmax()], mode.stiffness, mode.form, mode.cost, participation, mode.gradient,
+                            mode.iterations, system.id[i], system.id[j])
+            found[number] = bonds.third_squares(mode.mode[:, :, None])[:, 0] / mode.stiffness
+            glass.alive(f"start {number} of {len(starts)}")
+        rows = ranks.total(comm, rows)
+        kept = distinct(rows[:, 0], rows[:, 3])
+        glass.tables[f"nonlinear_modes_{degree}"] = (rows[kept], COLUMNS)
+        glass.results[f"nonlinear_starts_{degree}"] = (len(starts), "", f"starts of the search for modes of order {degree}")
+        glass.results[f"nonlinear_solves_{degree}"] = (int(rows[:, 6].sum()), "", "linear solves in all")
+        here = [found[number] for number in kept if number in found]
+        return glass.unless_loose(replica.summed(np.sum(here, axis=0) if here else np.zeros(system.n_owned)))
+    return compute
+
+
+MOST_SOLVES = 400
+
+
+def dipoles(bonds: Bonds, velocity: Any, cell: float) -> Any:
+    """(k,) number of the pair of each cell that shear loads most, on a configuration that one rank has alone.
+
+    velocity : (n_owned, d) nonaffine; cell : about the edge of a cell [length]
+    """
+    import numpy as np
+
+    from hpcglass.geometries.periodic import heights
+
+    system = bonds.system
+    loaded = np.abs(bonds.c[1] * np.einsum("ba,ba->b", bonds.vector, bonds.differences(velocity)))
+    first = bonds.rows[:, 0]
+    middle = system.reference[first] + system.displacement[first] + 0.5 * bonds.vector
+    cells = np.maximum(np.rint(heights(system.box) / cell), 1).astype(np.int64)
+    fraction = (middle @ np.linalg.inv(system.box).T) % 1.0
+    place = np.ravel_multi_index(np.minimum((fraction * cells).astype(np.int64), cells - 1).T, tuple(cells))
+    ids = system.id[bonds.rows]
+    order = np.lexsort((ids.max(axis=1), ids.min(axis=1), -loaded, place))      # the largest first; ids decide between images
+    return order[np.unique(place[order], return_index=True)[1]]
+
+
+def distinct(core: Any, cost: Any) -> list[int]:
+    """Numbers of the modes that are found for the first time, in the order of their costs."""
+    import numpy as np
+
+    kept: list[int] = []
+    for number in np.lexsort((np.arange(len(core)), cost)):
+        if not any(core[number] == core[other] and abs(cost[number] - cost[other]) < SAME * cost[other]
+                   for other in kept[-8:]):
+            kept.append(int(number))
+    return kept
+
+
+INDICATORS = tuple(
+    Indicator(f"nonlinear_n{degree}", f"π_{degree}", "energy/length^4", "high", "factors", "nonlinear", "B24-B26",
+              f"nonlinear modes of order {degree}", nonlinear(degree)) for degree in (3, 4))
