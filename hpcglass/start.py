@@ -17,8 +17,8 @@ from hpcglass.geometries.annulus import Walls
 from hpcglass.io import configuration
 from hpcglass.io.adopt import check_room, start_configuration
 from hpcglass.io.agree import broadcast_text, together
+from hpcglass.io.formats.species import check_members, check_shares
 from hpcglass.io.reader import Reader, is_ours
-from hpcglass.io.species import check_members, check_shares
 from hpcglass.moves.start import build, draw_sizes
 from hpcglass.potentials.model import Model
 

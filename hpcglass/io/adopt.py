@@ -14,7 +14,7 @@ from hpcglass.geometries.periodic import heights, reduce_tilt
 from hpcglass.geometries.room import WIDEST, misfit
 from hpcglass.io.convert import read_any
 from hpcglass.io.formats.common import Configuration
-from hpcglass.io.species import assign
+from hpcglass.io.formats.species import assign
 from hpcglass.potentials.model import Model
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from hpcglass.config import ModelParams
 from hpcglass.errors import FileError, InputError
 from hpcglass.io.formats.common import Configuration
 from hpcglass.io.formats.readers.kinds import diameters, known_order, numbered
-from hpcglass.io.species import assign, check_members, check_shares
+from hpcglass.io.formats.species import assign, check_members, check_shares
 from hpcglass.potentials.library import MODELS
 
 FILE = Path("glass.xyz")
