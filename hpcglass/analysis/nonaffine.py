@@ -1,4 +1,4 @@
-"""D^2_min between two stored configurations: as `landscape.nonaffine`, for arrays in the order of the ids, without a System.
+"""D^2_min between two stored configurations of any size: as `structure.nonaffine` for frames, in little memory, a part at a time.
 
     D^2_min(i) = min over F of  sum_j |x_ij - F x0_ij|^2  =  sum_j |x_ij|^2 - tr(A B^-1 A^T),
     A = sum_j x_ij x0_ij^T,   B = sum_j x0_ij x0_ij^T        (Falk and Langer, Phys. Rev. E 57, 7192 (1998), eq. 2.11)
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcglass.geometries.periodic import heights
+from hpcglass.numbers.nonaffine import d2min_of_sums
 from hpcglass.potentials.model import Model
 
 Floats = NDArray[np.float64]
@@ -121,6 +122,4 @@ def _residual(x: Floats, x0: Floats, row: Ints, rows: int) -> Floats:
     square = summed(np.einsum("pc,pc->p", x, x))
     a, b = (np.stack([summed(left[:, i] * x0[:, j]) for i in range(d) for j in range(d)], axis=1).reshape(rows, d, d)
             for left in (x, x0))
-    explained = np.einsum("nij,njk,nik->n", a, np.linalg.pinv(b, rcond=1e-10, hermitian=True), a)
-    result = np.maximum(square - explained, 0.0)
-    return np.where(result > 1e-14 * np.trace(b, axis1=1, axis2=2), result, 0.0)
+    return d2min_of_sums(square, a, b)
