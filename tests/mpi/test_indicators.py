@@ -109,6 +109,7 @@ def test_sum_rules(world):
     assert ranks.total(world, float(thermal.vibrality.sum())) == pytest.approx((1.0 / eigenvalues).sum(), rel=1e-9)
 
 
+@pytest.mark.few_ranks
 def test_anharmonic_force_is_the_gradient_of_the_log_determinant(world):
     """T:H^+ along a direction is d ln det H, by central differences of the eigenvalues."""
     s = glass(world, "ipl12-2d")
@@ -202,6 +203,7 @@ def test_open_boundary(world):
     assert np.abs(rho[deep] - right[deep]).max() < 1e-10
 
 
+@pytest.mark.few_ranks
 def test_rattlers_have_no_response(world):
     """They get NaN in what a Hessian tells; in what positions tell they are like the others."""
     model, box, position, diameter, species = arrays("ipl10-2d")
@@ -215,6 +217,7 @@ def test_rattlers_have_no_response(world):
     assert np.isnan(whole(s, asked.unless_loose(np.zeros(s.n_owned))))[-1]
 
 
+@pytest.mark.few_ranks
 def test_modes_in_slices_are_those_of_the_spectrum(world):
     s = glass(world, "ipl12-2d")
     hessian = Hessian(s)
@@ -236,6 +239,7 @@ def test_a_replica_is_the_same_glass(world):
     assert (whole(s, s.position)[ids] % np.diag(s.box) == pytest.approx(copy.system.position % np.diag(s.box), abs=1e-12))
 
 
+@pytest.mark.few_ranks
 def test_the_kick_gets_better_with_time(world):
     """The error falls as stated, and all modes told apart give the exact values."""
     s = glass(world, "ipl12-2d")
@@ -250,6 +254,7 @@ def test_the_kick_gets_better_with_time(world):
     assert top <= nonaffinity.largest_eigenvalue(asked.hessian) < 1.1 * top
 
 
+@pytest.mark.few_ranks
 def test_coarse_grained_strain_of_an_affine_motion(world):
     """All particles move with A x: the strain is A everywhere, and the stress changes as its volume mean says."""
     s = glass(world, "lj-binary-2d")
@@ -270,6 +275,7 @@ def test_coarse_grained_strain_of_an_affine_motion(world):
     assert stress.shape == rate.shape == (around.view.n_owned, 2, 2)
 
 
+@pytest.mark.few_ranks
 def test_not_at_rest(world):
     """The harmonic glass of a configuration that is no minimum runs away, and says so."""
     s = glass(world, "ipl12-2d")
@@ -280,6 +286,7 @@ def test_not_at_rest(world):
         nonaffinity.kicked(asked.hessian, asked.shear_force, 4000)
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("degree", [3, 4])
 @pytest.mark.parametrize("name", ["ipl12-2d", "lj-poly-2d"])
 def test_nonlinear_modes(world, name, degree):
@@ -297,6 +304,7 @@ def test_nonlinear_modes(world, name, degree):
     assert (field >= 0.0).all() and int(found["core_id"][0]) in np.argsort(field)[-40:]
 
 
+@pytest.mark.few_ranks
 def test_cubic_forms_are_derivatives_of_the_energy(world):
     """Along a field the energy is A t^2/2 + B_3 t^3/6 + B_4 t^4/24, by finite differences; and so on lines."""
     s = glass(world, "ipl12-2d")

@@ -15,6 +15,7 @@ from hpcglass.indicators.catalogue import INDICATORS, chosen, families, needs
 from hpcglass.stages.base import Snapshot
 from hpcglass.stages.indicators import Indicators, IndicatorsParams
 
+pytestmark = pytest.mark.few_ranks
 QUICK = ["structure", "contacts", "vibrality", "nafmu"]
 
 

@@ -15,6 +15,7 @@ from hpcglass.cavity.strength import direction, on_particles, strength
 from hpcglass.errors import InputError
 from hpcglass.landscape.forces import evaluate as mechanics
 
+pytestmark = pytest.mark.few_ranks       # ranks share the sites, each of which is one rank's
 FLAT = ("ipl12-2d", "ipl10-2d", "lj-binary-2d", "lj-poly-2d")
 
 
