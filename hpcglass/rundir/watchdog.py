@@ -8,6 +8,7 @@ shows the stack. The outermost function in it bears the name of the rank.
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import platform
@@ -129,7 +130,8 @@ class Watchdog:
                   f"work on something that takes long; or it hangs, and the others wait for it:\n{stack}")
 
     def _say(self, text: str) -> None:
-        os.write(self.file, f"hpcglass: {text}\n".encode(errors="replace"))
+        with contextlib.suppress(OSError):      # nobody reads any more
+            os.write(self.file, f"hpcglass: {text}\n".encode(errors="replace"))
 
 
 def _waits(frame: FrameType) -> bool:

@@ -13,7 +13,7 @@ from hpcglass.core import comm
 from hpcglass.errors import InputError
 from hpcglass.rundir import watchdog
 
-LIMIT = 0.4         # seconds
+LIMIT = 0.8         # seconds
 
 
 @njit
