@@ -16,6 +16,7 @@ from hpcglass.analysis.figures import (  # noqa: F401 (each adds its figures to 
     calibration,
     ensembles,
     expansion,
+    indicators,
     lattice,
     loading,
     maps,
