@@ -64,8 +64,8 @@ def draw_spearman(stage: StageResults, names: list[str]) -> Figure:
     figure, (axes,) = panels(1, width=size + 1.2, height=size + 0.3)
     matrix = spearman(np.array([ranks(stage, name) for name in names]))
     drawn = axes.imshow(matrix, vmin=-1.0, vmax=1.0, cmap="RdBu_r")
-    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=6)
-    axes.set_yticks(range(len(names)), names, fontsize=6)
+    axes.set_xticks(range(len(names)), [symbol(name) for name in names], fontsize=6)
+    axes.set_yticks(range(len(names)), [f"{name}  {symbol(name)}" for name in names], fontsize=6)
     axes.grid(False)
     figure.colorbar(drawn, ax=axes, shrink=0.7, label="Spearman's correlation of ranks")
     return figure
