@@ -110,14 +110,14 @@ def test_signals_set_a_flag(monkeypatch):
 
 def test_a_signal_that_comes_after_the_end_is_ignored():
     """It would end the program with another exit code, though all is done."""
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in signals.SIGNALS}
     try:
         with signals.Stop(for_good=True):
             pass
         os.kill(os.getpid(), signal.SIGTERM)
     finally:
-        for number in signals.SIGNALS:
-            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_derived_seeds():
