@@ -145,13 +145,13 @@ def small(particles: int = 1024) -> System:
     """A square out of the large glass, quenched again."""
     from glasses import arrays, system
 
-    from hpcglass.moves.minimise import minimise
+    from hpcglass.moves.relax import to_minimum
 
     model, box, position, diameter, species = arrays("ipl12-2d-N10000")
     share = (particles / len(position)) ** 0.5
     inside = np.flatnonzero(((position @ np.linalg.inv(box).T) % 1.0 < share).all(axis=1))
     result = system(MPI.COMM_SELF, model, share * box, position[inside], diameter[inside], species[inside])
-    minimise(result, "fire", 1e-10, max_evaluations=200_000)
+    to_minimum(result, "cg", 1e-11, 200_000)
     return result
 
 
