@@ -125,11 +125,9 @@ def load(table, n_free, start, diameter, species, turn, rates, rate, shell, volu
     """
     d = start.shape[1]
     size = n_free * d
-    y, before, guess = start.copy(), start.copy(), start.copy()
+    y, before, guess, listed = start.copy(), start.copy(), start.copy(), start.copy()
     slope, slope_before, x, rest, step = np.zeros(size), np.zeros(size), np.empty(size), np.empty(size), np.empty(size)
-    forward, back = np.empty((d, d)), np.empty((d, d))
-    listed, list_forward = start.copy(), np.empty((d, d))
-    list_strain = 0.0
+    forward, back, list_forward, list_strain = np.empty((d, d)), np.empty((d, d)), np.empty((d, d)), 0.0
     cutoff = np.sqrt(table.edges[table.edges.size - 1])
     reach = table.length.max() if table.by_species else diameter.max()
     stretch(turn, rates, 0.0, forward, back)
@@ -156,21 +154,11 @@ def load(table, n_free, start, diameter, species, turn, rates, rate, shell, volu
             return ENDLESS, tau_0, sigma, strain, mu_0
         stretch(turn, rates, there, forward, back)
         _predict(n_free, d, y, slope, before, slope_before, strain, strain_before, points, there, guess)
-        # is the list still good for the guess, with room for Newton's corrections?
-        moved = farthest = 0.0
-        for i in range(n_free):
-            square, distance2 = 0.0, 0.0
-            for a in range(d):
-                value = 0.0
-                for b in range(d):
-                    value += list_forward[a, b] * (guess[i, b] - listed[i, b])
-                square += value * value
-                distance2 += guess[i, a] ** 2
-            moved, farthest = max(moved, square), max(farthest, distance2)
-        if np.sqrt(farthest) + cutoff * reach * np.exp(fastest * there) > shell:
+        moved, farthest = _moved(n_free, d, guess, listed, list_forward)
+        if farthest + cutoff * reach * np.exp(fastest * there) > shell:
             return THIN, tau_0, sigma, strain, mu_0
-        moved = 2.0 * (np.sqrt(moved) + 2.0 * FARTHEST)
-        if np.exp(-fastest * abs(there - list_strain)) * (cutoff * reach + SKIN - moved) < cutoff * reach:
+        # is the list still good for the guess, with room for Newton's corrections?
+        if np.exp(-fastest * abs(there - list_strain)) * (cutoff * reach + SKIN - moved - 4.0 * FARTHEST) < cutoff * reach:
             pairs = make_list(table, n_free, guess, diameter, species, forward, cutoff, SKIN, memory)
             if pairs < 0:
                 return ROOM, tau_0, sigma, strain, mu_0
@@ -197,6 +185,22 @@ def load(table, n_free, start, diameter, species, turn, rates, rate, shell, volu
         factor = (AIM / max(moved, 1e-12)) ** 0.25
         width *= min(max(factor, 0.3), 1.3 if rejected else 2.5)
         rejected = False
+
+
+@numba.njit(cache=True, fastmath=FAST, error_model="numpy")
+def _moved(n_free, d, y, listed, forward):
+    """(By how much two free particles may have approached since the list was made; distance of the farthest from the centre)."""
+    largest = farthest = 0.0
+    for i in range(n_free):
+        square, distance2 = 0.0, 0.0
+        for a in range(d):
+            value = 0.0
+            for b in range(d):
+                value += forward[a, b] * (y[i, b] - listed[i, b])
+            square += value * value
+            distance2 += y[i, a] ** 2
+        largest, farthest = max(largest, square), max(farthest, distance2)
+    return 2.0 * np.sqrt(largest), np.sqrt(farthest)
 
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy")
@@ -245,9 +249,6 @@ def _maximum(table, n_free, y, slope, strain, sigma, mu, y_1, slope_1, strain_1,
         t = 2.0 * mu / (root - b) if root - b > 0.0 else 0.5
         t = min(max(t, 0.02), 0.98)
         there = strain + t * h
-        peak = sigma + h * t * (mu + t * (0.5 * b + t * a / 3.0))
-        if abs(peak - best) <= LAST * abs(best - tau_0) * 1e-3 and h < 1e-12:
-            break
         stretch(turn, rates, there, forward, back)
         for i in range(n_free):
             for c in range(d):

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from hpcglass.core.pairs import KEEP_NAN
 from hpcglass.core.system import System
-from hpcglass.indicators.neighbours.surroundings import apart
-from hpcglass.landscape.forces import pair_lists, scalars
+from hpcglass.landscape.listed import interacting_pairs
 from hpcglass.landscape.rattlers import bonded
 
 Floats = NDArray[np.float64]
@@ -90,33 +89,9 @@ class Bonds:
 
 def interacting(system: System) -> Bonds:
     """The interacting pairs of a system that is up to date. Collective."""
-    rows, vector, c = _collect(*pair_lists(bonded(system)))
-    weight = np.where(rows[:, 1] < system.n_owned, 1.0, 0.5)
-    return Bonds(system, rows, vector, c, weight)
-
-
-@numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
-def _collect(reference, displacement, start, index, inverse_length2, scale, table):
-    n, dimension = start.size - 1, reference.shape[1]
-    rows, vector = np.empty((index.size, 2), dtype=np.int64), np.empty((index.size, dimension))
-    c, x2, work, value = np.empty((4, index.size)), np.empty(1), np.empty((2, 1)), np.empty(1)
-    cutoff2 = table.edges[table.edges.size - 1]
-    count = 0
-    for i in range(n):
-        for p in range(start[i], start[i + 1]):
-            square = 0.0
-            for a in range(dimension):
-                vector[count, a] = apart(reference, displacement, i, index[p], a)
-                square += vector[count, a] ** 2
-            x2[0] = square * inverse_length2[p]
-            if x2[0] >= cutoff2:
-                continue
-            rows[count, 0], rows[count, 1] = i, index[p]
-            for order in range(4):
-                scalars(order, p, 1, inverse_length2, scale, table, x2, work, value)
-                c[order, count] = value[0]
-            count += 1
-    return rows[:count].copy(), vector[:count].copy(), c[:, :count].copy()
+    first, second, vector, c = interacting_pairs(bonded(system), 0, 3)
+    weight = np.where(second < system.n_owned, 1.0, 0.5)
+    return Bonds(system, np.stack([first, second], axis=1), vector, c, weight)
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")

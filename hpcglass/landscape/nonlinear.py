@@ -17,10 +17,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcglass.core.pairs import CHUNK, KEEP_NAN
+from hpcglass.core.pairs import KEEP_NAN
 from hpcglass.core.system import System
 from hpcglass.landscape.expansion import LinearSolver
-from hpcglass.landscape.forces import gather, pair_lists, scalars
+from hpcglass.landscape.listed import interacting_pairs
 from hpcglass.landscape.localised import Localised, localised_mode
 
 Floats = NDArray[np.float64]
@@ -32,7 +32,8 @@ class Derivatives:
     def __init__(self, system: System, degree: int) -> None:
         assert degree in (3, 4)
         self.degree, self.n_owned = degree, system.n_owned
-        self.first, self.second, self.vector, self.c = _list_pairs(*pair_lists(system))
+        self.first, self.second, self.vector, c = interacting_pairs(system, 1, 4)
+        self.c = np.ascontiguousarray(c.T)
 
     def terms(self, z: Floats, force: Floats, power: Floats) -> float:
         """Add H z and U^(n).z^(n-1), right for owned rows; returns this rank's part of U^(n).z^n."""
@@ -61,36 +62,6 @@ def nonlinear_mode(system: System, form: Derivatives, start: Floats, solver: Lin
         As `localised_mode`.
     """
     return localised_mode(system, form, start, tolerance, iterations, solver, "nonlinear mode")
-
-
-@numba.njit(cache=True, error_model="numpy")
-def _list_pairs(reference, displacement, start, index, inverse_length2, scale, table):
-    """(first, second, vector (pairs, d), c (pairs, 4): c_1 ... c_4) of the entries of the list that interact."""
-    dimension, total = reference.shape[1], start[start.size - 1]
-    x = np.empty((dimension, CHUNK))
-    x2, work, value = np.empty(CHUNK), np.empty((2, CHUNK)), np.empty((4, CHUNK))
-    first, second = np.empty(total, dtype=np.int64), np.empty(total, dtype=np.int64)
-    vector, c = np.empty((total, dimension)), np.empty((total, 4))
-    cutoff2 = table.edges[table.edges.size - 1]
-    row = kept = 0
-    for begin in range(0, total, CHUNK):
-        size = min(CHUNK, total - begin)
-        next_row = gather(reference, displacement, start, index, inverse_length2, row, begin, size, x, x2)
-        for order in range(4):
-            scalars(order + 1, begin, size, inverse_length2, scale, table, x2, work, value[order])
-        for k in range(size):
-            while start[row + 1] <= begin + k:
-                row += 1
-            if x2[k] >= cutoff2:
-                continue
-            first[kept], second[kept] = row, index[begin + k]
-            for a in range(dimension):
-                vector[kept, a] = x[a, k]
-            for order in range(4):
-                c[kept, order] = value[order, k]
-            kept += 1
-        row = next_row
-    return first[:kept].copy(), second[:kept].copy(), vector[:kept].copy(), c[:kept].copy()
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")

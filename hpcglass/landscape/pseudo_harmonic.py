@@ -15,11 +15,11 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcglass.core.pairs import CHUNK, KEEP_NAN
+from hpcglass.core.pairs import KEEP_NAN
 from hpcglass.core.system import System
 from hpcglass.landscape.contractions import along_path
 from hpcglass.landscape.expansion import LinearSolver, default_solver
-from hpcglass.landscape.forces import gather, pair_lists, scalars
+from hpcglass.landscape.listed import interacting_pairs
 from hpcglass.landscape.localised import USUAL, Localised, evaluate, localised_mode
 
 Floats = NDArray[np.float64]
@@ -31,7 +31,9 @@ class Quartic:
     degree = 4
 
     def __init__(self, system: System) -> None:
-        self.first, self.second, self.stiffness = _list_springs(*pair_lists(system))
+        self.first, self.second, vector, (c1, c2) = interacting_pairs(system, 1, 2)
+        unit = np.eye(system.dimension)
+        self.stiffness = c2[:, None, None] * vector[:, :, None] * vector[:, None, :] + c1[:, None, None] * unit
         self.n_owned = system.n_owned
 
     def terms(self, z: Floats, force: Floats, power: Floats) -> float:
@@ -81,36 +83,6 @@ def pseudo_harmonic_mode(system: System, start: Floats, tolerance: float = 1e-10
     """
     return localised_mode(system, Quartic(system), start, tolerance, iterations, solver or default_solver(system, USUAL),
                           "pseudo-harmonic mode")
-
-
-@numba.njit(cache=True, error_model="numpy")
-def _list_springs(reference, displacement, start, index, inverse_length2, scale, table):
-    """(first, second, stiffness) of the entries of the list that interact."""
-    dimension, total = reference.shape[1], start[start.size - 1]
-    vector = np.empty((dimension, CHUNK))
-    x2, c1, c2, work = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty((2, CHUNK))
-    first, second = np.empty(total, dtype=np.int64), np.empty(total, dtype=np.int64)
-    stiffness = np.empty((total, dimension, dimension))
-    cutoff2 = table.edges[table.edges.size - 1]
-    row = kept = 0
-    for begin in range(0, total, CHUNK):
-        size = min(CHUNK, total - begin)
-        next_row = gather(reference, displacement, start, index, inverse_length2, row, begin, size, vector, x2)
-        scalars(1, begin, size, inverse_length2, scale, table, x2, work, c1)
-        scalars(2, begin, size, inverse_length2, scale, table, x2, work, c2)
-        for k in range(size):
-            while start[row + 1] <= begin + k:
-                row += 1
-            if x2[k] >= cutoff2:
-                continue
-            first[kept], second[kept] = row, index[begin + k]
-            for a in range(dimension):
-                for b in range(dimension):
-                    stiffness[kept, a, b] = c2[k] * vector[a, k] * vector[b, k]
-                stiffness[kept, a, a] += c1[k]
-            kept += 1
-        row = next_row
-    return first[:kept].copy(), second[:kept].copy(), stiffness[:kept].copy()
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")

@@ -114,6 +114,7 @@ def test_a_signal_that_comes_after_the_end_is_ignored():
     try:
         with signals.Stop(for_good=True):
             pass
+        assert all(signal.getsignal(number) == signal.SIG_IGN for number in signals.SIGNALS)
         os.kill(os.getpid(), signal.SIGTERM)
     finally:
         for number, handler in before.items():

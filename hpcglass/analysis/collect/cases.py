@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,13 +14,13 @@ from hpcglass.config.suggest import did_you_mean
 from hpcglass.errors import InputError
 
 
-class Cases:
+class Cases(ABC):
     """An ordered list of runs, read as one. To have it, a class says what its `cases` are."""
 
     @property
+    @abstractmethod
     def cases(self) -> Sequence[Case]:
         """The runs, in the order of the rows."""
-        raise NotImplementedError
 
     @property
     def parameters(self) -> dict[str, list[Value]]:

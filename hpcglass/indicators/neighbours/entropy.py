@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from hpcglass.core import comm as ranks
 from hpcglass.core.pairs import KEEP_NAN
 from hpcglass.errors import PhysicsError
-from hpcglass.indicators.neighbours.surroundings import Surroundings, apart
+from hpcglass.indicators.neighbours.surroundings import Surroundings, distance
 
 Floats = NDArray[np.float64]
 
@@ -78,7 +78,7 @@ def _omega(dimension: int) -> float:
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
 def _entropy(reference, displacement, start, index, r, weight, scale, delta):
     """Sums over the uniform grid r; the Gaussians by the recurrence G(r + h) = G(r) q, q -> q exp(-(h/delta)^2)."""
-    n, dimension, nodes, h = start.size - 1, reference.shape[1], r.size, r[1] - r[0]
+    n, nodes, h = start.size - 1, r.size, r[1] - r[0]
     result, g = np.empty(n), np.empty(nodes)
     steps = int(FAR * delta / h)
     shrink = np.exp(-((h / delta) ** 2))
@@ -86,14 +86,11 @@ def _entropy(reference, displacement, start, index, r, weight, scale, delta):
     for i in range(n):
         g[:] = 0.0
         for p in range(start[i], start[i + 1]):
-            square = 0.0
-            for a in range(dimension):
-                square += apart(reference, displacement, i, index[p], a) ** 2
-            distance = np.sqrt(square)
-            middle = int((distance - r[0]) / h)
+            away = distance(reference, displacement, i, index[p])
+            middle = int((away - r[0]) / h)
             if middle - steps >= nodes:
                 continue
-            u = r[0] + middle * h - distance
+            u = r[0] + middle * h - away
             value = np.exp(-0.5 * (u / delta) ** 2)
             up, factor = value, np.exp(-(u + 0.5 * h) * h / delta**2)
             for k in range(middle, min(middle + steps, nodes)):
@@ -120,10 +117,7 @@ def _distances(reference, displacement, start, index, width, bins):
     count = np.zeros(bins)
     for i in range(start.size - 1):
         for p in range(start[i], start[i + 1]):
-            square = 0.0
-            for a in range(reference.shape[1]):
-                square += apart(reference, displacement, i, index[p], a) ** 2
-            k = int(np.sqrt(square) / width)
+            k = int(distance(reference, displacement, i, index[p]) / width)
             if k < bins:
                 count[k] += 1.0
     return count
@@ -136,11 +130,8 @@ def _blurred(reference, displacement, start, index, r, delta):
     low, high = r.min() - FAR * delta, r.max() + FAR * delta
     for i in range(start.size - 1):
         for p in range(start[i], start[i + 1]):
-            square = 0.0
-            for a in range(reference.shape[1]):
-                square += apart(reference, displacement, i, index[p], a) ** 2
-            if low * low < square < high * high:
-                distance = np.sqrt(square)
+            away = distance(reference, displacement, i, index[p])
+            if low < away < high:
                 for k in range(r.size):
-                    total[k] += np.exp(-0.5 * ((r[k] - distance) / delta) ** 2)
+                    total[k] += np.exp(-0.5 * ((r[k] - away) / delta) ** 2)
     return total

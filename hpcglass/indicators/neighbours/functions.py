@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcglass.core.pairs import KEEP_NAN, pair_length
-from hpcglass.indicators.neighbours.surroundings import Surroundings, apart
+from hpcglass.indicators.neighbours.surroundings import Surroundings, distance
 
 Floats = NDArray[np.float64]
 FIRST, RATIO, RADIAL = 0.5, 1.1, 25
@@ -42,16 +42,13 @@ def binned_functions(around: Surroundings, diameters: Sequence[float], bins: tup
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
 def _hats(reference, displacement, start, index, by_species, lengths, nonadditivity, diameter, species, places):
-    n, dimension, last = start.size - 1, reference.shape[1], places.size - 2
+    n, last = start.size - 1, places.size - 2
     result = np.zeros((n, last + 1))
     slope = 1.0 / np.log(places[1] / places[0])
     for i in range(n):
         for p in range(start[i], start[i + 1]):
             j = index[p]
-            square = 0.0
-            for a in range(dimension):
-                square += apart(reference, displacement, i, j, a) ** 2
-            x = np.sqrt(square) / pair_length(by_species, lengths, nonadditivity, diameter, species, i, j)
+            x = distance(reference, displacement, i, j) / pair_length(by_species, lengths, nonadditivity, diameter, species, i, j)
             if not places[0] < x < places[last + 1]:
                 continue
             m = int(np.log(x / places[0]) * slope)
@@ -75,15 +72,12 @@ def _hats(reference, displacement, start, index, by_species, lengths, nonadditiv
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
 def _counts(reference, displacement, start, index, by_species, lengths, nonadditivity, diameter, species, edges, rank):
-    n, dimension, bins, kinds = start.size - 1, reference.shape[1], edges.size - 1, rank.size
+    n, bins, kinds = start.size - 1, edges.size - 1, rank.size
     result = np.zeros((n, kinds * bins + 1))
     for i in range(n):
         for p in range(start[i], start[i + 1]):
             j = index[p]
-            square = 0.0
-            for a in range(dimension):
-                square += apart(reference, displacement, i, j, a) ** 2
-            x = np.sqrt(square) / pair_length(by_species, lengths, nonadditivity, diameter, species, i, j)
+            x = distance(reference, displacement, i, j) / pair_length(by_species, lengths, nonadditivity, diameter, species, i, j)
             if not edges[0] <= x < edges[bins]:
                 continue
             k = min(int((x - edges[0]) / (edges[1] - edges[0])), bins - 1)

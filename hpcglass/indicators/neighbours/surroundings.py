@@ -141,4 +141,13 @@ def apart(reference, displacement, i, j, axis):
     return (reference[j, axis] - reference[i, axis]) + (displacement[j, axis] - displacement[i, axis])
 
 
-__all__ = ["KEEP_NAN", "Surroundings", "apart", "surroundings"]
+@numba.njit(cache=True, inline="always")
+def distance(reference, displacement, i, j):
+    """|x_j - x_i|."""
+    square = 0.0
+    for axis in range(reference.shape[1]):
+        square += apart(reference, displacement, i, j, axis) ** 2
+    return np.sqrt(square)
+
+
+__all__ = ["KEEP_NAN", "Surroundings", "apart", "distance", "surroundings"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,7 @@ class Room:
         return (frames * particles, *row) if self.stacked else (frames, particles, *row)
 
 
-class Plan:
+class Plan(ABC):
     """How frames become a file of a format.
 
     Attributes
@@ -62,9 +63,9 @@ class Plan:
         self.steps: list[int] = []
         self.times: list[float] = []
 
+    @abstractmethod
     def rooms(self, first: Configuration) -> dict[Room, Array]:
         """What a frame has per particle, its rows here."""
-        raise NotImplementedError
 
     def note(self, frame: Configuration) -> None:
         """Remember what is small of a frame."""
@@ -72,9 +73,9 @@ class Plan:
         self.steps.append(frame.step)
         self.times.append(frame.time)
 
+    @abstractmethod
     def rest(self) -> tuple[dict[str, Array], Attributes]:
         """Everything else, when all frames were seen: small datasets, and attributes of groups and datasets."""
-        raise NotImplementedError
 
 
 def write(comm: MPI.Comm, path: Path, frames: Iterator[Configuration], plan: Plan) -> None:
