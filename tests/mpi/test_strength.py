@@ -28,12 +28,14 @@ def reference(name):
 def test_reference_trials(world, name):
     """tau_0, tau_c, gamma_c of a slow calculation with a finer branch check; weak folds may end one way or the other."""
     right = reference(name)
-    found = strength(glass(world, name), right["sites"], np.rad2deg(right["alpha"]), smooth=0.005)
+    found = strength(glass(world, name), right["sites"], np.rad2deg(right["alpha"]))
     assert np.abs(found.tau_0 - right["tau_0"]).max() < 1e-9
     regular = (found.flag == frozen.MAXIMUM) & (right["flag"] == 0)
     assert regular.mean() > 0.9
     off = np.abs(found.tau_c - right["tau_c"])[regular] / right["tau_c"][regular]
-    assert np.median(off) < 1e-6 and np.mean(off < 1e-3) > 0.985
+    assert np.median(off) < 1e-6 and np.mean(off < 1e-3) > 0.985 and off.max() < 0.01        # no event is stepped over
+    passes, factorisations, *_ = found.work / found.flag.size
+    assert passes < 200 and factorisations < 50         # the predictor is worth its name
 
 
 def test_the_field(world):
