@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 from glasses import glass
@@ -13,6 +15,7 @@ from hpcglass.stages.shear.params import ShearParams
 from hpcglass.stages.shear.run import Shear
 
 
+@cache
 def events(step, locate, largest=0.025, name="ipl12-2d"):
     recorder = Recorder()
     Shear(ShearParams(strain_step=step, max_strain=largest, method="branch", locate=locate, event_frames=False)).run(
@@ -44,7 +47,7 @@ def test_a_step_that_the_corrector_refuses_is_no_event(monkeypatch):
     """Though its energies seem not to balance: all steps are refused here, and the one with an instability is an event."""
     monkeypatch.setattr(Branch, "advance", lambda self, step: None)
     monkeypatch.setattr(Branch, "_balanced", lambda self, there: False)
-    found, falls = events(1e-3, False, largest=0.016)
+    found, falls = events.__wrapped__(1e-3, False, largest=0.016)
     assert falls == 16 and [row["step"] for row in found] == [15]
 
 
