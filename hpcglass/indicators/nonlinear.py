@@ -18,25 +18,15 @@ from hpcglass.indicators.base import Indicator
 if TYPE_CHECKING:
     from hpcglass.indicators.bonds import Bonds
     from hpcglass.indicators.glass import Glass
-    from hpcglass.landscape.matrix.factors import Inverse
 
 SAME = 1e-6         # relative difference of the costs of one and the same mode, found twice
+SMALL = 1e-13       # of the largest term of a mode: terms decay as r^(-4d), and the rest need not be kept
+MOST_SOLVES = 400
 COLUMNS = {"core_id": ("", "particle that moves most"), "stiffness": ("energy/length^2", "kappa = H:pi pi"),
            "form": ("energy/length^n", "U^(n).pi^n"), "cost": ("", "kappa^(n/2) / |form|"),
            "participation": ("", "participation ratio of |pi_i|^2"),
            "gradient": ("", "how well the two terms of the equation cancel, 0 for a solution"),
            "solves": ("", "linear solves"), "first_id": ("", "pair whose dipole it started from"), "second_id": ("", "the other")}
-
-
-class Solves:
-    """What the search asks of a solver, from factors."""
-
-    def __init__(self, inverse: Inverse) -> None:
-        self.inverse = inverse
-
-    def solve(self, rows: Any, accuracy: float | None = None) -> Any:
-        """(n_owned, d) H^-1 b without its mean."""
-        return self.inverse.apply(rows)
 
 
 def nonlinear(degree: int) -> Any:
@@ -47,40 +37,42 @@ def nonlinear(degree: int) -> Any:
         from hpcglass.core import comm as ranks
         from hpcglass.core.replica import Replica
         from hpcglass.indicators.bonds import interacting
+        from hpcglass.landscape.lockstep import together
         from hpcglass.landscape.matrix.factors import Inverse
         from hpcglass.landscape.matrix.hessian import Hessian
-        from hpcglass.landscape.nonlinear import Derivatives, nonlinear_mode
+        from hpcglass.landscape.nonlinear import Derivatives, from_force
 
         comm, replica = glass.system.comm, Replica(glass.system)
         system, bonds = replica.system, interacting(replica.system)
         starts = dipoles(bonds, replica.taken(glass.velocity), glass.choices.nonlinear_cell)
-        solver, form = Solves(Inverse(Hessian(system))), Derivatives(system, degree)
+        inverse, form = Inverse(Hessian(system)), Derivatives(system, degree)
         rows, found = np.zeros((len(starts), len(COLUMNS))), {}
-        for number in range(comm.rank, len(starts), comm.size):
+        mine = range(comm.rank, len(starts), comm.size)
+        searches = (from_force(system, form, dipole(bonds, starts[number]), glass.choices.nonlinear_tolerance, MOST_SOLVES)
+                    for number in mine)
+        for count, (place, mode) in enumerate(together(searches, inverse.apply_all)):
+            number = mine[place]
             i, j = bonds.rows[starts[number]]
-            force = np.zeros((system.n_all, system.dimension))
-            force[j] += bonds.vector[starts[number]]
-            system.reverse_add(force)
-            force[i] -= bonds.vector[starts[number]]
-            mode = nonlinear_mode(system, form, solver.solve(force[: system.n_owned]), solver,
-                                  glass.choices.nonlinear_tolerance, MOST_SOLVES)
             square = (mode.mode**2).sum(axis=1)
             participation = 1.0 / (system.n_total * (square**2).sum())
             rows[number] = (system.id[square.argmax()], mode.stiffness, mode.form, mode.cost, participation, mode.gradient,
                             mode.iterations, system.id[i], system.id[j])
-            found[number] = bonds.third_squares(mode.mode[:, :, None])[:, 0] / mode.stiffness
-            glass.alive(f"start {number} of {len(starts)}")
+            field = bonds.third_squares(mode.mode[:, :, None])[:, 0] / mode.stiffness
+            near = np.flatnonzero(field > SMALL * field.max())
+            found[number] = near, field[near]
+            glass.alive(f"start {count} of {len(mine)}")
         rows = ranks.total(comm, rows)
         kept = distinct(rows[:, 0], rows[:, 3])
         glass.tables[f"nonlinear_modes_{degree}"] = (rows[kept], COLUMNS)
         glass.results[f"nonlinear_starts_{degree}"] = (len(starts), "", f"starts of the search for modes of order {degree}")
         glass.results[f"nonlinear_solves_{degree}"] = (int(rows[:, 6].sum()), "", "linear solves in all")
-        here = [found[number] for number in kept if number in found]
-        return glass.unless_loose(replica.summed(np.sum(here, axis=0) if here else np.zeros(system.n_owned)))
+        total = np.zeros(system.n_owned)
+        for number in kept:
+            if number in found:
+                near, values = found[number]
+                total[near] += values
+        return glass.unless_loose(replica.summed(total))
     return compute
-
-
-MOST_SOLVES = 400
 
 
 def dipoles(bonds: Bonds, velocity: Any, cell: float) -> Any:
@@ -102,6 +94,19 @@ def dipoles(bonds: Bonds, velocity: Any, cell: float) -> Any:
     ids = system.id[bonds.rows]
     order = np.lexsort((ids.max(axis=1), ids.min(axis=1), -loaded, place))      # the largest first; ids decide between images
     return order[np.unique(place[order], return_index=True)[1]]
+
+
+def dipole(bonds: Bonds, number: int) -> Any:
+    """(n_owned, d) unit forces along a pair that push its particles apart, times its length, on one rank."""
+    import numpy as np
+
+    system = bonds.system
+    i, j = bonds.rows[number]
+    force = np.zeros((system.n_all, system.dimension))
+    force[j] += bonds.vector[number]
+    system.reverse_add(force)
+    force[i] -= bonds.vector[number]
+    return force[: system.n_owned]
 
 
 def distinct(core: Any, cost: Any) -> list[int]:

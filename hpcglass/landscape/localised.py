@@ -15,6 +15,7 @@ the line. Five to thirty linear solves do, whatever the size of the glass; desce
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -25,6 +26,7 @@ from hpcglass.core import comm as ranks
 from hpcglass.core.system import System
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.landscape.expansion import LinearSolver
+from hpcglass.landscape.lockstep import alone
 
 Floats = NDArray[np.float64]
 LARGEST_TURN = 1.0      # tangent of the largest angle by which a step may turn z, so that it stays near its start
@@ -100,6 +102,12 @@ def localised_mode(system: System, form: Form, start: Floats, tolerance: float, 
     PhysicsError
         Not converged; H:zz <= 0, the configuration is a saddle; the start is a translation; or a solve failed.
     """
+    return alone(search(system, form, start, tolerance, iterations, what), solver.solve)
+
+
+def search(system: System, form: Form, start: Floats, tolerance: float, iterations: int, what: str,
+           ) -> Generator[Floats, Floats, Localised]:
+    """The same, for `lockstep`: yields the right-hand side of each linear solve and is sent the solution. Collective."""
     own = (system.n_owned, system.dimension)
     if ranks.largest(system.comm, int(np.shape(start) != own)):
         raise InputError(f"the start of a {what} needs one row of {own[1]} numbers for each particle of each rank")
@@ -115,7 +123,7 @@ def localised_mode(system: System, form: Form, start: Floats, tolerance: float, 
             return Localised(z, point.cost, point.stiffness, point.form, point.error, count)
         if count == iterations:
             break
-        down = -solver.solve(point.residual)
+        down = -(yield point.residual)
         new, change, along, across, turned = ranks.total(system.comm, np.array([
             np.vdot(down, point.residual), np.vdot(down, point.residual - before), np.vdot(z, down), np.vdot(z, direction),
             np.vdot(direction, point.residual)]))

@@ -13,6 +13,8 @@ n = 4 needs a bounded fourth derivative: potentials whose third one jumps at the
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import numba
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,7 @@ from hpcglass.core.pairs import KEEP_NAN
 from hpcglass.core.system import System
 from hpcglass.landscape.expansion import LinearSolver
 from hpcglass.landscape.listed import interacting_pairs
-from hpcglass.landscape.localised import Localised, localised_mode
+from hpcglass.landscape.localised import Localised, localised_mode, search
 
 Floats = NDArray[np.float64]
 
@@ -62,6 +64,16 @@ def nonlinear_mode(system: System, form: Derivatives, start: Floats, solver: Lin
         As `localised_mode`.
     """
     return localised_mode(system, form, start, tolerance, iterations, solver, "nonlinear mode")
+
+
+def from_force(system: System, form: Derivatives, force: Floats, tolerance: float = 1e-4, iterations: int = 200,
+               ) -> Generator[Floats, Floats, Localised]:
+    """The nonlinear mode downhill from the response to forces, for `lockstep`. Collective.
+
+    force : (n_owned, d), such as a dipole; their response is the first solution that is asked for
+    """
+    start = yield force
+    return (yield from search(system, form, start, tolerance, iterations, "nonlinear mode"))
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")

@@ -1,9 +1,9 @@
 """Many of the lowest modes, by slicing the spectrum.
 
-One shift gives hundreds of modes slowly: what grows with the square of their number is keeping them orthogonal, not solving. So
-the soft end is cut into slices of about a hundred modes. Sylvester's law of inertia (the number of negative pivots of H - s) says
-how many there are below any s: edges are found from a few counts, nothing need be known beforehand, each slice has a shift of
-its own in its middle, and must give exactly as many modes as were counted. Slices know nothing of each other: they can be shared
+One shift gives hundreds of modes slowly: keeping them orthogonal grows with the square of their number. So the soft end is cut
+into slices of about a hundred modes. Sylvester's law of inertia (the number of negative pivots of H - s) says how many there are
+below any s: edges are found from a few counts, nothing need be known beforehand, each slice has a shift of its own in its middle,
+and must give exactly as many modes as were counted. Slices know nothing of each other: they can be shared
 out to ranks.
 """
 
@@ -17,8 +17,8 @@ import numpy as np
 
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.landscape.matrix import shift_invert
+from hpcglass.landscape.matrix.block_krylov import eigenvectors_between
 from hpcglass.landscape.matrix.hessian import Hessian
-from hpcglass.landscape.matrix.multiple import search
 from hpcglass.landscape.modes import ZERO, Modes, checked, some_modes, stiffness, without_loose
 
 WIDTH = 96              # modes in a slice, about
@@ -91,16 +91,7 @@ def modes_of_slice(hessian: Hessian, piece: Slice, tolerance: float = 1e-8) -> M
     Raises
     ------
     PhysicsError
-        Not as many were found as there are.
+        Not all of them were found.
     """
-    matrix = without_loose(hessian)
-    limits = (piece.low - tolerance, piece.high + tolerance)
-    middle = 0.5 * (max(piece.low, 0.0) + piece.high)
-    look = shift_invert.looking(hessian, matrix, hessian.zero_modes(), middle, tolerance, "mumps", limits)
-    vectors, missing = search(shift_invert.nothing(hessian), piece.number, look)
-    if missing:
-        raise PhysicsError(f"{vectors.shape[2]} of {piece.number} modes were found with omega^2 between {piece.low:.6g} and "
-                           f"{piece.high:.6g}; take a larger tolerance")
+    vectors = eigenvectors_between(hessian, without_loose(hessian), piece.low, piece.high, piece.number, tolerance)
     return checked(hessian, vectors, tolerance)
-
-

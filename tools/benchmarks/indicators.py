@@ -1,6 +1,6 @@
 """All indicators of a 2D glass, each with its CPU time, and the plain ways to some of them beside, in turn in one run.
 
-    python tools/benchmarks/indicators.py [--particles 10000 40000] [--plain] [--only structure ...]
+    python tools/benchmarks/indicators.py [--particles 10000 40000] [--tiles] [--plain] [--only structure ...]
 
 N = 10 000 is tests/data/ipl12-2d-N10000.h5; other sizes as in modes.py. Times are those of the process (CPU), kernels compiled;
 what several indicators need is counted where it is first asked for. Plain ways (`--plain`): B17 by the whole spectrum, at
@@ -28,12 +28,13 @@ from hpcglass.indicators.glass import Choices, Glass
 from hpcglass.indicators.neighbours.functions import HATS_REACH, radial_functions
 from hpcglass.indicators.neighbours.surroundings import surroundings
 from hpcglass.indicators.nonaffinity import kicked
-from hpcglass.indicators.nonlinear import Solves, dipoles
+from hpcglass.indicators.nonlinear import dipole, dipoles
 from hpcglass.landscape.localised import _start, evaluate
+from hpcglass.landscape.lockstep import together
 from hpcglass.landscape.matrix.factors import Inverse
 from hpcglass.landscape.matrix.hessian import Hessian
 from hpcglass.landscape.modes import lowest_modes, spectrum
-from hpcglass.landscape.nonlinear import Derivatives, nonlinear_mode
+from hpcglass.landscape.nonlinear import Derivatives, from_force
 from hpcglass.landscape.slices import modes_of_slice, slices
 from hpcglass.numbers.ranking import soft_ranks, spearman
 
@@ -90,33 +91,26 @@ def plain_nonaffinity(system: System, steps: int = 4000) -> list[object]:
 def plain_nonlinear(system: System, degree: int = 4, starts: int = 60) -> list[object]:
     """Nonlinear modes by z -> H^+ Q(z), against conjugate gradients with exact steps, from the same starts."""
     asked, bonds = Glass(system), interacting(system)
-    solver, form = Solves(Inverse(Hessian(system))), Derivatives(system, degree)
+    inverse, form = Inverse(Hessian(system)), Derivatives(system, degree)
     chosen_pairs = dipoles(bonds, asked.velocity, 4.0)[:: max(1, (system.n_total // 16) // starts)]
-    fields = []
-    for pair in chosen_pairs:
-        i, j = bonds.rows[pair]
-        force = np.zeros((system.n_all, system.dimension))
-        force[j] += bonds.vector[pair]
-        system.reverse_add(force)
-        force[i] -= bonds.vector[pair]
-        fields.append(solver.solve(force[: system.n_owned]))
+    forces = [dipole(bonds, pair) for pair in chosen_pairs]
 
     def fixed() -> list[int]:
         counts = []
-        for field in fields:
-            z = _start(system, form, field, "mode")
+        for force in forces:
+            z = _start(system, form, inverse.apply(force), "mode")
             count = 0
             while count < 400 and (point := evaluate(system, form, z)).error > 1e-4:
-                z = z - solver.solve(point.residual)
+                z = z - inverse.apply(point.residual)
                 z /= np.linalg.norm(z)
                 count += 1
             counts.append(count)
         return counts
 
     slow, plain = timed(fixed)
-    quick, modes = timed(lambda: [nonlinear_mode(system, form, field, solver) for field in fields])
-    solves = [mode.iterations for mode in modes]
-    return [f"{len(fields)} modes, n = {degree}", f"{slow:.3g}", f"{quick:.3g}", f"{slow / quick:.2g}",
+    quick, modes = timed(lambda: list(together((from_force(system, form, force) for force in forces), inverse.apply_all)))
+    solves = [mode.iterations for _, mode in modes]
+    return [f"{len(forces)} modes, n = {degree}", f"{slow:.3g}", f"{quick:.3g}", f"{slow / quick:.2g}",
             f"fixed point ({np.mean(plain):.1f} solves, {sum(count == 400 for count in plain)} not converged) / conjugate "
             f"gradients ({np.mean(solves):.1f} solves, {max(solves)} at most)"]
 
@@ -126,12 +120,13 @@ def main() -> None:
     parser.add_argument("--particles", type=int, nargs="+", default=[10_000])
     parser.add_argument("--only", nargs="+", default=["all"], metavar="NAME")
     parser.add_argument("--plain", action="store_true")
+    parser.add_argument("--tiles", action="store_true", help="larger ones are tiles as they are, at rest without a quench")
     options = parser.parse_args()
     comm = MPI.COMM_WORLD
     if comm.rank == 0:
         print(machine() + "\n", flush=True)
     for particles in options.particles:
-        rows = panel(made(comm, particles), options.only)
+        rows = panel(made(comm, particles, not options.tiles), options.only)
         if comm.rank == 0:
             print(f"N = {particles}\n\n{table(['indicator', 'family', 'CPU s', 'peak MB'], rows)}\n", flush=True)
     if options.plain and comm.size == 1:

@@ -32,19 +32,20 @@ sys.path.insert(0, str(ROOT / "tests"))
 from glasses import arrays, system
 
 
-def glass(comm: MPI.Comm, particles: int) -> System:
-    """A glass of 10^4 n^2 particles."""
+def glass(comm: MPI.Comm, particles: int, disorder: bool = True) -> System:
+    """A glass of 10^4 n^2 particles: tiles of one of 10^4, without order among them if that is asked for, and quenched again."""
     model, box, position, diameter, species = arrays("ipl12-2d-N10000")
     side = round((particles / len(position)) ** 0.5)
     shifts = [box @ (a, b) for a in range(side) for b in range(side)]
     position = np.concatenate([position + shift for shift in shifts])
     diameter, species = np.tile(diameter, side**2), np.tile(species, side**2)
-    if side > 1:
+    disorder &= side > 1
+    if disorder:
         noise = np.random.default_rng(1)
         diameter *= 1 + 0.03 * noise.uniform(-1, 1, diameter.size)
         position += 0.08 * noise.uniform(-1, 1, position.shape)
     result = system(comm, model, side * box, position, diameter, species)
-    if side > 1:
+    if disorder:
         minimise(result, "fire", 1e-8, max_evaluations=100_000)
     return result
 

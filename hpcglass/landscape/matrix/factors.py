@@ -6,6 +6,7 @@ PETSc under the prefix `hpcglass_inverse_` override the settings.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -72,13 +73,43 @@ class Inverse:
     def apply(self, rows: Floats) -> Floats:
         """(n_owned, d) H^-1 b with zero mean, zero for loose particles; the mean of b is dropped. Collective."""
         assert self.stable, "this configuration is not stable"
+        self._send(rows)
+        if self._ksp is not None:
+            self._ksp.solve(self._first_right, self._first_left)
+        return self._receive()
+
+    def apply_all(self, stack: Sequence[Floats]) -> list[Floats]:
+        """The same of several right-hand sides, for which the factors are read once. Collective."""
+        assert self.stable, "this configuration is not stable"
+        if len(stack) == 1:
+            return [self.apply(stack[0])]
+        columns = np.empty((self._first_right.getLocalSize(), len(stack)), order="F")
+        for k, rows in enumerate(stack):
+            self._send(rows)
+            columns[:, k] = self._first_right.array
+        solutions = np.empty_like(columns)
+        if self._ksp is not None:
+            dense = [PETSc.Mat().createDense(columns.shape, array=values, comm=PETSc.COMM_SELF)
+                     for values in (columns, solutions)]
+            self._ksp.getPC().getFactorMatrix().matSolve(*dense)
+            for matrix in dense:
+                matrix.destroy()
+        found = []
+        for k in range(len(stack)):
+            self._first_left.array[:] = solutions[:, k]
+            found.append(self._receive())
+        return found
+
+    def _send(self, rows: Floats) -> None:
+        """A right-hand side to where the factors are."""
         self.solves += 1
         self._right.array[:] = np.asarray(rows).ravel()
         project(self.hessian, self._zero, self._right)
         self._right.array.reshape(-1, self.hessian.system.dimension)[self._pinned] = 0.0
         self._gather.scatter(self._right, self._first_right)
-        if self._ksp is not None:
-            self._ksp.solve(self._first_right, self._first_left)
+
+    def _receive(self) -> Floats:
+        """A solution from there."""
         self._gather.scatter(self._first_left, self._left, mode=PETSc.ScatterMode.REVERSE)
         return self.hessian.rows(project(self.hessian, self._zero, self._left))
 
