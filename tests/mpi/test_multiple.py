@@ -85,6 +85,7 @@ def test_softest_bond_modes_are_those_of_the_whole_spectrum(world, name):
 
 
 @pytest.mark.needs("mumps")
+@pytest.mark.needs("cholmod")
 def test_where_nobody_can_count_another_start_is_tried(alone, monkeypatch):
     """Without MUMPS, or without memory for its factors: the same modes, and what was not verified."""
     hessian = Hessian(SYSTEMS["triangular"](alone))

@@ -53,10 +53,13 @@ def own_errors() -> Iterator[None]:
     """Errors of PETSc, and those of functions that it calls, are what they are: slepc4py 3.26 hides them behind a SystemError."""
     try:
         yield
-    except SystemError as error:
-        if error.__cause__ is None:
+    except (SystemError, PETSc.Error) as error:
+        first: BaseException = error
+        while first.__cause__ is not None:      # of an exception in a function of ours: SystemError, PETSc.Error(-1), ours
+            first = first.__cause__
+        if first is error:
             raise
-        raise error.__cause__ from None
+        raise first from None
 
 
 class Hessian:
