@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +14,14 @@ from mpi4py import MPI
 
 from hpcglass import settings
 from hpcglass.core.comm import largest
+from hpcglass.errors import InputError
 from hpcglass.io import checkpoint, configuration, grids, h5, provenance
 from hpcglass.io.contents import Contents
 from hpcglass.io.order import by_id, by_pair
 from hpcglass.io.record import Record, Table
 from hpcglass.io.trajectory import Trajectory
 from hpcglass.rundir import guard, references, signals, timing, watchdog
+from hpcglass.rundir.earlier import Earlier
 from hpcglass.rundir.log import Log, duration
 from hpcglass.rundir.progress import Progress
 from hpcglass.stages.base import GivenUp, Snapshot
@@ -61,14 +63,18 @@ class StageContext:
     directory, index, name : the stage writes <directory>/<index>-<name>.h5
     seed : key of the stage's random streams
     found : checkpoint to continue from, or None
+    before : files of the stages before it, in order
     """
 
     def __init__(self, system: System | None, origin: Origin, directory: Path, index: int, name: str, seed: int, log: Log,
-                 stop: signals.Stop, bar: bool, found: checkpoint.Checkpoint | None, restored: Snapshot | None) -> None:
+                 stop: signals.Stop, bar: bool, found: checkpoint.Checkpoint | None, restored: Snapshot | None,
+                 before: Sequence[Path] = ()) -> None:
         self._system = system
         self.comm = origin.comm
         self.origin = origin
         self.directory = directory
+        self._before = list(before)
+        self._opened: list[Earlier] = []
         self.index = index
         self.stem = f"{index:02d}-{name}"
         self.seed = seed
@@ -106,9 +112,29 @@ class StageContext:
     def result(self, name: str, value: Any, units: str = "", long_name: str = "") -> None:
         self.record.results[name] = (value, units, long_name)
 
-    def field(self, name: str, values: Any, units: str = "", long_name: str = "") -> None:
-        ids = self.system.id[: self.system.n_owned]
-        self.record.fields[name] = (by_id(self.comm, ids, np.asarray(values))[0], units, long_name)
+    def field(self, name: str, values: Any, units: str = "", long_name: str = "", of: System | None = None) -> None:
+        self.record.fields[name] = (self._in_file_order(values, of), units, long_name)
+
+    def field_column(self, name: str, column: int, values: Any, units: str = "", long_name: str = "",
+                     of: System | None = None) -> None:
+        new = self._in_file_order(values, of)
+        known = self.record.fields[name][0] if name in self.record.fields else np.empty((len(new), 0))
+        wide = np.full((len(new), max(known.shape[1], column + 1)), np.nan)
+        wide[:, : known.shape[1]] = known
+        wide[:, column] = new
+        self.record.fields[name] = (wide, units, long_name)
+
+    def _in_file_order(self, values: Any, of: System | None) -> Any:
+        """Rows of the particles of a system, the stage's if none is given, by id."""
+        system = of or self.system
+        return by_id(self.comm, system.id[: system.n_owned], np.asarray(values))[0]
+
+    def earlier(self, label: str) -> Earlier:
+        number = next((k for k, path in enumerate(self._before) if path.stem.partition("-")[2] == label), None)
+        if number is None:
+            raise InputError(f"{self.stem}: there is no earlier stage {label}")
+        self._opened.append(Earlier(self.comm, self.system.model, self._before[: number + 1]))
+        return self._opened[-1]
 
     def pairs(self, name: str, ids: Any, **columns: tuple[Any, str, str]) -> None:
         values = [np.asarray(values) for values, _, _ in columns.values()]
@@ -201,8 +227,10 @@ class StageContext:
         return self._system.n_total if self._system is not None else int(self.record.results.get("sites", (0,))[0])
 
     def close(self) -> None:
-        """Take the progress bar away."""
+        """Take the progress bar away, and close files of earlier stages."""
         self._progress.close()
+        for earlier in self._opened:
+            earlier.close()
 
     def _tick(self) -> float:
         """Now; keeps the longest time between two looks at requests to stop."""

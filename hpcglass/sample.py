@@ -171,7 +171,8 @@ class Sample:
         if surplus:
             self.log.line(f"set aside {', '.join(surplus)}: written after the checkpoint, will be made again")
         context = StageContext(system, self.origin, self.directory, index, self.names[index],
-                               derive(self.config.seed, self.number, index), self.log, self.stop, self.bar, found, restored)
+                               derive(self.config.seed, self.number, index), self.log, self.stop, self.bar, found, restored,
+                               [self._path(k) for k in range(index)])
         try:
             self.log.line(f"{stem}: {'continues' if found else 'starts'}")
             self.stages[index].run(system, context)     # type: ignore[arg-type]    # no particles only where none are needed

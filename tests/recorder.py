@@ -33,7 +33,7 @@ class Recorder:
     def result(self, name, value, units="", long_name=""):
         self.results[name] = value
 
-    def field(self, name, values, units="", long_name=""):
+    def field(self, name, values, units="", long_name="", of=None):
         self.fields[name] = values
 
     def pairs(self, name, ids, **columns):

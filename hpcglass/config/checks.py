@@ -144,6 +144,27 @@ def check_stage(params: StageParams, path: Path, system: SystemParams, model: Mo
             yield (*path, key), message, getattr(params, key)
 
 
+def check_earlier(stages: Sequence[StageParams | None], number: int) -> Found:
+    """Is the stage whose files a stage reads there, before it, and of the right kind?"""
+    params = stages[number]
+    label = params.looks_at() if params is not None else ""
+    if params is None or not label:
+        return
+    key = ("stage", number, "of")
+    before = [other for other in stages[:number] if other is not None]
+    names = [other.label or other.kind for other in before]
+    if label in names:
+        found = before[names.index(label)]
+        if names.count(label) > 1:
+            yield key, "is the name of several earlier stages: give each a label", label
+        for name, message in params.misfits(found):
+            yield ("stage", number, name), message, getattr(params, name)
+    elif len(before) == number:         # else what is wrong with an earlier stage is said already
+        later = any(label == (other.label or other.kind) for other in stages[number:] if other is not None)
+        known = f" (before it: {', '.join(names)})" if names else ""
+        yield key, ("must be a stage before this one" if later else "there is no stage of this label or kind") + known, label
+
+
 def _indicators(params: Any, path: Path, dimension: int) -> Found:
     """Are they defined in so many dimensions, and is what they need installed?"""
     from hpcglass.indicators.catalogue import INDICATORS, chosen

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from hpcglass.config.checks import check_stage
+from hpcglass.config.checks import check_earlier, check_stage
 from hpcglass.config.models import EnsembleParams, SystemParams
 from hpcglass.config.problems import Problems
 from hpcglass.config.reader import Reader
@@ -69,6 +69,8 @@ class Points:
                 self._check_seed(numbers[self._seed])
             system, model = self._system(numbers)
             stages = tuple(self._stage(k, piece(numbers), system, model) for k, piece in enumerate(self._stages))
+            if any(next(check_earlier(stages, k), None) for k, params in enumerate(stages) if params.looks_at()):
+                raise Wrong
             ensemble = self._ensemble(numbers) or EnsembleParams.model_validate({})
         except (Wrong, OverflowError, ZeroDivisionError):
             return None

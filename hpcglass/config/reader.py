@@ -48,6 +48,8 @@ class Reader:
         for number, params in enumerate(stages):
             if params is not None and system is not None and model is not None:
                 self.check_stage(number, params, system, model)
+            for found in checks.check_earlier(stages, number):
+                self.problems.add(*found)
         self.problems.raise_if_any()
         return {"title": self.data.get("title", ""), "seed": self.data.get("seed", 0),
                 "parameters": self.data.get("parameters", {}), "system": system, "model": own,

@@ -7,7 +7,7 @@ and `list` read its `Params` only. Heavy imports belong inside `run`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,6 +64,14 @@ class StageParams(BaseModel):
         """
         return 1
 
+    def looks_at(self) -> str:
+        """Label of the earlier stage whose files it reads (`Context.earlier`); empty if it reads none."""
+        return ""
+
+    def misfits(self, earlier: StageParams) -> Iterator[tuple[str, str]]:
+        """What is wrong with the stage it looks at: (own key, message) of each problem."""
+        yield from ()
+
     def solvers(self, ranks: int) -> Solvers | None:
         """Linear algebra without which the stage cannot do its work on so many ranks; None: it needs none."""
         return None
@@ -97,6 +105,32 @@ class Table(Protocol):
     def append(self, **values: float) -> None: ...
 
 
+class Earlier(Protocol):
+    """What an earlier stage of this sample has left. All methods are collective.
+
+    Attributes
+    ----------
+    frames : (step, time) of each frame of its trajectory, in order; the time of a loading is its strain
+    """
+
+    frames: list[tuple[int, float]]
+
+    def table(self, name: str) -> dict[str, Any]:
+        """The columns of /results/<name>, whole, on all ranks. InputError if there is no such table."""
+
+    def value(self, name: str) -> Any:
+        """The number or small array /results/<name>. InputError if there is none."""
+
+    def frame(self, number: int, *fields: str) -> System:
+        """A frame as a new system, up to date, with some of its rows in `System.fields`; positions are rounded to one number."""
+
+    def start(self) -> System:
+        """The configuration that the stage was given, as a new system, to the bit. InputError if it was the first stage."""
+
+    def close(self) -> None:
+        """Close the files; what has been read stays."""
+
+
 class Context(Protocol):
     """What the run loop gives to a stage. All methods are collective unless they say otherwise."""
 
@@ -104,14 +138,27 @@ class Context(Protocol):
     seed: int                    # 64-bit key of this sample and stage: random streams are keyed by it
     restored: Snapshot | None    # set when this stage continues from a checkpoint
 
+    def earlier(self, label: str) -> Earlier:
+        """What the earlier stage of this label, or kind, has left; `StageParams.looks_at` must name it, too."""
+
     def table(self, name: str, **columns: tuple[str, str]) -> Table:
         """Declare a table; each column is (units, long_name). Rows written before a restart come back."""
 
     def result(self, name: str, value: Any, units: str = "", long_name: str = "") -> None:
         """Store one number or small array, equal on all ranks, as /results/<name>."""
 
-    def field(self, name: str, values: Any, units: str = "", long_name: str = "") -> None:
-        """Store one row per owned particle as /fields/<name>, sorted by global id."""
+    def field(self, name: str, values: Any, units: str = "", long_name: str = "", of: System | None = None) -> None:
+        """Store one row per owned particle as /fields/<name>, sorted by global id.
+
+        of : whose particles the rows are, if not those of the stage's system; as many, with the same ids
+        """
+
+    def field_column(self, name: str, column: int, values: Any, units: str = "", long_name: str = "",
+                     of: System | None = None) -> None:
+        """Store column k of /fields/<name> (N, columns): as `field`, for a field of several configurations.
+
+        Columns that were stored before, at this start or an earlier one, stay; those left out before `column` are NaN.
+        """
 
     def pairs(self, name: str, ids: Any, **columns: tuple[Any, str, str]) -> None:
         """Store properties of pairs as /pairs/<name>/<column>, a row per pair, sorted by the (n, 2) global `ids`.
