@@ -27,6 +27,8 @@ class Halo:
     n_ghosts : int
     periods : (n_ghosts, d) int64
         Cell periods to add to the owner's position: x_ghost = x_owner + h @ periods.
+    owners : (n_ghosts,) int64 or None
+        Owner's row of each ghost, where all owners are ours.
     """
 
     def __init__(self, comm: MPI.Comm, bricks: Bricks, fraction: Array, width: Array) -> None:
@@ -63,21 +65,21 @@ class Halo:
                  for rank in range(self.comm.size) if self._send_count[rank] or self._receive_count[rank]]
         self._self = [span for span in spans if span[0] == here]
         self._peers = [span for span in spans if span[0] != here]
-        self._self_only = None if self._peers else self._send_rows     # owner's row of each ghost, when all are ours
+        self.owners = None if self._peers else self._send_rows
 
     def sort(self, order: Array) -> None:
         """Put the ghosts in another order: ghost k becomes the one that was `order[k]`."""
         place = np.empty_like(order)
         place[order] = np.arange(order.size)
         self._slot = place[self._slot]
-        if self._self_only is not None:
-            self._self_only = self._self_only[order]
+        if self.owners is not None:
+            self.owners = self.owners[order]
         self.periods = self.periods[order]
 
     def forward(self, values: Array, n_owned: int) -> None:
         """Fill rows [n_owned:] of `values` with their owners' rows. Collective among neighbours."""
-        if self._self_only is not None:
-            np.take(values, self._self_only, axis=0, out=values[n_owned:])
+        if self.owners is not None:
+            np.take(values, self.owners, axis=0, out=values[n_owned:])
             return
         send = values[self._send_rows]
         arrived = np.empty((self.n_ghosts, *values.shape[1:]), dtype=values.dtype)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from mpi4py import MPI
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from hpcglass.core.decomposition import Bricks, best_grid
 from hpcglass.core.halo import Halo
 from hpcglass.core.neighbours import Bins, PairList, build_pairs
 from hpcglass.core.pairs import PairTable, pair_table
-from hpcglass.core.vectors import add_scaled
+from hpcglass.core.vectors import add_scaled, farthest
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.geometries.annulus import Walls
 from hpcglass.geometries.periodic import heights, reduce_tilt
@@ -173,11 +172,16 @@ class System:
         Since the build the box deformed by F, and particles by F plus at most w: a pair then at least cut + skin apart is now
         at least s (cut + skin) - 2 w apart, s the smallest singular value of F. Exact for affine steps, however large the cell.
         """
-        here = _largest_nonaffine2(self.displacement, self.reference, self.n_owned, self._strain_since_build)
+        here = farthest(self.displacement, self.reference, self.n_owned, self.strain_since_build)
         largest = float(np.sqrt(ranks.largest(self.comm, here)))
         if not np.isfinite(largest):
             self.check_finite()
-        return largest >= 0.5 * (self._shrink * (self.range + self.skin) - self.range)
+        return largest >= self.slack
+
+    @property
+    def slack(self) -> float:
+        """w beyond which the list has expired."""
+        return 0.5 * (self._shrink * (self.range + self.skin) - self.range)
 
     def check_finite(self, phase: str = "") -> None:
         """Raise PhysicsError naming the particle if a position is NaN, infinite, or too far away to be wrapped. Collective."""
@@ -201,7 +205,7 @@ class System:
         if wrap:
             self._wrap()
         self.box_at_build = self.box.copy()
-        self._strain_since_build, self._shrink = np.zeros_like(self.box), 1.0
+        self.strain_since_build, self._shrink = np.zeros_like(self.box), 1.0
         self._scratch: dict[str, Floats] = {}
         inverse = np.linalg.inv(self.box)
         self.bricks = Bricks(best_grid(self.box, self.comm.size), self.comm.rank, self.origin)
@@ -237,7 +241,7 @@ class System:
         self.box = box
         self._box_low = box - self._box_high
         deformation = box @ np.linalg.inv(self.box_at_build)
-        self._strain_since_build = deformation - np.eye(self.dimension)
+        self.strain_since_build = deformation - np.eye(self.dimension)
         self._shrink = float(np.linalg.svd(deformation, compute_uv=False).min())
 
     def _reduce_cell(self) -> None:
@@ -291,7 +295,12 @@ class System:
     def refresh_ghosts(self) -> None:
         """Displacements of owners to their images, without asking whether the list still holds. Collective."""
         self.forward(self.displacement)
-        self.displacement[self.n_owned:] += self.halo.periods @ self._box_low.T
+        self.displacement[self.n_owned:] += self.ghost_shift
+
+    @property
+    def ghost_shift(self) -> Floats:
+        """(n_ghosts, d) what the displacements of ghosts have besides their owners'."""
+        return self.halo.periods @ self._box_low.T
 
     def _largest_cutoff(self) -> float:
         """Upper bound of the range of interaction over all pairs present [length]."""
@@ -369,24 +378,3 @@ class System:
     def renewed(self) -> System:
         """The same configuration as a new system: what reading it back from its file gives, to the bit."""
         return System(self.comm, self.model, self.box, self.configuration())
-
-
-@numba.njit(cache=True)
-def _largest_nonaffine2(displacement, reference, n, strain):
-    """max |u_i - strain X_i|^2 over the first n rows; NaN if any is NaN."""
-    dimension = displacement.shape[1]
-    affine = strain.any()
-    worst = 0.0
-    for i in range(n):
-        square = 0.0
-        for a in range(dimension):
-            w = displacement[i, a]
-            if affine:
-                for b in range(dimension):
-                    w -= strain[a, b] * reference[i, b]
-            square += w * w
-        if not square <= worst:
-            worst = square
-            if square != square:
-                return square
-    return worst

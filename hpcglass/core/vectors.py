@@ -38,3 +38,24 @@ def dots(a, b):
             ab += a[i, c] * b[i, c]
             bb += b[i, c] * b[i, c]
     return aa, ab, bb
+
+
+@numba.njit(cache=True)
+def farthest(displacement, reference, n, strain):
+    """max |u_i - strain X_i|^2 over the first n rows; NaN if any is NaN."""
+    dimension = displacement.shape[1]
+    affine = strain.any()
+    worst = 0.0
+    for i in range(n):
+        square = 0.0
+        for a in range(dimension):
+            w = displacement[i, a]
+            if affine:
+                for b in range(dimension):
+                    w -= strain[a, b] * reference[i, b]
+            square += w * w
+        if not square <= worst:
+            worst = square
+            if square != square:
+                return square
+    return worst

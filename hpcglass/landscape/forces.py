@@ -62,9 +62,9 @@ def forces(system: System, exact: bool = True, reuse: bool = False) -> Floats:
     out.fill(0.0)
     reference, displacement, *rest = pair_lists(system)
     if exact:
-        _forces(reference, displacement, *rest, out)
+        add_forces(reference, displacement, *rest, out)
     else:
-        _forces(np.add(reference, displacement, out=system.scratch("positions")), None, *rest, out)
+        add_forces(np.add(reference, displacement, out=system.scratch("positions")), None, *rest, out)
     if system.walls is not None:
         walls.push(system, out)
     return out[: system.n_owned]
@@ -214,8 +214,8 @@ def _scatter(start, index, row, first, n, vector, c1, out):
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
-def _forces(reference, displacement, start, index, inverse_length2, scale, table, out):
-    """Forces alone: what minimisers and dynamics call most."""
+def add_forces(reference, displacement, start, index, inverse_length2, scale, table, out):
+    """out += forces alone: what minimisers and dynamics call most."""
     vector = np.empty((reference.shape[1], CHUNK))
     x2, c1, work = np.empty(CHUNK), np.empty(CHUNK), np.empty((2, CHUNK))
     row = 0

@@ -12,12 +12,13 @@ from hpcglass.core.system import System
 from hpcglass.errors import PhysicsError
 from hpcglass.landscape.forces import Mechanics, evaluate
 from hpcglass.landscape.rest import force_scale
-from hpcglass.moves.minimise import METHODS, Report, minimise
+from hpcglass.moves.methods import METHODS, Method
+from hpcglass.moves.minimise import Report, minimise
 
 LARGEST_COMPRESSION = 0.02  # true strain of the box between two minimisations
 MOST_ROUNDS = 60            # of them
 
-Watch = Callable[[int, float, dict[str, Any]], None]
+Watch = Callable[[int, float, dict[str, Any]], int]
 
 
 def to_minimum(system: System, algorithm: str, tolerance: float, max_evaluations: int, watch: Watch | None = None,
@@ -27,7 +28,8 @@ def to_minimum(system: System, algorithm: str, tolerance: float, max_evaluations
     Parameters
     ----------
     tolerance : in units of the root-mean-square pair force
-    watch : called with (evaluations, max_force, state) at safe points; `state` given back resumes from there
+    watch : called with (evaluations, max_force, state) at safe points; `state` given back resumes from there. Returns after how
+        many evaluations in all it is to be called next, at first after one
     state : numbers of an interrupted call
 
     Raises
@@ -36,7 +38,7 @@ def to_minimum(system: System, algorithm: str, tolerance: float, max_evaluations
         When the minimum is not reached.
     """
     evaluations = int(state["evaluations"]) if state else 0
-    method: Any = algorithm
+    method: str | Method = algorithm
     if state:
         scale = float(state["scale"])
         method = METHODS[algorithm](system, {k[7:]: v for k, v in state.items() if k.startswith("method:")})
@@ -44,13 +46,13 @@ def to_minimum(system: System, algorithm: str, tolerance: float, max_evaluations
         system.update()
         scale = force_scale(evaluate(system))
 
-    def look(count: int, largest: float, running: Any) -> None:
-        if watch is not None:
-            watch(count, largest, {"evaluations": count, "scale": scale,
-                                   **{f"method:{key}": value for key, value in running.scalars.items()}})
+    def look(count: int, largest: float, running: Method) -> int:
+        assert watch is not None
+        return watch(count, largest, {"evaluations": count, "scale": scale,
+                                      **{f"method:{key}": value for key, value in running.scalars.items()}})
 
     while True:
-        report = minimise(system, method, tolerance * scale, max_evaluations, look, evaluations)
+        report = minimise(system, method, tolerance * scale, max_evaluations, look if watch is not None else None, evaluations)
         if not report.converged:
             raise PhysicsError(f"minimisation ({algorithm}) did not converge: {report.reason} after {report.evaluations} "
                                f"evaluations, max|F| = {report.max_force:.3g}, wanted {tolerance * scale:.3g}; "
@@ -63,11 +65,17 @@ def to_minimum(system: System, algorithm: str, tolerance: float, max_evaluations
 
 def paced(system: System, look: Look) -> Watch:
     """A `watch` that looks up at the system's pace."""
-    def watch(count: int, largest: float, state: dict[str, Any]) -> None:
+    def watch(count: int, largest: float, state: dict[str, Any]) -> int:
         if count % system.pace == 0:
             look()
+        return after(system, count)
 
     return watch
+
+
+def after(system: System, count: int) -> int:
+    """The next safe point at the system's pace: a multiple of it beyond `count`."""
+    return (count // system.pace + 1) * system.pace
 
 
 def to_pressure(system: System, target: float, tolerance: float, relax: Callable[[dict[str, Any]], Mechanics],

@@ -239,13 +239,14 @@ class Minimiser:
 
     def __call__(self) -> tuple[Report, Mechanics]:
         """To the next minimum."""
-        from hpcglass.moves.relax import to_minimum
+        from hpcglass.moves.relax import after, to_minimum
 
         now, system = self.now, self.system
 
-        def watch(count: int, largest: float, numbers: dict[str, Any]) -> None:
+        def watch(count: int, largest: float, numbers: dict[str, Any]) -> int:
             if count % system.pace == 0:
                 self._safe_point(count, numbers, f", max|F| {largest:.2e}")
+            return after(system, count)
 
         with self.context.timer("minimise"):
             params, resumed, self.resumed = self.params, self.resumed, None

@@ -45,7 +45,7 @@ class Quench(Stage):
         box = {name[4:]: state.pop(name) for name in list(state) if name.startswith("box:")}    # on the way to a pressure
         resumed: dict[str, Any] | None = state or None
 
-        def watch(count: int, largest: float, numbers: dict[str, Any]) -> None:
+        def watch(count: int, largest: float, numbers: dict[str, Any]) -> int:
             nonlocal next_row
             if done + count >= next_row:
                 table.append(evaluations=done + count, energy=energy_here(), max_force=largest)
@@ -53,6 +53,7 @@ class Quench(Stage):
             if (done + count) % system.pace == 0:
                 kept = {"done before": done, "next row": next_row, **{f"box:{name}": value for name, value in box.items()}}
                 context.safe_point(done + count, 0, lambda: Snapshot({**numbers, **kept}), note=f"max|F| {largest:.2e}")
+            return min(next_row, relax.after(system, done + count)) - done
 
         def energy_here() -> float:
             system.update()

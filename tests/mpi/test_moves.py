@@ -13,7 +13,8 @@ from hpcglass.geometries.periodic import deformation, simple_shear
 from hpcglass.landscape.forces import evaluate, forces, largest_force
 from hpcglass.landscape.nonaffine import d2min, participation, position_of_largest
 from hpcglass.moves.dynamics import Dynamics, maxwell_velocities
-from hpcglass.moves.minimise import METHODS, largest_stiffness, minimise
+from hpcglass.moves.methods import METHODS, largest_stiffness
+from hpcglass.moves.minimise import minimise
 from hpcglass.moves.relax import to_minimum, to_pressure
 from hpcglass.moves.start import push_off
 
@@ -58,6 +59,7 @@ def test_minimisation_resumes_to_the_bit(world, method):
     def watch(count, largest, state):
         if count in (3, 40, 111):
             saved[count] = (whole_run.state(), dict(state))
+        return {1: 3, 3: 40, 40: 111}.get(count, count + 1)
 
     whole_run.deform(deformation(simple_shear(2, "xy"), 0.02))
     report, _ = to_minimum(whole_run, method, 1e-10, 100_000, watch)

@@ -31,7 +31,7 @@ from hpcglass.core.system import System
 from hpcglass.geometries.periodic import deformation, simple_shear
 from hpcglass.io.convert import Configuration, write_any
 from hpcglass.landscape.forces import evaluate
-from hpcglass.moves.minimise import largest_stiffness
+from hpcglass.moves.methods import largest_stiffness
 from hpcglass.moves.quasistatic.branch import Branch
 from hpcglass.moves.relax import force_scale, to_minimum
 from hpcglass.potentials.library import MODELS

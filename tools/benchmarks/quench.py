@@ -19,7 +19,8 @@ from hpcglass.config import SystemParams
 from hpcglass.core.system import System
 from hpcglass.geometries.periodic import deformation, simple_shear
 from hpcglass.landscape.forces import evaluate, forces
-from hpcglass.moves.minimise import METHODS, minimise
+from hpcglass.moves.methods import METHODS
+from hpcglass.moves.minimise import minimise
 from hpcglass.moves.start import build
 from hpcglass.moves.swap.run import SwapMonteCarlo
 from hpcglass.potentials.library import MODELS

@@ -99,6 +99,7 @@ class Shear(Stage):
     def relax(self, system: System, context: Context, walk: Walk, movers: Movers) -> Report:
         """Say what is going to happen, and find the minimum to begin with."""
         from hpcglass.moves.minimise import Report
+        from hpcglass.moves.relax import after
 
         how = "along branches" if movers.follow else f"by descents ({movers.algorithm})"
         context.log(f"shear: {self.plan(walk.total)}, {how}")
@@ -107,9 +108,10 @@ class Shear(Stage):
             return Report(bool(state["converged"]), str(state["reason"]), float(state["max_force"]), int(state["evaluations"]))
         state.pop("relaxing", 0)
 
-        def watch(count: int, largest: float, numbers: dict[str, Any]) -> None:
+        def watch(count: int, largest: float, numbers: dict[str, Any]) -> int:
             if count % system.pace == 0:
                 context.safe_point(0, walk.total, lambda: Snapshot({"relaxing": 1, **numbers}), f"relaxing, max|F| {largest:.2e}")
+            return after(system, count)
 
         with context.timer("minimise"):
             return movers.relax(system, watch, state or None)

@@ -1,0 +1,287 @@
+"""How minimisers move: FIRE and nonlinear conjugate gradients, which see forces only.
+
+A method is its `numbers`, the rows in `system.fields` that move with the particles (velocities, directions), and what it does
+with the forces where the system is now, `advance(F)`. Numbers and rows together make a minimisation resumable at any evaluation,
+to the bit. Line searches look for the zero of the slope F.p, never at the energy, whose round-off (1e-16 U) would stop them at
+forces of 1e-8 sqrt(U).
+
+What is decided from sums over all particles is in functions of `numbers` alone (`judge`, `length`, `search`, `begin`): `advance`
+takes the sums from all ranks, the loops of `burst` from the only one, and both do the same to the bit.
+
+Elastic steps of a glass take FIRE fewer evaluations; a quench from the liquid takes conjugate gradients half as many.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from hpcglass.core import comm as ranks
+from hpcglass.core.system import System
+from hpcglass.core.vectors import dots, largest_square
+from hpcglass.landscape.forces import forces, largest_force
+
+Floats = NDArray[np.float64]
+
+LONGEST_STEP = 0.1      # no particle moves further in one evaluation, in units of the model's length
+ACCURACY = 0.1          # a line search ends when the slope has fallen to this part of its start
+NEAR = 2.0              # forces are interpolated when the zero of the slope lies within this factor of the trial
+
+STEP, LONGEST, MIXING, DOWNHILL = range(4)                                                          # numbers of Fire
+BEGUN, SLOPE_START, ALONG, GUESS, ALONG_LAST, SLOPE_LAST, FORCE2 = range(7)                         # of ConjugateGradient
+GO_ON, TURN, INTERPOLATE = range(3)                                                                 # answers of `search`
+
+
+class Method(ABC):
+    """One way downhill.
+
+    Parameters
+    ----------
+    scalars : of an interrupted minimisation, whose rows are in `system.fields`; None: begin at rest. Collective
+
+    Attributes
+    ----------
+    numbers : what NUMBERS names
+    """
+
+    name: ClassVar[str]
+    NUMBERS: ClassVar[tuple[str, ...]]
+    ROWS: ClassVar[tuple[str, ...]]     # names in `system.fields`
+
+    def __init__(self, system: System, scalars: dict[str, Any] | None = None) -> None:
+        self.system = system
+        if scalars is None:
+            for name in self.ROWS:
+                system.fields[name] = np.zeros((system.n_owned, system.dimension))
+            scalars = self.first_numbers(largest_stiffness(system))
+        self.numbers = np.array([scalars[name] for name in self.NUMBERS], dtype=np.float64)
+
+    @property
+    def scalars(self) -> dict[str, float]:
+        """What `__init__` takes to go on."""
+        return dict(zip(self.NUMBERS, self.numbers.tolist(), strict=True))
+
+    @property
+    def rows(self) -> tuple[Floats, ...]:
+        """The method's rows of the owned particles."""
+        return tuple(self.system.fields[name] for name in self.ROWS)
+
+    def finish(self) -> None:
+        """Drop the work arrays."""
+        for name in self.ROWS:
+            self.system.fields.pop(name, None)
+
+    @staticmethod
+    @abstractmethod
+    def first_numbers(stiffness: float) -> dict[str, float]:
+        """NUMBERS at rest; `stiffness` is the largest eigenvalue of the Hessian [energy/length^2]."""
+
+    @abstractmethod
+    def advance(self, force: Floats) -> None:
+        """Move from where the forces are `force`. Collective."""
+
+
+class Fire(Method):
+    """Fast inertial relaxation engine, semi-implicit Euler (Bitzek et al., PRL 97, 170201 (2006)).
+
+    The largest time step is 1.6/sqrt(stiffness), with the stiffness the largest eigenvalue of the Hessian, found by a few power
+    iterations on force differences: 2/sqrt(stiffness) is where the integrator turns unstable.
+    """
+
+    name = "fire"
+    NUMBERS = ("step", "longest", "mixing", "downhill")
+    ROWS = ("velocity",)
+
+    @staticmethod
+    def first_numbers(stiffness: float) -> dict[str, float]:
+        longest = 1.6 / float(np.sqrt(stiffness))
+        return {"step": 0.25 * longest, "longest": longest, "mixing": 0.1, "downhill": 0.0}
+
+    def advance(self, force: Floats) -> None:
+        """One step of the damped dynamics."""
+        system, numbers, (velocity,) = self.system, self.numbers, self.rows
+        back, blend = judge(numbers, *ranks.total(system.comm, np.array(dots(force, velocity))))
+        if back:
+            system.move(velocity, -back)
+            velocity[:] = 0.0
+        fastest2 = ranks.largest(system.comm, accelerate(force, velocity, numbers, blend))
+        system.move(velocity, length(numbers, fastest2))
+
+
+class ConjugateGradient(Method):
+    """Polak-Ribiere conjugate gradients, restarted when not downhill, at about one force evaluation per direction.
+
+    A trial step gives the slope F.p a second value; the secant rule says where it vanishes. Near there the forces are
+    interpolated, F = F_0 + r (F_trial - F_0), instead of evaluated again; as r is close to 1, errors do not pile up. Where the
+    energy is not convex along p, or the trial was far off, the line search goes on with evaluations.
+    """
+
+    name = "cg"
+    NUMBERS = ("begun", "slope_start", "along", "guess", "along_last", "slope_last", "force2")
+    ROWS = ("direction", "line force")
+
+    @staticmethod
+    def first_numbers(stiffness: float) -> dict[str, float]:
+        return dict.fromkeys(ConjugateGradient.NUMBERS, 0.0) | {"guess": 1.0 / stiffness}
+
+    def advance(self, force: Floats) -> None:
+        """Continue the line search, or begin a new one from the present forces."""
+        system, numbers, (direction, start) = self.system, self.numbers, self.rows
+        slope = ranks.total(system.comm, dots(direction, force)[1]) if numbers[BEGUN] else 0.0
+        then, value = search(numbers, slope)
+        if then == GO_ON:
+            self._go(value)
+            return
+        if then == INTERPOLATE:
+            system.move(direction, (value - 1.0) * numbers[ALONG])
+            numbers[ALONG] *= value
+            interpolate(start, force, value)
+        force2, force_last, _ = ranks.total(system.comm, np.array(dots(force, start)))
+        turn(direction, conjugacy(numbers, force2, force_last), force)
+        slope = float(ranks.total(system.comm, dots(direction, force)[1]))
+        if slope <= 0:
+            direction[:] = force
+        start[:] = force
+        self._go(begin(numbers, force2, slope))
+
+    def _go(self, step: float) -> None:
+        direction = self.rows[0]
+        step = limited(step, ranks.largest(self.system.comm, largest_square(direction)))
+        self.numbers[ALONG] += step
+        self.system.move(direction, step)
+
+
+METHODS: dict[str, type[Method]] = {"fire": Fire, "cg": ConjugateGradient}
+
+
+def largest_stiffness(system: System, iterations: int = 12) -> float:
+    """Largest eigenvalue of the Hessian [energy/length^2], by power iteration on force differences (10 % is enough here).
+
+    The start vector is a hash of the global ids, the same on any number of ranks.
+    """
+    n, dimension = system.n_owned, system.dimension
+    ids = system.id[:n, None] * dimension + np.arange(dimension)
+    vector = np.sin(12.9898 * (ids + 1.0))
+    start = forces(system)
+    here = system.displacement.copy()
+    stiffness = 1.0
+    for _ in range(iterations):
+        norm = float(np.sqrt(ranks.total(system.comm, float(np.vdot(vector, vector)))))
+        if norm == 0 or not np.isfinite(norm):
+            break
+        stiffness = norm
+        longest = largest_force(system, vector)
+        step = 1e-5 / longest
+        system.displacement[:n] = here[:n] + step * vector
+        system.refresh_ghosts()
+        vector = (start - forces(system)) / (step * norm)
+    system.displacement[:] = here
+    return max(1.1 * stiffness, 1e-3)
+
+
+# ---------------------------------------------------------------------- FIRE
+
+
+@numba.njit(cache=True, error_model="numpy")
+def judge(numbers, force2, power, velocity2):
+    """Uphill or downhill? From F.F, F.v, v.v: how far to step back along v, which then is zero, and the blend a |v|/|F|."""
+    back = 0.0
+    if power > 0:
+        numbers[DOWNHILL] += 1
+        if numbers[DOWNHILL] > 5:
+            numbers[STEP] = min(1.1 * numbers[STEP], numbers[LONGEST])
+            numbers[MIXING] *= 0.99
+    else:
+        if velocity2 > 0:
+            back = 0.5 * numbers[STEP]      # half a step: the last one went uphill
+        velocity2 = 0.0
+        numbers[DOWNHILL], numbers[MIXING] = 0, 0.1
+        numbers[STEP] *= 0.5
+    return back, numbers[MIXING] * np.sqrt(velocity2 / force2) if force2 > 0 else 0.0
+
+
+@numba.njit(cache=True)
+def accelerate(force, velocity, numbers, blend):
+    """v <- (1 - a) v + a |v| F/|F| + dt F, in place; the largest |v_i|^2."""
+    keep, gain = 1.0 - numbers[MIXING], blend + numbers[STEP]
+    fastest2 = 0.0
+    for i in range(force.shape[0]):
+        square = 0.0
+        for c in range(force.shape[1]):
+            v = keep * velocity[i, c] + gain * force[i, c]
+            velocity[i, c] = v
+            square += v * v
+        fastest2 = max(fastest2, square)
+    return fastest2
+
+
+@numba.njit(cache=True, error_model="numpy")
+def length(numbers, fastest2):
+    """Time step, shorter where the fastest particle would go further than LONGEST_STEP."""
+    step = numbers[STEP]
+    return step * min(1.0, LONGEST_STEP / (step * np.sqrt(fastest2))) if fastest2 > 0 else step
+
+
+# ---------------------------------------------------------------------- conjugate gradients
+
+
+@numba.njit(cache=True, error_model="numpy")
+def search(numbers, slope):
+    """From the slope F.p here: (GO_ON, by this step), (TURN, 0) or (INTERPOLATE, ratio to the trial step), then turn."""
+    if not numbers[BEGUN] or abs(slope) <= ACCURACY * numbers[SLOPE_START]:
+        return TURN, 0.0
+    change = numbers[ALONG] - numbers[ALONG_LAST]
+    bend = (numbers[SLOPE_LAST] - slope) / change if change else 0.0
+    if bend > 0 and numbers[ALONG_LAST] == 0.0 and numbers[ALONG] > 0:
+        ratio = 1.0 + slope / (bend * numbers[ALONG])
+        if 1 / NEAR < ratio < NEAR:
+            return INTERPOLATE, ratio
+    # convex: jump to the zero of the slope; else go on downhill, twice as far
+    step = slope / bend if bend > 0 else np.sign(slope) * max(2 * abs(change), numbers[GUESS])
+    numbers[SLOPE_LAST], numbers[ALONG_LAST] = slope, numbers[ALONG]
+    return GO_ON, step
+
+
+@numba.njit(cache=True, error_model="numpy")
+def conjugacy(numbers, force2, force_last):
+    """beta of Polak and Ribiere, max(0, F.(F - F_last)/F_last.F_last)."""
+    return max(0.0, (force2 - force_last) / numbers[FORCE2]) if numbers[BEGUN] and numbers[FORCE2] else 0.0
+
+
+@numba.njit(cache=True, error_model="numpy")
+def begin(numbers, force2, slope):
+    """A new line: downhill with `slope`, or, where that is not, along the forces. The first trial step."""
+    if numbers[BEGUN] and numbers[ALONG] > 0:
+        numbers[GUESS] = numbers[ALONG]
+    if slope <= 0:
+        slope = force2
+    numbers[BEGUN], numbers[FORCE2] = 1.0, force2
+    numbers[SLOPE_START], numbers[SLOPE_LAST], numbers[ALONG], numbers[ALONG_LAST] = slope, slope, 0.0, 0.0
+    return numbers[GUESS]
+
+
+@numba.njit(cache=True, error_model="numpy")
+def limited(step, longest2):
+    """The step along a direction whose longest row has this square, such that nobody moves further than LONGEST_STEP."""
+    limit = LONGEST_STEP / np.sqrt(longest2) if longest2 > 0 else 0.0
+    return min(max(step, -limit), limit)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def interpolate(start, force, ratio):
+    """force <- start + ratio (force - start), in place."""
+    for i in range(force.shape[0]):
+        for c in range(force.shape[1]):
+            force[i, c] = start[i, c] + ratio * (force[i, c] - start[i, c])
+
+
+@numba.njit(cache=True, error_model="numpy")
+def turn(direction, beta, force):
+    """direction <- beta direction + force, in place."""
+    for i in range(force.shape[0]):
+        for c in range(force.shape[1]):
+            direction[i, c] = beta * direction[i, c] + force[i, c]
