@@ -143,8 +143,8 @@ class StageContext:
         for column, array, (units, long_name) in zip(("id", *columns), rows, described, strict=True):
             self.record.pairs[f"{name}/{column}"] = (array, units, long_name)
 
-    def frame(self, step: int, time: float = 0.0, **fields: Any) -> None:
-        self._trajectory.append(configuration.capture(self.system, step, time, exact=False, **fields))
+    def frame(self, step: int, time: float = 0.0, of: System | None = None, **fields: Any) -> None:
+        self._trajectory.append(configuration.capture(of or self.system, step, time, exact=False, **fields))
 
     def reached(self, step: int, time: float) -> None:
         self.step, self._time = step, time

@@ -21,7 +21,7 @@ STAGES = {
     "expand": "hpcglass.stages.expand.run:Expand",
     "modes": "hpcglass.stages.modes:Modes",
     "bonds": "hpcglass.stages.bonds:Bonds",
-    "indicators": "hpcglass.stages.indicators:Indicators",
+    "indicators": "hpcglass.stages.indicators.run:Indicators",
     "inflate": "hpcglass.stages.inflate:Inflate",
     "epm": "hpcglass.stages.lattice.epm:Epm",
     "calibrate": "hpcglass.stages.lattice.calibrate:Calibrate",

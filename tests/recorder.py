@@ -17,6 +17,7 @@ class Recorder:
 
     def __init__(self):
         self.results, self.fields, self.tables, self.bonds, self.lines, self.cited = {}, {}, {}, {}, [], set()
+        self.frames = []
 
     def table(self, name, **columns):
         rows = self.tables.setdefault(name, [])
@@ -35,6 +36,14 @@ class Recorder:
 
     def field(self, name, values, units="", long_name="", of=None):
         self.fields[name] = values
+
+    def field_column(self, name, column, values, units="", long_name="", of=None):
+        known = self.fields.get(name, np.empty((len(values), 0)))
+        self.fields[name] = np.column_stack([known, *[np.full(len(values), np.nan)] * (column + 1 - known.shape[1])])
+        self.fields[name][:, column] = values
+
+    def frame(self, step, time=0.0, of=None, **fields):
+        self.frames.append((step, time))
 
     def pairs(self, name, ids, **columns):
         self.bonds[name] = (ids, columns)

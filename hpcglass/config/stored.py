@@ -41,6 +41,12 @@ def stage(params: dict[str, Any]) -> StageParams:
     return registry.stages()[params["kind"]].Params.model_validate(params)
 
 
+def stage_at(resolved: str, number: int) -> StageParams:
+    """The typed table of stage `number` of a resolved input."""
+    data: dict[str, Any] = tomllib.loads(resolved)
+    return stage(_named(data["stage"][number], data.get("parameters", {})))
+
+
 def _named(value: Any, parameters: dict[str, Any]) -> Any:
     """`value` with every "$name" replaced by its parameter."""
     if isinstance(value, dict):

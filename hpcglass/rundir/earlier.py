@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from mpi4py import MPI
 
+from hpcglass.config import stored
 from hpcglass.errors import FileError, InputError
 from hpcglass.io import configuration
 from hpcglass.io.reader import Reader
@@ -35,6 +36,7 @@ class Earlier:
         self._open: Reader | None = None
         with Reader(comm, self.path) as file:
             self._segments = file.segments()
+            self.params = stored.stage_at(file.value("/provenance/resolved_input"), len(before))
             self._contents = {name: file.attributes(f"/results/{name}") for name in file.names("/results")}
             self._results = {name: self._read(file, name) for name in self._contents}
         self._places: list[tuple[str, int]] = []        # segment and number in it

@@ -110,9 +110,11 @@ class Earlier(Protocol):
 
     Attributes
     ----------
+    params : its keys in the input
     frames : (step, time) of each frame of its trajectory, in order; the time of a loading is its strain
     """
 
+    params: StageParams
     frames: list[tuple[int, float]]
 
     def table(self, name: str) -> dict[str, Any]:
@@ -166,8 +168,11 @@ class Context(Protocol):
         Each pair is handed in by one rank; a column is (values, units, long_name), values (n, ...).
         """
 
-    def frame(self, step: int, time: float = 0.0, **fields: Any) -> None:
-        """Append the present configuration to the trajectory; fields are rows per owned particle."""
+    def frame(self, step: int, time: float = 0.0, of: System | None = None, **fields: Any) -> None:
+        """Append the present configuration to the trajectory; fields are rows per owned particle.
+
+        of : another system whose configuration it is
+        """
 
     def grid(self, step: int, time: float, lines: Any, **fields: Any) -> None:
         """Append fields of a lattice to the trajectory: (n, L) arrays, the lines `lines` (n,) of the L x L sites."""

@@ -81,6 +81,18 @@ count = 10
 kind = "bonds"
 count = 5
 pseudo_harmonic = 3
+[[stage]]
+kind = "shear"
+strain_step = 1e-3
+max_strain = 0.03
+locate = true
+[[stage]]
+kind = "indicators"
+of = "shear"
+which = ["structure", "nafmu"]
+kick_steps = 200
+strains = [0.0, 0.02]
+onsets = true
 """
 
 
@@ -97,9 +109,12 @@ def test_questions_to_a_glass_resume_to_the_bit(tmp_path):
     program = Program(source, tmp_path / "run", 1, checkpoint=0.0)
     wait_for(tmp_path / "run" / "02-expand.h5", program)
     program.kill()
+    program = Program(source, tmp_path / "run", 1, checkpoint=0.0)
+    wait_for_checkpoint_after(tmp_path / "run" / "05-shear.h5", program)
+    program.kill()
     code, printed = Program(source, tmp_path / "run", 1).wait()
     assert code == 0, printed
     assert "continuing from checkpoint" in (tmp_path / "run" / "log.txt").read_text()
     whole, resumed = results(tmp_path / "whole", ("position",)), results(tmp_path / "run", ("position",))
-    assert whole.keys() == resumed.keys() and len(whole) > 60
+    assert whole.keys() == resumed.keys() and len(whole) > 60 and any("theta" in name for name in whole)
     assert [name for name in whole if whole[name] != resumed[name]] == []

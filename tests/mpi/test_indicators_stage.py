@@ -13,7 +13,8 @@ from recorder import Recorder
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.indicators.catalogue import INDICATORS, chosen, families, needs
 from hpcglass.stages.base import Snapshot
-from hpcglass.stages.indicators import Indicators, IndicatorsParams
+from hpcglass.stages.indicators.params import IndicatorsParams
+from hpcglass.stages.indicators.run import Indicators
 
 pytestmark = pytest.mark.few_ranks
 QUICK = ["structure", "contacts", "vibrality", "nafmu"]

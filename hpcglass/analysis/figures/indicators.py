@@ -26,6 +26,8 @@ def figures(stage: StageResults) -> Figures:
     if stage.params.get("kind") != "indicators" or stage.position is None:
         return []
     names = [name for name in INDICATORS if name in stage.fields]
+    if stage.params.get("of"):          # a column for each configuration; that of the stage itself is none of them
+        return [("-spearman", partial(draw_spearman, stage, names))] if len(names) > 1 else []
     many = len(names) > MAPS
     drawn: Figures = [(f"-ranks-{k // MAPS + 1}" if many else "-ranks", partial(draw_maps, stage, names[k: k + MAPS]))
                       for k in range(0, len(names), MAPS)]
@@ -33,8 +35,9 @@ def figures(stage: StageResults) -> Figures:
 
 
 def ranks(stage: StageResults, name: str) -> np.ndarray:
-    """(N,) ranks by softness, 1 the softest."""
-    return soft_ranks(stage.fields[name], INDICATORS[name].soft)
+    """(N,) ranks by softness, 1 the softest; of the first configuration, if there are several."""
+    values = stage.fields[name]
+    return soft_ranks(values if values.ndim == 1 else values[:, 0], INDICATORS[name].soft)
 
 
 def symbol(name: str) -> str:
