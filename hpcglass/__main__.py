@@ -128,7 +128,7 @@ def on_ranks(options: Any) -> int:
 
 def check_memory(whole: Sweep, tasks: Sequence[Task], comm: MPI.Comm) -> None:
     """Refuse what this machine can never hold, before anything is written. Collective."""
-    from hpcglass.commands.estimate import estimate, refuse_impossible
+    from hpcglass.commands.parts.estimate import estimate, refuse_impossible
     from hpcglass.io.agree import together
 
     with together(comm):

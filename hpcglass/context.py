@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,7 +87,7 @@ class StageContext:
         self._lengths = self.record.lengths
         self.timer_table = timing.Timers()
         self.cited: set[str] = set()
-        self._end: tuple[checkpoint.State, checkpoint.State] | None = None      # of the system and of the stage
+        self._end: checkpoint.End | None = None
         self.written: dict[str, str] = {}
         self._log = log
         self._stop = stop
@@ -150,7 +151,9 @@ class StageContext:
         self.step, self._time = step, time
 
     def end_point(self, snapshot: Snapshot) -> None:
-        self._end = self.system.state(), (snapshot.scalars, snapshot.fields)
+        system = self._system.state() if self._system is not None and snapshot.ids is None else None
+        scalars = deepcopy(snapshot.scalars)        # the stage goes on counting
+        self._end = checkpoint.End(system, (scalars, snapshot.fields), snapshot.ids, self.record.lengths)
 
     def grid(self, step: int, time: float, lines: Any, **fields: Any) -> None:
         self._trajectory.append(grids.capture(self.comm, step, time, np.asarray(lines, dtype=np.int64), fields))
@@ -203,7 +206,7 @@ class StageContext:
                 configuration.put(contents, self.comm, [configuration.capture(self._system, self.step, self._time)])
         self.record.put(contents, self.comm)
         if self._end is not None:
-            checkpoint.put_end(contents, self.comm, self.step, *self._end)
+            self._end.put(contents, self.comm, self.step)
         contents.attribute("/stage", index=self.index, name=self.stem[3:], references="\n".join(sorted(self.cited)))
         contents.value("/stage/segments", self._trajectory.to_json(), "", "trajectory files and their seals")
         contents.value("/provenance/warnings", "\n".join(self._log.warnings), "", "warnings since the last start, a line each")

@@ -84,35 +84,56 @@ def write(comm: MPI.Comm, path: Path, stage: int, step: int, number: int, system
     describe(contents)
     contents.attribute("/checkpoint", stage=stage, step=step, number=number, own_rows=ids is not None)
     contents.value("/checkpoint/segments", json.dumps(segments), "", "trajectory files written so far and their seals")
-    if system is not None:
-        scalars, rows = system.state()
-        _put_state(contents, comm, "system", rows["id"], scalars, rows)
-        ids = rows["id"] if ids is None else ids
-    _put_state(contents, comm, "stage", ids if ids is not None else np.arange(0), *stage_state)
+    _put_states(contents, comm, "", system.state() if system is not None else None, stage_state, ids)
     record.put(contents, comm)
     return h5.write(comm, path, contents)
 
 
-def put_end(contents: Contents, comm: MPI.Comm, step: int, system: State, stage: State) -> None:
-    """Add to a stage's file what a longer run of it would go on from, as in a checkpoint. Collective."""
-    contents.attribute(END, step=step)
-    for group, state in (("system", system), ("stage", stage)):
-        _put_state(contents, comm, f"{END[1:]}/{group}", system[1]["id"], *state)
+@dataclass
+class End:
+    """What a longer run of a stage would go on from.
+
+    system : None without particles
+    stage, ids : as `stage_state` and `ids` of `write`
+    lengths : rows that each table has in that state
+    """
+
+    system: State | None
+    stage: State
+    ids: Array | None
+    lengths: dict[str, int]
+
+    def put(self, contents: Contents, comm: MPI.Comm, step: int) -> None:
+        """Add it to a stage's file, as in a checkpoint. Collective."""
+        contents.attribute(END, step=step, own_rows=self.ids is not None)
+        lengths = {name: rows for name, rows in sorted(self.lengths.items()) if rows}
+        contents.value(f"{END}/lengths", json.dumps(lengths), "", "rows of the tables from which a longer run goes on")
+        _put_states(contents, comm, f"{END[1:]}/", self.system, self.stage, self.ids)
+
+
+def _put_states(contents: Contents, comm: MPI.Comm, where: str, system: State | None, stage: State, ids: Array | None) -> None:
+    if system is not None:
+        scalars, rows = system
+        _put_state(contents, comm, f"{where}system", rows["id"], scalars, rows)
+        ids = rows["id"] if ids is None else ids
+    _put_state(contents, comm, f"{where}stage", ids if ids is not None else np.arange(0), *stage)
 
 
 def ended(comm: MPI.Comm, path: Path, stage: int) -> Checkpoint | None:
     """The end of a finished stage as a checkpoint; None if its file does not have it. Collective.
 
-    Numbers and fields of the end are left out: they are made again at the new end.
+    Numbers, fields and rows of the end are left out: they are made again at the new end.
     """
     with Reader(comm, path) as file:
-        if END not in file:
+        if f"{END}/lengths" not in file:
             return None
-        record = Record()
+        record, head = Record(), file.attributes(END)
         record.tables = Record.read(file).tables
-        found = Checkpoint(path, stage, file.attributes(END)["step"], 0, file.value("/provenance/resolved_input"),
+        record.cut(json.loads(file.value(f"{END}/lengths")))
+        record.tables = {name: table for name, table in record.tables.items() if len(table)}
+        found = Checkpoint(path, stage, head["step"], 0, file.value("/provenance/resolved_input"),
                            _get_state(file, f"{END[1:]}/system"), _get_state(file, f"{END[1:]}/stage"), record,
-                           file.segments(), history=_history(file))
+                           file.segments(), bool(head["own_rows"]), _history(file))
     check_segments(comm, path.parent, found.segments)
     return found
 

@@ -1,6 +1,6 @@
 """A directory whose input has grown: a finished stage is made longer, an ensemble gets more samples. Any other change is refused.
 
-Which keys of a stage may grow, its Params say (`GROWS`), and why a certain change will not do (`no_longer`).
+Which keys of a stage may grow, its Params say (`GROWS`), and why certain values of them will not do (`no_longer`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hpcglass.config import Config
 from hpcglass.errors import HpcglassError, InputError
 from hpcglass.rundir.ready import changes, refuse_changed
 
-STAGE_KEY = re.compile(r"stage\.(\d+)\.([A-Za-z_]+)")
+STAGE_KEY = re.compile(r"stage\.(\d+)\.([A-Za-z_]+)(?:\..*)?")     # of a list or a table its members differ
 SAMPLES = "ensemble.samples"
 HINT = "use --fresh to start over (the old files are kept aside), or another --output"
 
@@ -59,7 +59,7 @@ def growth(old: str, config: Config, where: Path, last: int | None = None) -> Gr
         keys = []           # damaged: that is said below
     wrong = [key for key in keys if not _may_grow(key, tomllib.loads(old), tomllib.loads(new))]
     if wrong or not keys:
-        refuse_changed(old, new, where, _why(wrong, tomllib.loads(new)))
+        refuse_changed(old, new, where, _why(wrong, tomllib.loads(old), tomllib.loads(new)) if keys else "")
         return Growth()
     lines = {key: line for key, line in zip(keys, changes(old, new), strict=True)
              if last is None or (key != SAMPLES and _number(key) <= last)}
@@ -97,14 +97,19 @@ def _refuse(old: str, config: Config, where: Path, stages: tuple[int, ...], line
             raise InputError(f"{where} cannot be continued with\n  " + "\n  ".join(lines) + f"\n{reason}; {HINT}")
 
 
-def _why(keys: list[str], new: dict[str, Any]) -> str:
-    """What to add to a refusal, if a stage that cannot go on was meant to."""
+def _why(keys: list[str], old: dict[str, Any], new: dict[str, Any]) -> str:
+    """What a refusal says besides the keys that changed: what could have been made longer, where they are."""
     reasons, known = [], registry.stages()
-    for found in map(STAGE_KEY.fullmatch, keys):
-        kind = str(dict(enumerate(new.get("stage", []))).get(int(found[1]), {}).get("kind")) if found else ""
-        if found and kind in known:
-            reasons.append(known[kind].Params.ENDS.get(found[2], ""))
-    return "; ".join(dict.fromkeys(filter(None, reasons)))
+    for key in keys:
+        found = STAGE_KEY.fullmatch(key)
+        kind = _kind(old, int(found[1])) if found else ""
+        if key == SAMPLES:
+            reasons.append("an ensemble of at least two samples may get more of them")
+        elif kind in known and kind == _kind(new, int(found[1]) if found else -1):
+            grows = known[kind].Params.GROWS
+            reasons.append(f"of a finished `{kind}` {' and '.join(grows)} may grow, nothing else" if grows else
+                           f"a finished `{kind}` has no end from which it could go on")
+    return "; ".join(dict.fromkeys(reasons))
 
 
 def _keys(old: str, new: str) -> list[str]:
@@ -131,6 +136,10 @@ def _may_grow(key: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
     found = STAGE_KEY.fullmatch(key)
     if found is None:
         return False
-    tables = [dict(enumerate(data.get("stage", []))).get(int(found[1]), {}) for data in (old, new)]
-    kind, known = str(tables[1].get("kind")), registry.stages()
-    return kind in known and tables[0].get("kind") == kind and found[2] in known[kind].Params.GROWS
+    kind, known = _kind(new, int(found[1])), registry.stages()
+    return kind in known and _kind(old, int(found[1])) == kind and found[2] in known[kind].Params.GROWS
+
+
+def _kind(data: dict[str, Any], number: int) -> str:
+    """Of a stage; empty if there is none."""
+    return str(dict(enumerate(data.get("stage", []))).get(number, {}).get("kind", ""))

@@ -48,9 +48,22 @@ def misplaced(file: File) -> str:
         return f"{file.path}: this is a file {own} under another name; put each file where it belongs"
     if listed(file.path.parent).get(name, file.name) != file.name:
         return f"{file.path}: whole, but not the file that DONE lists; put that one back, or remove DONE if this one is meant"
-    if own and RUN_FILE.fullmatch(name) and (why := stranger(file)):
+    if own and RUN_FILE.fullmatch(name) and (why := stranger(file)) and not _of_longer_stage(file):
         return f"{file.path}: whole, but not of this run: it {why}; put the right one back, or give this one another name"
     return ""
+
+
+def _of_longer_stage(file: File) -> bool:
+    """Whether a segment is listed by the stage file beside it: when a stage was made longer, some are of the input before."""
+    if "/segment" not in file:
+        return False
+    from hpcglass.sealed.file import File
+
+    try:
+        with File(file.path.with_name(f"{file.attributes('/segment')['stage']}.h5")) as stage:
+            return segments(stage).get(file.path.name) == file.name
+    except (FileError, OSError):
+        return False
 
 
 def refuse_exchanged(file: File) -> None:

@@ -41,7 +41,6 @@ class StageParams(BaseModel):
                               description="name used in the file name instead of the kind, at most 64 characters")
 
     GROWS: ClassVar[tuple[str, ...]] = ()       # keys with which a finished stage may be made longer
-    ENDS: ClassVar[dict[str, str]] = {}         # keys with which it cannot, though one may wish to, and why
 
     def no_longer(self, old: Self) -> str:
         """Why a stage with the keys `old`, which differ in those that may grow, cannot go on to these; empty if it can."""
@@ -190,7 +189,8 @@ class Context(Protocol):
     def end_point(self, snapshot: Snapshot) -> None:
         """The present state is one from which a longer run would go on, to the bit: it is kept in the stage's file.
 
-        Called at the end of `run`, before what it needs is taken away.
+        Called towards the end of `run`, before what it needs is taken away. Rows that tables get afterwards, and all numbers
+        and fields, are of the end only: a longer run has them of its own.
         """
 
     def log(self, message: str) -> None:

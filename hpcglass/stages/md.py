@@ -37,8 +37,6 @@ class MDParams(StageParams):
             return "a ramp over a longer time is another ramp from its first step on"
         if self.frames:
             return "its frames are spread evenly over the whole run"
-        if old.steps % self.measure_every:
-            return f"its last row, of step {old.steps}, is none of those every {self.measure_every} steps"
         return "the run that was made is longer" if self.steps < old.steps else ""
 
     def derivatives(self) -> int:
@@ -107,7 +105,7 @@ class MD(Stage):
         for step in range(begin + 1, params.steps + 1):
             with context.timer("integrate"):
                 dynamics.step(step, target(step))
-            if step % params.measure_every == 0 or step == params.steps:
+            if step % params.measure_every == 0:
                 measure(step)
             if every_frame and step % every_frame == 0:
                 context.frame(step, step * params.time_step, velocity=dynamics.velocity)
@@ -117,6 +115,8 @@ class MD(Stage):
                 context.safe_point(step, params.steps, lambda: Snapshot({**dynamics.scalars, **kept}),  # noqa: B023
                                    note=f"T {target(step):.4g}")
         context.end_point(Snapshot({**dynamics.scalars, "step": params.steps, "energy at the start": start}))
+        if params.steps % params.measure_every:
+            measure(params.steps)
         context.reached(params.steps, params.steps * params.time_step)
         context.field("velocity", system.fields.pop("velocity"), "length/time", "velocity")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, inf, log2
-from typing import Any
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,25 @@ def whole_steps(max_strain: float, strain_step: float, turning_points: list[floa
         return covered / abs(strain_step)
     except (OverflowError, ZeroDivisionError):
         return inf
+
+
+class Loading(Protocol):
+    """Keys of a stage that loads."""
+
+    max_strain: float
+    turning_points: list[float]
+    cycles: int
+
+
+def no_longer(new: Loading, old: Loading) -> str:
+    """Why a loading cannot go on to another one; empty if it can."""
+    if old.turning_points:
+        return "a loading through turning points ends at the last of them"
+    if (old.cycles > 0) != (new.cycles > 0) or (new.cycles and new.max_strain != old.max_strain):
+        return "cycles are continued by more cycles of the same amplitude, and a loading one way by a larger max_strain"
+    if (new.cycles, new.max_strain) < (old.cycles, old.max_strain):
+        return "the loading that was made is longer"
+    return ""
 
 
 def legs(max_strain: float, strain_step: float, turning_points: list[float], cycles: int) -> list[Leg]:

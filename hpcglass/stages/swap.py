@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -32,7 +32,14 @@ class SwapParams(StageParams):
     measure_every: int = Field(20, gt=0, description="sweeps between two measurements (a multiple of sub_sweeps is used)")
     frames: int = Field(0, ge=0, description="configurations to keep along the way, evenly spaced")
 
-    ENDS: ClassVar[dict[str, str]] = {"sweeps": "the averages of `swap` are over blocks of the whole run"}
+    GROWS: ClassVar[tuple[str, ...]] = ("sweeps",)
+
+    def no_longer(self, old: Self) -> str:
+        if self.frames:
+            return "its frames are spread evenly over the whole run"
+        if old.sweeps % self.sub_sweeps:
+            return f"its {old.sweeps} sweeps end within one of the sub-sweeps, of {self.sub_sweeps}, between two random origins"
+        return "the run that was made is longer" if self.sweeps < old.sweeps else ""
 
     def derivatives(self) -> int:
         return 0          # energies only
@@ -77,6 +84,8 @@ class Swap(Stage):
             frames_now = max(after, 0) * params.frames // params.sweeps
             if number >= begin:
                 due = done >= params.warmup and ((done - params.warmup) % params.interval == 0 or length == 0)
+                if not length:
+                    context.end_point(record.snapshot(number))
                 with context.timer("moves"):
                     tally = chain.sub_sweep(number, length, due, partial(record.pause, number, done, length))
                 if due:
@@ -155,7 +164,7 @@ class Recorder:
                               mean_square_displacement=self.chain.mean_square_displacement(),
                               temperature_configurational=now.force2 / now.laplacian if now.laplacian else float("nan"),
                               exchange_ratio=now.up / now.down if now.down else float("nan"))
-            self.averages.add(sweep / self.params.sweeps, now)
+            self.averages.add(now)
             self.note = f"E/N {now.energy / n:.5g}, accepted {displaced:.0%}, {swapped:.0%}"
         self.energy = now.energy
         self.recent[:] = 0

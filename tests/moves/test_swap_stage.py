@@ -81,13 +81,14 @@ def test_averages_and_errors():
     rng = np.random.default_rng(2)
     free, tied = Averages(), Averages()
     noise, last = rng.normal(size=6400), 0.0
-    for n, value in enumerate(noise):
-        free.add((n + 1) / 6400, Measurement(5 + value, 2.0, 4.0, 1.0, 1.0))
+    for value in noise:
+        free.add(Measurement(5 + value, 2.0, 4.0, 1.0, 1.0))
         last = 0.9 * last + value
-        tied.add((n + 1) / 6400, Measurement(5 + last, 2.0, 4.0, 1.0, 1.0))
+        tied.add(Measurement(5 + last, 2.0, 4.0, 1.0, 1.0))
     energy = free.energy()
     assert abs(energy.value - 5 - noise.mean()) < 1e-10
-    assert 0.6 / 80 < energy.error < 1.5 / 80          # 32 blocks: the error is known to 13 %
+    assert 0.6 / 80 < energy.error < 1.5 / 80          # 50 blocks: the error is known to 10 %
+    assert free.blocks[:, 0].tolist() == [128.0] * 50 + [0.0] * 14
     assert free.correlation() < 2 < 8 < tied.correlation() < 50      # exact: 19
     assert free.ratio("force2", "laplacian").value == 0.5
     assert np.isnan(Averages().correlation())
@@ -121,6 +122,9 @@ class FakeContext:
         if step == self.stop_at:
             self.snapshot = snapshot()
             raise KeyboardInterrupt
+
+    def end_point(self, snapshot):
+        self.end = snapshot
 
     def reached(self, step, time):
         self.last = step

@@ -47,6 +47,33 @@ measure_every = 10
 thermostat = "{thermostat}"
 """
 
+SWAP = """
+seed = 3
+[system]
+model = "ipl12"
+dimension = 2
+particles = 100
+[[stage]]
+kind = "swap"
+temperature = 0.3
+sweeps = {sweeps}
+warmup = 10
+sub_sweeps = 20
+measure_every = 40
+"""
+LATTICE = """
+seed = 3
+[[stage]]
+kind = "epm"
+size = 8
+shear_modulus = 2.0
+slip = {{ c0 = 0.1 }}
+initial = {{ distribution = "weibull", mean = 0.3, cv = 0.3 }}
+record_every = 0.01
+{loading}
+"""
+BACKWARD = 'backward = { distribution = "weibull", mean = 0.3, cv = 0.3 }'
+
 
 @pytest.fixture
 def place(tmp_path_factory):
@@ -91,13 +118,36 @@ def test_a_longer_loading(before, after, place):
 
 @pytest.mark.parametrize("thermostat", ["nose-hoover", "langevin"])
 def test_longer_dynamics(thermostat, place):
-    for time in (0.2, 0.35, 0.5):
+    for time in (0.2, 0.36, 0.5):       # the second one ends between two rows of the table
         assert run(place / "run", MD, time=time, thermostat=thermostat) == 0
     assert run(place / "at-once", MD, time=0.5, thermostat=thermostat) == 0
     same(place / "run" / "00-md.h5", place / "at-once" / "00-md.h5")
     with Reader(comm, place / "run" / "00-md.h5") as file:
         assert [entry["changed"] for entry in json.loads(file.value("/provenance/extended"))] == [
-            ["stage.0.time: 0.2 -> 0.35"], ["stage.0.time: 0.35 -> 0.5"]]
+            ["stage.0.time: 0.2 -> 0.36"], ["stage.0.time: 0.36 -> 0.5"]]
+
+
+def test_more_sweeps(place):
+    for sweeps in (60, 120, 700):       # 60 is no row of a longer table; 700 are more measurements than there are blocks
+        assert run(place / "run", SWAP, sweeps=sweeps) == 0
+    assert run(place / "at-once", SWAP, sweeps=700) == 0
+    same(place / "run" / "00-swap.h5", place / "at-once" / "00-swap.h5")
+    with Reader(comm, place / "run" / "00-swap.h5") as file:
+        assert file.value("/results/measurements/sweep").tolist() == [*range(40, 700, 40), 700]
+        assert file.value("/results/energy_error") > 0
+
+
+@pytest.mark.parametrize(("before", "after"), [
+    ("max_strain = 0.4\nfields_at = [0.2]", "max_strain = 0.8\nfields_at = [0.2, 0.6]\nwindows = [0.5]"),
+    ("max_strain = 0.4\ncycles = 1\n" + BACKWARD, "max_strain = 0.4\ncycles = 2\n" + BACKWARD)], ids=["one way", "cycles"])
+def test_a_longer_loading_of_a_lattice(before, after, place):
+    assert run(place / "run", LATTICE, loading=before) == 0
+    assert run(place / "run", LATTICE, loading=after) == 0 == run(place / "at-once", LATTICE, loading=after)
+    same(place / "run" / "00-epm.h5", place / "at-once" / "00-epm.h5")
+    with Reader(comm, place / "run" / "00-epm.h5") as file:
+        assert file.value("/results/avalanches_total") > 10
+    assert examine(comm, [place / "run"]).faults == []
+    assert total(comm, 1) == comm.size
 
 
 def test_more_samples_and_longer_ones(place):

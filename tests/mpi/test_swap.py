@@ -31,7 +31,7 @@ def sample(comm, temperature, step, count, particles, seed, settle=100):
     averages, counts = Averages(), np.zeros(6)
     for number in range(count):
         tally = chain.sub_sweep(settle + number, 5, measure=True)
-        averages.add((number + 1) / count, tally.measured)
+        averages.add(tally.measured)
         counts += tally.counts
     return averages, counts
 

@@ -1,6 +1,7 @@
-"""Averages of a swap run with their statistical errors, from a fixed number of blocks.
+"""Averages of a swap run with their statistical errors, from blocks of consecutive measurements.
 
-The sums of each block are all that is kept, so that a run can stop and go on: BLOCKS consecutive stretches of the production.
+The sums of each block are all that is kept. There are at most BLOCKS of them: when all are full, each two become one. So they do
+not depend on how long the run is going to be, and a longer one goes on with them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from hpcglass.moves.swap.run import Measurement
 
-BLOCKS = 32
+BLOCKS = 64
 FEWEST = 8          # blocks from which an error is estimated
 COLUMNS = ("count", "energy", "energy2", "force2", "laplacian", "up", "down")
 
@@ -29,17 +30,23 @@ class Averages:
 
     Attributes
     ----------
-    blocks : (BLOCKS, 7) sums of count, E, E^2, sum |F|^2, sum lap U, up, down
+    blocks : (BLOCKS, 7) sums of count, E, E^2, sum |F|^2, sum lap U, up, down; each but the last one that is used has
+        2^k measurements
     """
 
     def __init__(self, blocks: NDArray[np.float64] | None = None) -> None:
         self.blocks = np.zeros((BLOCKS, len(COLUMNS))) if blocks is None else np.array(blocks, dtype=np.float64)
 
-    def add(self, progress: float, measured: Measurement) -> None:
-        """Count a measurement made after the fraction `progress`, in (0, 1], of the production."""
-        block = min(int(np.ceil(progress * BLOCKS)) - 1, BLOCKS - 1)
-        self.blocks[block] += (1.0, measured.energy, measured.energy**2, measured.force2, measured.laplacian,
-                               measured.up, measured.down)
+    def add(self, measured: Measurement) -> None:
+        """Count the next measurement."""
+        full, count = self.blocks[0, 0], self.blocks[:, 0].sum()
+        if full and count == full * BLOCKS:
+            pairs = self.blocks.reshape(BLOCKS // 2, 2, -1).sum(axis=1)
+            self.blocks = np.concatenate([pairs, np.zeros_like(pairs)])
+            full *= 2
+        # the first block is full as soon as there is a second one, or, before two became one, with one measurement
+        self.blocks[int(count // full) if full else 0] += (1.0, measured.energy, measured.energy**2, measured.force2,
+                                                           measured.laplacian, measured.up, measured.down)
 
     def ratio(self, above: str, below: str) -> Estimate:
         """Ratio of two sums; the error is the jackknife's over blocks.

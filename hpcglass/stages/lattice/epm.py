@@ -61,6 +61,7 @@ class Epm(Stage):
                     record.row(covered(walk))
             if not walk.done:
                 context.safe_point(walk.whole_steps, walk.total, snapshot, record.note)
+        context.end_point(snapshot())
         record.finish()
         context.reached(walk.total, walk.strain)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hpcglass.stages.base import StageParams
-from hpcglass.stages.protocol import legs, whole_steps
+from hpcglass.stages.protocol import legs, no_longer, whole_steps
 
 if TYPE_CHECKING:
     import numpy as np
@@ -198,7 +198,16 @@ class EpmParams(LatticeParams):
     windows: list[float] = Field([], description="a new histogram of avalanches from each of these strains on; with turning "
                                  "points or cycles, of the strain covered")
     avalanche_rows: int = Field(1000, ge=0, le=10**7, description="so many avalanches, the first ones, get a row of their own")
-    ENDS: ClassVar[dict[str, str]] = dict.fromkeys(("max_strain", "cycles"), "a stage `epm` keeps no state of its end")
+
+    GROWS: ClassVar[tuple[str, ...]] = ("max_strain", "cycles", "fields_at", "windows")
+
+    def no_longer(self, old: Self) -> str:
+        covered = old.max_strain * (4 * old.cycles or 1)
+        for name, past in (("fields_at", old.max_strain), ("windows", covered)):
+            before, now = getattr(old, name), getattr(self, name)
+            if now[: len(before)] != before or any(strain <= past for strain in now[len(before):]):
+                return f"{name} = {before} may be continued only by strains beyond {past:g}, where the loading that was made ends"
+        return no_longer(self, old)
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

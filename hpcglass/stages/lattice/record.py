@@ -75,9 +75,11 @@ class LatticeRecord:
         self.profile, self.rows = context.table("band_profile", **PROFILE), context.table("avalanches", **ROWS)
         kept = scalars or {}
         windows = len(params.windows) + 1
-        self.slips = np.array(kept.get("slips histogram", np.zeros((windows, len(SLIPS) - 1)))).reshape(windows, -1)
-        self.drops = np.array(kept.get("drops histogram", np.zeros((windows, len(DROPS) - 1)))).reshape(windows, -1)
-        self.frames_left = list(np.atleast_1d(kept.get("frames left", np.array(params.fields_at, dtype=np.float64))).tolist())
+        self.slips, self.drops = np.zeros((windows, len(SLIPS) - 1)), np.zeros((windows, len(DROPS) - 1))
+        for name, histogram in (("slips", self.slips), ("drops", self.drops)):
+            before = np.asarray(kept.get(f"{name} histogram", histogram)).reshape(-1, histogram.shape[1])
+            histogram[: len(before)] = before       # a longer loading may have more windows
+        self.kept_at: list[float] = np.atleast_1d(kept.get("kept at", [])).tolist()     # of fields_at
         self.peak = (float(kept.get("peak stress", 0.0)), float(kept.get("peak strain", 0.0)))
         self.first = float(kept.get("first avalanche", np.nan))
         self.records = int(kept.get("records", 0))
@@ -88,8 +90,8 @@ class LatticeRecord:
     def scalars(self) -> dict[str, Any]:
         """What `__init__` takes to go on."""
         return {"slips histogram": self.slips, "drops histogram": self.drops,
-                "frames left": np.array(self.frames_left, dtype=np.float64), "peak stress": self.peak[0],
-                "peak strain": self.peak[1], "first avalanche": self.first, "records": self.records, "last strain": self.last}
+                "kept at": np.array(self.kept_at, dtype=np.float64), "peak stress": self.peak[0], "peak strain": self.peak[1],
+                "first avalanche": self.first, "records": self.records, "last strain": self.last}
 
     # ------------------------------------------------------------------ avalanches
 
@@ -122,9 +124,10 @@ class LatticeRecord:
         if values["shear_stress"] > self.peak[0]:
             self.peak = values["shear_stress"], values["strain"]
         band, profiles, period = self._band()
-        strain, reached = values["strain"], [f for f in self.frames_left if self._reached(f, values["strain"])]
+        strain = values["strain"]
+        reached = [wanted for wanted in self.params.fields_at if wanted not in self.kept_at and self._reached(wanted, strain)]
         if reached:
-            self.frames_left = [f for f in self.frames_left if f not in reached]
+            self.kept_at += reached
             self.context.grid(self.records, strain, lattice.first_row + np.arange(lattice.rows), stress=lattice.stress_field(),
                               plastic_strain=lattice.plastic_strain_field(), events=lattice.event_field(),
                               threshold=lattice.threshold_field())
@@ -135,7 +138,7 @@ class LatticeRecord:
 
     def _reached(self, wanted: float, strain: float) -> bool:
         """Whether the record at `strain` is the first one that has come to a wanted strain, up to rounding."""
-        close = 1e-9 * self.params.max_strain
+        close = 1e-6 * self.params.record_every
         low, high = sorted((self.last, strain))
         return low - close <= wanted <= high + close
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from hpcglass.stages.base import Solvers, StageParams
-from hpcglass.stages.protocol import whole_steps
+from hpcglass.stages.protocol import no_longer, whole_steps
 
 MOST_HALVINGS = 2.0**40     # strain_step over smallest_step
 
@@ -44,13 +44,7 @@ class ShearParams(StageParams):
     GROWS: ClassVar[tuple[str, ...]] = ("max_strain", "cycles")
 
     def no_longer(self, old: Self) -> str:
-        if old.turning_points:
-            return "a loading through turning points ends at the last of them"
-        if (old.cycles > 0) != (self.cycles > 0) or (self.cycles and self.max_strain != old.max_strain):
-            return "cycles are continued by more cycles of the same amplitude, and a loading one way by a larger max_strain"
-        if (self.cycles, self.steps) < (old.cycles, old.steps):
-            return "the loading that was made is longer"
-        return ""
+        return no_longer(self, old)
 
     @model_validator(mode="after")
     def _one_way(self) -> ShearParams:
