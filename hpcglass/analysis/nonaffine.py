@@ -1,4 +1,9 @@
-"""D^2_min between two stored configurations of any size: as `structure.nonaffine` for frames, in little memory, a part at a time.
+"""Non-affine motion between two stored configurations of any size: in little memory, a part at a time.
+
+    u_i = x_i - F x0_i,   F = h h0^-1,
+
+is what a particle moves besides the cell, and D^2_min what its neighbours do besides the best affine map of their own (of frames
+in Python: `structure.nonaffine`).
 
     D^2_min(i) = min over F of  sum_j |x_ij - F x0_ij|^2  =  sum_j |x_ij|^2 - tr(A B^-1 A^T),
     A = sum_j x_ij x0_ij^T,   B = sum_j x0_ij x0_ij^T        (Falk and Langer, Phys. Rev. E 57, 7192 (1998), eq. 2.11)
@@ -73,6 +78,14 @@ def d2min(before: Floats, now: Floats, box_before: Floats, box: Floats, model: M
         x0 = before[other] - before[row] + shift[j] @ box_before.T
         result[rows_here - first] = _residual(x, x0, i, len(rows_here))
     return result
+
+
+def displacement(before: Floats, now: Floats, box_before: Floats, box: Floats) -> Floats:
+    """(n, d) non-affine displacement u = x - F x0, F = h h0^-1, of particles between an earlier configuration and now [length].
+
+    Arguments as of `d2min`; of any particles.
+    """
+    return np.asarray(now - before @ (box @ np.linalg.inv(box_before)).T)
 
 
 def unwrapped_like(before: Floats, now: Floats, box_before: Floats, box: Floats) -> Floats:

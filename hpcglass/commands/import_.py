@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpcglass import registry
-from hpcglass.commands.export import which
+from hpcglass.commands.parts.frames import which
 from hpcglass.config.suggest import did_you_mean
 from hpcglass.errors import InputError
 from hpcglass.words import show

@@ -30,7 +30,7 @@ def main(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(rows, indent=1))
         return 0
-    from hpcglass.commands.grid import grids
+    from hpcglass.commands.parts.grid import grids
 
     show("\n".join(_line(row) for row in rows))
     for directory in options.directories:

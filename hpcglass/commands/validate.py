@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hpcglass import launcher, registry, sweep
 from hpcglass.commands.common import add_input
-from hpcglass.commands.estimate import Estimate, estimate, machine_memory, size
+from hpcglass.commands.parts.estimate import Estimate, estimate, machine_memory, size
 from hpcglass.config import Config, read_text
 from hpcglass.config.checks import refuse_walls
 from hpcglass.config.points import Point

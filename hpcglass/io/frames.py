@@ -17,7 +17,7 @@ import numpy as np
 from hpcglass.errors import FileError, InputError
 from hpcglass.geometries.periodic import same_edges
 from hpcglass.io.convert import COMPRESSED, ENDINGS, choose_frame, frames, open_any, read_any
-from hpcglass.io.formats.common import Configuration
+from hpcglass.io.formats.common import Configuration, blocks
 from hpcglass.sealed.file import File
 from hpcglass.sealed.hashes import Array
 from hpcglass.sealed.runfiles import refuse_exchanged, refuse_other, segments
@@ -28,7 +28,20 @@ GROUP = "/particles/all"
 OTHERS = {"box", "position", "position_low", "image", "id", "diameter", "species"}      # members of the group that are no fields
 ALIASES = {"mode": "critical_mode"}
 # (positions before and now (N, d), unwrapped; cells before and now; diameter, species; first and past-the-end row) -> (rows, ...)
-Between = Callable[[Array, Array, Array, Array, Array, Array, tuple[int, int]], Array]
+Compute = Callable[[Array, Array, Array, Array, Array, Array, tuple[int, int]], Array]
+
+
+@dataclass(frozen=True)
+class Between:
+    """What can be computed from two frames.
+
+    of_all : it is given all particles, of which some rows are wanted; else those rows only
+    vector : of d numbers; else of one
+    """
+
+    compute: Compute
+    of_all: bool = True
+    vector: bool = False
 
 
 @dataclass(frozen=True)
@@ -189,25 +202,27 @@ class Stored:
         file = self._file(place.path)
         some = rows or (0, self.particles)
         # what lies between two frames needs all particles: they are read once
-        all_of_them = before is not None and any(self._is_between(name) for name in names)
+        all_of_them = before is not None and any(self.is_between(name) and self.between[name].of_all for name in names)
         first, last = (0, self.particles) if all_of_them else some
-        box = self._box(place)
+        box = self.box(k)
         walls = tuple(file.value(f"{GROUP}/box/walls/value", place.number).tolist()) if f"{GROUP}/box/walls" in file else None
         rows_of = {name: self._rows(place, name, first, last) for name in ("position", "diameter", "species")}
         found = Configuration(box=box, walls=walls, step=place.step, time=place.time, **rows_of)
         del rows_of
-        found.fields = {name: self._field(found, k, name, some, before) for name in names}
+        found.fields = {name: self._field(found, k, name, (first, last), some, before) for name in names}
         part = slice(some[0] - first, some[1] - first)
         for name in ("position", "diameter", "species"):
             values = getattr(found, name)
             setattr(found, name, None if values is None else values[part])
         return found
 
-    def _is_between(self, name: str) -> bool:
+    def is_between(self, name: str) -> bool:
+        """Whether a field is computed from two frames."""
         return name in self.between and name not in self._of_frames and len(self) > 1
 
-    def _box(self, place: Place) -> Array:
-        """The cell, columns are the edge vectors."""
+    def box(self, k: int) -> Array:
+        """The cell of frame k, columns are the edge vectors."""
+        place = self.places[k]
         file = self._files.get(place.path) or self._file(place.path)
         return np.array(file.value(f"{GROUP}/box/edges/value", place.number).T)
 
@@ -218,34 +233,41 @@ class Stored:
         changes = file.is_group(item)
         return file.slab(f"{item}/value" if changes else item, first, last, place.number if changes else -1)
 
-    def _field(self, frame: Configuration, k: int, name: str, rows: tuple[int, int], before: int | None) -> Array:
+    def _field(self, frame: Configuration, k: int, name: str, read: tuple[int, int], rows: tuple[int, int],
+               before: int | None) -> Array:
+        """Some rows of a field; `frame` has the rows `read`."""
         place, count = self.places[k], rows[1] - rows[0]
         if name in self._of_frames:
             found = self._rows(place, name, *rows)
             return np.full((count, *self._of_frames[name]), np.nan) if found is None else found
-        if self._is_between(name):
-            return np.zeros(count) if before is None else self._between(frame, name, before, k, rows)
+        if self.is_between(name):
+            if before is None:
+                return np.zeros((count, frame.dimension) if self.between[name].vector else count)
+            found = self._between(frame, name, before, k, read, rows)
+            return found if len(found) == count else found[rows[0] - read[0]: rows[1] - read[0]]
         assert self.stage is not None
         return self._file(self.stage).slab(f"/fields/{name}", *rows)
 
-    def _between(self, frame: Configuration, name: str, before: int, k: int, rows: tuple[int, int]) -> Array:
+    def _between(self, frame: Configuration, name: str, before: int, k: int, read: tuple[int, int],
+                 rows: tuple[int, int]) -> Array:
         """Positions now as they are stored, and before taken back by the periods that each particle has crossed by now."""
-        place, count = self.places[k], self.particles
-        then, box_then = self.unwrapped(before)
+        place = self.places[k]
+        then, box_then = self.unwrapped(before, read)
         for number in range(before, k):      # edges that may be replaced at every step, and change little in each
-            box_then = box_then @ same_edges(self._box(self.places[number]), self._box(self.places[number + 1]))
-        then -= self._rows(place, "image", 0, count) @ box_then.T
+            box_then = box_then @ same_edges(self.box(number), self.box(number + 1))
+        subtract_periods(then, self._rows(place, "image", *read), box_then)
         assert frame.diameter is not None and frame.species is not None
-        return self.between[name](then, frame.position, box_then, frame.box, frame.diameter, frame.species, rows)
+        return self.between[name].compute(then, frame.position, box_then, frame.box, frame.diameter, frame.species, rows)
 
-    def unwrapped(self, k: int) -> tuple[Array, Array]:
-        """Positions of all particles along their way (N, d), and the cell with the edge vectors as columns."""
+    def unwrapped(self, k: int, rows: tuple[int, int] | None = None) -> tuple[Array, Array]:
+        """Positions of all particles, or some rows, along their way (N, d), and the cell with the edge vectors as columns."""
         place = self.places[k]
         file = self._file(place.path)
-        box, count = self._box(place), file.rows(f"{GROUP}/position/value")
-        position, image = (self._rows(place, name, 0, count) for name in ("position", "image"))
+        box, some = self.box(k), rows or (0, file.rows(f"{GROUP}/position/value"))
+        position = self._rows(place, "position", *some)
+        image = self._rows(place, "image", *some)
         if image is not None:
-            position += image @ box.T
+            subtract_periods(position, -image, box)
         return position, box
 
 
@@ -302,6 +324,12 @@ class Foreign:
 
     def event_frames(self) -> list[int]:
         raise InputError(f"{self.path}: --events: is of another program, and has no table of events")
+
+
+def subtract_periods(position: Array, periods: Array, box: Array) -> None:
+    """x -= h n in place, without another copy of all."""
+    for some in blocks(len(position)):
+        position[some] -= periods[some] @ box.T
 
 
 def of_file(path: Path, whole: bool = False) -> Stored | Foreign:

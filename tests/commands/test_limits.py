@@ -12,7 +12,7 @@ import pytest
 
 from hpcglass import settings
 from hpcglass.__main__ import main
-from hpcglass.commands import estimate
+from hpcglass.commands.parts import estimate
 from hpcglass.commands.status import look
 from hpcglass.errors import InputError
 from hpcglass.rundir import lock

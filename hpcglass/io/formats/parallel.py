@@ -18,6 +18,14 @@ from hpcglass.io.order import span
 from hpcglass.io.reader import Reader
 
 
+def verify(comm: MPI.Comm, source: Stored) -> None:
+    """All ranks together look at every byte of the files of a source, so that none has to by itself. Collective."""
+    for name in source.paths:
+        with Reader(comm, name):
+            pass
+    source.verified = True
+
+
 def write(comm: MPI.Comm, source: Stored | Foreign, read: Callable[[tuple[int, int]], Iterator[Configuration]], frames: int,
           fields: Sequence[str], path: Path, module: Any) -> None:
     """Write frames of a source. Collective.
@@ -30,10 +38,7 @@ def write(comm: MPI.Comm, source: Stored | Foreign, read: Callable[[tuple[int, i
     module : of the format
     """
     if isinstance(source, Stored) and comm.size > 1:
-        for name in source.paths:
-            with Reader(comm, name):        # all ranks together look at every byte
-                pass
-        source.verified = True
+        verify(comm, source)
     particles, constant = 0, frozenset[str]()
     with together(comm):
         particles = source.particles
