@@ -66,7 +66,7 @@ def look(options: argparse.Namespace, opened: list[tuple[Stored, Choice]]) -> An
     if source.is_between(names[0]) and numbers[0] == 0:
         before, *numbers = numbers
         if not numbers:
-            raise InputError(f"--frame 0: there is no frame before it from which {names[0]} could count")
+            raise InputError(f"frame 0 alone is chosen: there is no frame before it from which {names[0]} could count")
     if AXES.index(options.across) >= len(source.box(numbers[0])):
         raise InputError(f"--across {options.across}: {options.file} has two dimensions")
     opened.append((source, Choice(source, numbers, names, before)))

@@ -1,10 +1,15 @@
-"""Post-processing on one rank and on several: `merge` and `check` of many samples.
+"""Post-processing on one rank and on several: `merge` and `check` of many samples, `profile` and `export` of a large trajectory.
 
     python tools/benchmarks/post.py samples DIR         makes them: loadings, events and modes
     python tools/benchmarks/post.py commands DIR        times and ratios of merge and check, on an idle machine
     tools/launch 2 python tools/benchmarks/post.py busy DIR     CPU time of merge on the busiest rank, on any machine
+    python tools/benchmarks/post.py trajectory DIR      makes one: 50 frames of 10^6 particles, 1.8 GB
+    [tools/launch 2] python tools/benchmarks/post.py memory DIR [WORD ...]      memory and CPU time of profile and exports of it
 
-Samples have the tables of a loading of 300 steps and of 2000 modes, with random numbers, written as a stage writes them.
+Samples have the tables of a loading of 300 steps and of 2000 modes, with random numbers, written as a stage writes them. The
+particles of the trajectory lie on a lattice, displaced by a tenth of its spacing, and move in the middle of the cell more than
+elsewhere. Memory is the peak of the largest rank above what it has after the same command on a small trajectory, in frames
+(positions, periods, diameters and species: 36 bytes per particle in 2D); WORDs choose among the commands.
 """
 
 from __future__ import annotations
@@ -18,8 +23,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
-from common import machine, table
+from common import machine, peak_memory, table
 
 ROOT = Path(__file__).resolve().parents[2]
 RESOLVED = """seed = 1
@@ -70,6 +76,86 @@ def random_tables(rng: np.random.Generator) -> dict[str, dict[str, np.ndarray]]:
             "events": {"step": step.astype(float), "strain": strain[step], "stress_drop": rng.exponential(0.1, 60),
                        "energy_drop": rng.exponential(1.0, 60), "size": rng.integers(1, 99, 60).astype(float)},
             "modes": {"index": np.arange(2000.0), "omega": omega, "participation": rng.random(2000)}}
+
+
+def make_trajectory(directory: Path, particles: int, frames: int) -> None:
+    """The file of a shear with its segments, as a run writes them."""
+    from mpi4py import MPI
+
+    from hpcglass.io import h5, provenance
+    from hpcglass.io.configuration import Frame, put
+    from hpcglass.io.contents import Contents
+    from hpcglass.io.trajectory import Trajectory
+
+    def describe(contents: Contents) -> None:
+        provenance.put(contents, MPI.COMM_SELF, "", RESOLVED.format(particles=particles), 1, [])
+
+    directory.mkdir(parents=True, exist_ok=True)
+    side, rng = round(particles**0.5), np.random.default_rng(1)
+    lattice = np.stack(np.unravel_index(np.arange(side**2), (side, side)), axis=1)
+    position = lattice + rng.uniform(-0.1, 0.1, lattice.shape) + 0.5
+    fixed = {"diameter": rng.uniform(0.8, 1.2, side**2), "species": np.zeros(side**2, dtype=np.int32)}
+    trajectory = Trajectory(MPI.COMM_SELF, directory, "00-shear", describe)
+    for step in range(frames):
+        strain = np.array([[1.0, 1e-3 * step], [0.0, 1.0]])
+        period = np.floor(position / side)
+        frame = Frame(step, 1e-3 * step, strain * side, {
+            "position": (position - period * side) @ strain.T, "image": period.astype(np.int32), **fixed})
+        trajectory.append(frame)
+        position += rng.normal(0, 0.02, position.shape) * np.exp(-((position[:, 1:] / side - 0.5) / 0.1) ** 2)
+    trajectory.flush()
+    contents = Contents()
+    describe(contents)
+    put(contents, MPI.COMM_SELF, [frame])
+    contents.attribute("/stage", index=0, name="shear", references="")
+    contents.value("/stage/segments", trajectory.to_json())
+    h5.write(MPI.COMM_SELF, directory / "00-shear.h5", contents)
+
+
+PASSES = {
+    "profile": ["profile", "--across", "y", "-o", "profile.csv"],
+    "profile of D2min": ["profile", "--across", "y", "--field", "d2min", "-o", "profile.csv"],
+    "vtkhdf": ["export", "--frame", "all", "-o", "all.vtkhdf"],
+    "vtkhdf with D2min": ["export", "--frame", "all", "--fields", "d2min", "-o", "all.vtkhdf"],
+    "h5md with displacement": ["export", "--frame", "all", "--fields", "displacement", "-o", "all.h5md"],
+    "xyz": ["export", "--frame", "all", "-o", "all.xyz"],
+    "dump": ["export", "--frame", "all", "-o", "all.dump"],
+    "gsd": ["export", "--frame", "all", "-o", "all.gsd"]}
+
+
+def memory(directory: Path, small: Path, chosen: list[str], every: int) -> None:
+    """Peak memory in frames, and CPU seconds, of commands in this process."""
+    from mpi4py import MPI
+
+    from hpcglass.commands import parser
+    from hpcglass.core.comm import largest
+    from hpcglass.io.share import Ranks
+
+    world = MPI.COMM_WORLD
+
+    def run(where: Path, words: list[str]) -> None:
+        step = [] if every == 1 else ["--every", str(every)]
+        kept = [word for word in words[1:-1] if not step or word not in ("--frame", "all")]
+        options = parser.build().parse_args([words[0], str(where / "00-shear.h5"), *kept, str(where / words[-1]), *step])
+        options.main(options, (lambda: world) if options.needs_world else Ranks(world))
+        world.Barrier()
+        if world.rank == 0:
+            (where / words[-1]).unlink()
+
+    with h5py.File(directory / "00-shear.h5") as file:
+        size = 36.0 * file["particles/all/position/value"].shape[1]
+    rows = []
+    for name, words in PASSES.items():
+        if chosen and name not in chosen:
+            continue
+        run(small, words)
+        idle, began = peak_memory(reset=True), time.process_time()
+        run(directory, words)
+        most = largest(world, peak_memory() - idle)
+        rows.append((name, f"{most / size:.1f}", f"{largest(world, time.process_time() - began):.0f}"))
+    if world.rank == 0:
+        print(f"{world.size} ranks, a frame is {size / 1e6:.0f} MB, every {every}th frame\n\n"
+              + table(["command", "frames at most", "CPU, s"], rows))
 
 
 def seconds(ranks: int, words: list[str]) -> float:
@@ -131,15 +217,23 @@ def busy(directory: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["samples", "commands", "busy"])
+    parser.add_argument("what", choices=["samples", "commands", "busy", "trajectory", "memory"])
     parser.add_argument("directory", type=Path)
+    parser.add_argument("words", nargs="*", metavar="WORD", help=f"of `memory`: {', '.join(PASSES)}")
     parser.add_argument("--samples", type=int, default=200)
-    parser.add_argument("--particles", type=int, default=10000)
+    parser.add_argument("--particles", type=int, help="default: 10000 of a sample, 1000000 of the trajectory")
+    parser.add_argument("--frames", type=int, default=50)
+    parser.add_argument("--every", type=int, default=1, help="of `memory`: these frames only")
     parser.add_argument("--ranks", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     if options.what == "samples":
-        make_samples(options.directory, options.samples, options.particles)
+        make_samples(options.directory, options.samples, options.particles or 10_000)
+    elif options.what == "trajectory":
+        make_trajectory(options.directory, options.particles or 1_000_000, options.frames)
+        make_trajectory(options.directory / "small", 10_000, min(options.frames, 12))
+    elif options.what == "memory":
+        memory(options.directory, options.directory / "small", options.words, options.every)
     elif options.what == "busy":
         busy(options.directory)
     else:
