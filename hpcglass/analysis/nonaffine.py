@@ -28,6 +28,9 @@ from hpcglass.potentials.model import Model
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 PAIRS = 1 << 17     # pairs that are looked at together, about
+ROWS = 1 << 14      # rows that are moved at the same time
+LEAF = 32           # particles in a leaf of the tree: fewer nodes
+FEW = 50            # periods whose differences fit into eight bits
 
 
 def d2min(before: Floats, now: Floats, box_before: Floats, box: Floats, model: Model, diameter: Floats,
@@ -56,17 +59,16 @@ def d2min(before: Floats, now: Floats, box_before: Floats, box: Floats, model: M
     d = len(box)
     cutoff = model.potential.cutoff
     reach = cutoff * _longest(model, diameter)
-    period = np.floor(now @ np.linalg.inv(box).T)
-    if period.any():
-        now, before = now - period @ box.T, before - period @ box_before.T
-    del period
     place, index, shift = _with_images(now, box, reach)
-    tree = cKDTree(place, balanced_tree=False, compact_nodes=False)
-    wanted = tree.indices[(tree.indices >= first) & (tree.indices < last)]      # neighbours come after each other
+    tree = cKDTree(place, leafsize=LEAF, balanced_tree=False, compact_nodes=False)
     result = np.empty(last - first)
     density = len(now) / abs(float(np.linalg.det(box)))
     step = max(1, int(PAIRS / (1 + density * (2.1 * reach if d == 2 else 1.7 * reach) ** d)))
-    for rows_here in (wanted[low: low + step] for low in range(0, len(wanted), step)):
+    for low in range(0, len(place), step):
+        rows_here = tree.indices[low: low + step]       # neighbours come after each other
+        rows_here = rows_here[(rows_here >= first) & (rows_here < last)]
+        if not len(rows_here):
+            continue
         near = cKDTree(place[rows_here]).sparse_distance_matrix(tree, reach, output_type="ndarray")
         i, j = near["i"], near["j"]
         keep = near["v"] < cutoff * _length(model, diameter, species, rows_here[i], index[j])
@@ -75,7 +77,7 @@ def d2min(before: Floats, now: Floats, box_before: Floats, box: Floats, model: M
         i, j = i[order], j[order]
         row, other = rows_here[i], index[j]
         x = place[j] - place[row]
-        x0 = before[other] - before[row] + shift[j] @ box_before.T
+        x0 = before[other] - before[row] + (shift[j] - shift[row]) @ box_before.T
         result[rows_here - first] = _residual(x, x0, i, len(rows_here))
     return result
 
@@ -108,21 +110,38 @@ def _length(model: Model, diameter: Floats, species: NDArray[np.int32], i: Ints,
     return np.asarray(0.5 * (a + b) * (1.0 - model.mixing.nonadditivity * np.abs(a - b)))
 
 
-def _with_images(place: Floats, box: Floats, reach: float) -> tuple[Floats, Ints, NDArray[np.int8]]:
-    """Positions in the cell and images of them within `reach` of its faces; the particle and the periods (m, d) of each row."""
-    index: Any = np.arange(len(place), dtype=np.int32 if len(place) < 2**30 else np.int64)
-    shift: Any = np.zeros((len(place), len(box)), dtype=np.int8)
-    fraction = place @ np.linalg.inv(box).T
+def _with_images(now: Floats, box: Floats, reach: float) -> tuple[Floats, Ints, NDArray[Any]]:
+    """Positions in the cell, and images of them within `reach` of its faces; of each row its particle, and the periods (m, d) by
+    which that is moved. The particles come first, in their order.
+    """
+    d, inverse = len(box), np.linalg.inv(box).T
+    fraction = now @ inverse
+    period = np.floor(fraction)
+    np.negative(period, out=period)
+    fraction += period
+    shift: Any = period.astype(np.int8 if -FEW < period.min(initial=0.0) <= period.max(initial=0.0) < FEW else np.int64)
+    del period
+    none = np.empty(0, dtype=np.int64)
+    extra: list[Any] = [(np.empty((0, d)), none, none.reshape(0, d))]       # fractions, particles, periods
     for axis, width in enumerate(reach / heights(box)):
-        parts = [(fraction, index, shift)]
-        for period in range(1, int(np.ceil(width)) + 1):
-            for sign, chosen in ((1, fraction[:, axis] < width - period + 1), (-1, fraction[:, axis] >= period - width)):
-                step = np.zeros(len(box), dtype=np.int8)
-                step[axis] = sign * period
-                parts.append((fraction[chosen] + step, index[chosen], shift[chosen] + step))
-        fraction, index, shift = (np.concatenate(rows) for rows in zip(*parts, strict=True))
-    del fraction, parts
-    return np.concatenate([place, place[index[len(place):]] + shift[len(place):] @ box.T]), index, shift
+        new = []
+        for some, index, moved in ((fraction, None, None), *extra):
+            for times in range(1, int(np.ceil(width)) + 1):
+                for sign, near in ((1, some[:, axis] < width - times + 1), (-1, some[:, axis] >= times - width)):
+                    chosen, step = np.flatnonzero(near), np.zeros(d, dtype=np.int64)
+                    step[axis] = sign * times
+                    new.append((some[chosen] + step, chosen if index is None else index[chosen],
+                                step + (shift[chosen] if moved is None else moved[chosen])))
+        extra += new
+    del fraction, some
+    kind = np.int32 if len(now) < 2**30 else np.int64
+    index = np.concatenate([np.arange(len(now), dtype=kind), *(one[1].astype(kind) for one in extra)])
+    shift = np.concatenate([shift, *(one[2].astype(shift.dtype) for one in extra)])
+    place = np.empty((len(index), d))
+    for first in range(0, len(index), ROWS):
+        rows = slice(first, first + ROWS)
+        place[rows] = now[index[rows]] + shift[rows] @ box.T
+    return place, index, shift
 
 
 def _residual(x: Floats, x0: Floats, row: Ints, rows: int) -> Floats:

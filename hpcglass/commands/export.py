@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpcglass import launcher
-from hpcglass.commands.parts.frames import Choice, add_frames, chosen, fields, names, which
+from hpcglass.commands.parts.frames import Choice, add_frames, chosen, fields, names, opened, which
+from hpcglass.errors import InputError
 from hpcglass.words import show
 
 if TYPE_CHECKING:
@@ -46,12 +47,12 @@ def main(options: argparse.Namespace, world: Callable[[], Any]) -> int:
 
 
 def export(options: argparse.Namespace, module: Any, comm: Any) -> int:
-    from hpcglass.io import frames
     from hpcglass.io.convert import write_frames
 
     several = options.every is not None or options.events or options.frame == "all"
     with agreed(comm):
-        source = frames.of_file(options.file, several or options.frame is not None)
+        source = opened(options.file, several or options.frame is not None)
+        module = for_source(source, module, options)
         numbers = chosen(source, options)
         choice = Choice(source, numbers, fields(source, options.fields))
     say = partial(tell, options, source, comm)
@@ -70,6 +71,24 @@ def export(options: argparse.Namespace, module: Any, comm: Any) -> int:
         say(options.output, numbers)
     source.close()
     return 0
+
+
+def for_source(source: Stored | Foreign, module: Any, options: argparse.Namespace) -> Any:
+    """What writes the frames of a source: a lattice goes into an image.
+
+    Raises
+    ------
+    InputError
+        The format has no room for it.
+    """
+    from hpcglass.io.formats import image
+    from hpcglass.io.formats.sites import Sites
+
+    if not isinstance(source, Sites):
+        return module
+    if not module.__name__.endswith(".vtkhdf"):
+        raise InputError(f"{options.output}: {options.file} is of a lattice, without particles; export it as VTKHDF (.vtkhdf)")
+    return image
 
 
 def agreed(comm: Any) -> AbstractContextManager[None]:

@@ -38,6 +38,18 @@ force_tolerance = 1e-6
 frames_every = 1
 """
 
+LATTICE = """
+[[stage]]
+kind = "epm"
+size = 12
+shear_modulus = 2.0
+slip = { c0 = 0.1 }
+initial = { distribution = "weibull", mean = 0.3, cv = 0.3 }
+record_every = 0.05
+max_strain = 0.3
+fields_at = [0.1, 0.3]
+"""
+
 
 @pytest.fixture(autouse=True)
 def _free_communicators():
@@ -67,7 +79,8 @@ def glasses() -> dict[str, Configuration]:
 
 @pytest.fixture(scope="session")
 def exports(glasses, tmp_path_factory) -> Path:
-    """A directory with each glass as .h5 and in all formats of `export`, and a shear: shear.h5, shear.traj.h5, movie.*."""
+    """A directory with each glass as .h5 and in all formats of `export`, and a shear: shear.h5, shear.traj.h5, movie.*; and
+    a lattice."""
     from hpcglass import registry
     from hpcglass.__main__ import main
     from hpcglass.io.import_h5 import write_h5
@@ -83,6 +96,10 @@ def exports(glasses, tmp_path_factory) -> Path:
     for ending in MOVIES:
         words = ["-o", str(directory / f"movie.{ending}"), "--frame", "all", "--fields", "d2min"]
         assert main(["export", str(directory / "run" / "01-shear.h5"), *words]) == 0
+    (directory / "lattice.toml").write_text(LATTICE)
+    assert main(["run", str(directory / "lattice.toml"), "--output", str(directory / "lattice"), "--no-plots"]) == 0
+    stage, out = str(directory / "lattice" / "00-epm.h5"), str(directory / "lattice.vtkhdf")
+    assert main(["export", stage, "-o", out, "--frame", "all"]) == 0
     (directory / "run" / "01-shear.h5").rename(directory / "shear.h5")
     (directory / "run" / "01-shear.traj-0000.h5").rename(directory / "shear.traj.h5")
     return directory

@@ -88,6 +88,18 @@ def test_movies(found, exports, job):
     assert "strain" not in result or float(result["strain"]) == pytest.approx(strain)
 
 
+def test_lattice(found, exports):
+    """Stress of the last frame, a row of equal y after the other."""
+    from hpcglass.analysis.open_run import read_stage
+
+    (job,) = (job for job in blocks() if job.file == "lattice.vtkhdf")
+    result, stage = found[job.client][job.name], read_stage(exports / "lattice" / "00-epm.h5")
+    assert "error" not in result, str(result["error"])
+    assert stage.grids["stress"].shape == (2, 12, 12) and stage.grids["stress"][-1].std() > 0
+    np.testing.assert_array_equal(result["stress"], stage.grids["stress"][-1])
+    np.testing.assert_allclose(result["strains"], stage.grid_strain)
+
+
 def test_every_client_finds_neighbours():
     page = PAGE.read_text(encoding="utf-8")
     assert {job.client for job in EXPORTS if "neighbours = " in job.code} == NEIGHBOURS

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
+import h5py
 import numpy as np
 import pytest
+from inprocess import hpcglass
 
 from hpcglass.__main__ import main
 from hpcglass.analysis.figures import lattice as epm_figures
@@ -144,3 +146,29 @@ def test_the_first_slips_do_not_rule_the_axis_of_localisation():
     """One slip in an unstrained lattice has LOC = L; the axis shows what comes after as many slips as a line has blocks."""
     table = Table({"slips": np.array([0.0, 1.0, 12.0, 30.0]), "localisation": np.array([0.1, 9.0, 0.6, 0.3])}, {}, {})
     assert epm_figures.highest_localisation(table, 144) == pytest.approx(0.66)
+
+
+def test_a_lattice_goes_into_an_image(tmp_path):
+    """VTKHDF with time steps, or without for one frame; tests/clients has VTK read it."""
+    (tmp_path / "i.toml").write_text(
+        '[[stage]]\nkind = "epm"\nsize = 8\nshear_modulus = 2.0\nslip = { c0 = 0.1 }\nrecord_every = 0.1\nmax_strain = 0.4\n'
+        'initial = { distribution = "weibull", mean = 0.3, cv = 0.3 }\nfields_at = [0.2, 0.4]\n')
+    assert hpcglass("run", tmp_path / "i.toml", "--output", tmp_path / "run", "--no-plots").returncode == 0
+    stage, out = tmp_path / "run" / "00-epm.h5", tmp_path / "l.vtkhdf"
+    right = read_stage(stage).grids
+    done = hpcglass("export", stage, "-o", out, "--frame", "all")
+    assert done.stdout == f"{out}: 2 of 2 frames, steps 2 to 4\n", done.stderr
+    with h5py.File(out) as file:
+        root = file["VTKHDF"]
+        assert root.attrs["Type"] == b"ImageData" and root.attrs["WholeExtent"].tolist() == [0, 8, 0, 8, 0, 0]
+        assert sorted(root["CellData"]) == sorted(right) and root["Steps/Values"][:].tolist() == [0.2, 0.4]
+        for name, values in right.items():
+            np.testing.assert_array_equal(root[f"CellData/{name}"][:], values)
+    assert hpcglass("export", stage, "-o", out, "--fields", "stress", "--frame", "0").returncode == 0
+    with h5py.File(out) as file:
+        np.testing.assert_array_equal(file["VTKHDF/CellData/stress"][:], right["stress"][0])
+    for words, said in ((["-o", tmp_path / "l.xyz"], "of a lattice, without particles"),
+                        (["-o", out, "--events"], "keeps its fields at strains"),
+                        (["-o", out, "--fields", "d2min"], "no such field")):
+        done = hpcglass("export", stage, *words)
+        assert done.returncode == 2 and said in done.stderr

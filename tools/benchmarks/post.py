@@ -4,7 +4,7 @@
     python tools/benchmarks/post.py commands DIR        times and ratios of merge and check, on an idle machine
     tools/launch 2 python tools/benchmarks/post.py busy DIR     CPU time of merge on the busiest rank, on any machine
     python tools/benchmarks/post.py trajectory DIR      makes one: 50 frames of 10^6 particles, 1.8 GB
-    [tools/launch 2] python tools/benchmarks/post.py memory DIR [WORD ...]      memory and CPU time of profile and exports of it
+    python tools/benchmarks/post.py memory DIR [WORD ...] [--ranks P]       memory and CPU time of profile and exports of it
 
 Samples have the tables of a loading of 300 steps and of 2000 modes, with random numbers, written as a stage writes them. The
 particles of the trajectory lie on a lattice, displaced by a tenth of its spacing, and move in the middle of the cell more than
@@ -15,6 +15,7 @@ elsewhere. Memory is the peak of the largest rank above what it has after the sa
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
@@ -98,7 +99,8 @@ def make_trajectory(directory: Path, particles: int, frames: int) -> None:
     trajectory = Trajectory(MPI.COMM_SELF, directory, "00-shear", describe)
     for step in range(frames):
         strain = np.array([[1.0, 1e-3 * step], [0.0, 1.0]])
-        period = np.floor(position / side)
+        if step % 20 == 0:      # in between they may leave the cell
+            period = np.floor(position / side)
         frame = Frame(step, 1e-3 * step, strain * side, {
             "position": (position - period * side) @ strain.T, "image": period.astype(np.int32), **fixed})
         trajectory.append(frame)
@@ -115,47 +117,49 @@ def make_trajectory(directory: Path, particles: int, frames: int) -> None:
 PASSES = {
     "profile": ["profile", "--across", "y", "-o", "profile.csv"],
     "profile of D2min": ["profile", "--across", "y", "--field", "d2min", "-o", "profile.csv"],
-    "vtkhdf": ["export", "--frame", "all", "-o", "all.vtkhdf"],
-    "vtkhdf with D2min": ["export", "--frame", "all", "--fields", "d2min", "-o", "all.vtkhdf"],
-    "h5md with displacement": ["export", "--frame", "all", "--fields", "displacement", "-o", "all.h5md"],
-    "xyz": ["export", "--frame", "all", "-o", "all.xyz"],
-    "dump": ["export", "--frame", "all", "-o", "all.dump"],
-    "gsd": ["export", "--frame", "all", "-o", "all.gsd"]}
+    "vtkhdf": ["export", "-o", "all.vtkhdf"],
+    "vtkhdf with D2min": ["export", "--fields", "d2min", "-o", "all.vtkhdf"],
+    "h5md with displacement": ["export", "--fields", "displacement", "-o", "all.h5md"],
+    "xyz": ["export", "-o", "all.xyz"],
+    "dump": ["export", "-o", "all.dump"],
+    "gsd": ["export", "-o", "all.gsd"]}
 
 
-def memory(directory: Path, small: Path, chosen: list[str], every: int) -> None:
-    """Peak memory in frames, and CPU seconds, of commands in this process."""
+def peak(directory: Path, name: str, every: int) -> None:
+    """Peak memory in frames, and CPU seconds, of one command in this process: a row of the table."""
     from mpi4py import MPI
 
     from hpcglass.commands import parser
     from hpcglass.core.comm import largest
     from hpcglass.io.share import Ranks
 
-    world = MPI.COMM_WORLD
+    world, words = MPI.COMM_WORLD, PASSES[name]
 
-    def run(where: Path, words: list[str]) -> None:
-        step = [] if every == 1 else ["--every", str(every)]
-        kept = [word for word in words[1:-1] if not step or word not in ("--frame", "all")]
-        options = parser.build().parse_args([words[0], str(where / "00-shear.h5"), *kept, str(where / words[-1]), *step])
-        options.main(options, (lambda: world) if options.needs_world else Ranks(world))
+    def run(where: Path) -> None:
+        which = ["--every", str(every)] if every > 1 else ["--frame", "all"]
+        options = parser.build().parse_args([words[0], str(where / "00-shear.h5"), *words[1:-1], str(where / words[-1]), *which])
+        with contextlib.redirect_stdout(None):
+            options.main(options, (lambda: world) if options.needs_world else Ranks(world))
         world.Barrier()
         if world.rank == 0:
             (where / words[-1]).unlink()
 
     with h5py.File(directory / "00-shear.h5") as file:
-        size = 36.0 * file["particles/all/position/value"].shape[1]
-    rows = []
-    for name, words in PASSES.items():
-        if chosen and name not in chosen:
-            continue
-        run(small, words)
-        idle, began = peak_memory(reset=True), time.process_time()
-        run(directory, words)
-        most = largest(world, peak_memory() - idle)
-        rows.append((name, f"{most / size:.1f}", f"{largest(world, time.process_time() - began):.0f}"))
+        frame = 36.0 * file["particles/all/position/value"].shape[1]
+    run(directory / "small")        # so that all is loaded and compiled
+    idle, began = peak_memory(reset=True), time.process_time()
+    run(directory)
+    most, spent = largest(world, peak_memory() - idle), largest(world, time.process_time() - began)
     if world.rank == 0:
-        print(f"{world.size} ranks, a frame is {size / 1e6:.0f} MB, every {every}th frame\n\n"
-              + table(["command", "frames at most", "CPU, s"], rows))
+        print(f"| {name} | {most / frame:.1f} | {spent:.0f} |", flush=True)
+
+
+def memory(directory: Path, chosen: list[str], every: int, ranks: int) -> None:
+    """The commands one after the other, each in processes of its own."""
+    print(f"{ranks} rank(s), every {every}. frame\n\n{table(['command', 'frames at most', 'CPU, s'], [])}", flush=True)
+    launch = [str(ROOT / "tools" / "launch"), str(ranks)] if ranks > 1 else []
+    for name in chosen or PASSES:
+        subprocess.run([*launch, sys.executable, __file__, "peak", str(directory), name, "--every", str(every)], check=True)
 
 
 def seconds(ranks: int, words: list[str]) -> float:
@@ -217,14 +221,14 @@ def busy(directory: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["samples", "commands", "busy", "trajectory", "memory"])
+    parser.add_argument("what", choices=["samples", "commands", "busy", "trajectory", "memory", "peak"])
     parser.add_argument("directory", type=Path)
     parser.add_argument("words", nargs="*", metavar="WORD", help=f"of `memory`: {', '.join(PASSES)}")
     parser.add_argument("--samples", type=int, default=200)
     parser.add_argument("--particles", type=int, help="default: 10000 of a sample, 1000000 of the trajectory")
     parser.add_argument("--frames", type=int, default=50)
     parser.add_argument("--every", type=int, default=1, help="of `memory`: these frames only")
-    parser.add_argument("--ranks", type=int, default=2)
+    parser.add_argument("--ranks", type=int, help="default: 2, of `memory` 1")
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     if options.what == "samples":
@@ -233,11 +237,13 @@ def main() -> None:
         make_trajectory(options.directory, options.particles or 1_000_000, options.frames)
         make_trajectory(options.directory / "small", 10_000, min(options.frames, 12))
     elif options.what == "memory":
-        memory(options.directory, options.directory / "small", options.words, options.every)
+        memory(options.directory, options.words, options.every, options.ranks or 1)
+    elif options.what == "peak":
+        peak(options.directory, options.words[0], options.every)
     elif options.what == "busy":
         busy(options.directory)
     else:
-        print(f"{machine()}, load {os.getloadavg()[0]:.1f}\n\n{compare(options.directory, options.ranks, options.repeats)}")
+        print(f"{machine()}, load {os.getloadavg()[0]:.1f}\n\n{compare(options.directory, options.ranks or 2, options.repeats)}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpcglass.config.suggest import did_you_mean
@@ -67,6 +68,15 @@ class Choice:
             before = number
 
 
+def opened(path: Path, whole: bool) -> Stored | Foreign:
+    """The frames of a file: of particles (`frames.of_file`), or of a lattice, which has its fields along the loading only."""
+    from hpcglass.io import frames
+    from hpcglass.io.formats.sites import Sites
+    from hpcglass.sealed.seal import is_ours
+
+    return (Sites.found(path) if path.is_file() and is_ours(path) else None) or frames.of_file(path, whole)
+
+
 def chosen(source: Stored | Foreign, options: argparse.Namespace) -> list[int]:
     """Numbers of the frames that are asked for."""
     from hpcglass.io.convert import choose_frame
@@ -90,6 +100,9 @@ def fields(source: Stored | Foreign, wanted: list[str]) -> list[str]:
 
     if wanted and isinstance(source, Stored) and len(source) > 1:
         source.between = {"d2min": Between(partial(nonaffine, source)), "displacement": Between(moved, of_all=False, vector=True)}
+    from hpcglass.io.formats.sites import Sites
+
+    wanted = wanted or (source.known() if isinstance(source, Sites) else [])        # a lattice has nothing else
     known = source.known() if wanted else []
     found = [name if name in known else ALIASES.get(name, name) for name in wanted]
     for name in found:

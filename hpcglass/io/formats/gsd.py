@@ -17,6 +17,8 @@ import numpy as np
 from hpcglass.errors import InputError
 from hpcglass.io.formats.common import Configuration, blocks, in_space
 
+BUFFER = 1 << 20        # bytes; the library's own would hold a frame or two
+
 
 def _hoomd() -> Any:
     try:
@@ -30,6 +32,7 @@ def write(frames: Iterable[Configuration], path: Path) -> None:
     """Write frames one after the other; fields are logged quantities, `log/particles/NAME`, and the strain is `log/time`."""
     hoomd = _hoomd()
     with hoomd.open(name=str(path), mode="w") as file:
+        file.file.maximum_write_buffer_size = BUFFER
         for frame in map(partial(_frame, hoomd), frames):
             file.append(frame)
             del frame       # before the next one is made

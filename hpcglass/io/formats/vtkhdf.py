@@ -53,14 +53,6 @@ class Vtkhdf(Plan):
         if frame.walls:
             self.cells["walls"].append(np.array(frame.walls))
 
-    @property
-    def values(self) -> Array:
-        """What ParaView shows as time."""
-        for numbers in (self.times, self.steps):
-            if all(a < b for a, b in pairwise(numbers)):
-                return np.array(numbers, dtype=np.float64)
-        return np.arange(self.frames, dtype=np.float64)
-
     def rest(self) -> tuple[dict[str, Array], Attributes]:
         n, zeros = self.particles, np.zeros(self.frames, dtype=np.int64)
         at = np.arange(self.frames, dtype=np.int64)
@@ -73,7 +65,8 @@ class Vtkhdf(Plan):
                      "Offsets": np.arange(count + 1), "Connectivity": np.arange(count)}
             values |= {f"{ROOT}/{kind}/{name}": rows for name, rows in cells.items()}
         values |= {f"{ROOT}/FieldData/{name}": rows for name, rows in small.items()}
-        steps = {"Values": self.values, "NumberOfParts": zeros + 1, "PartOffsets": zeros, "PointOffsets": at * n,
+        steps = {"Values": rising(self.times, self.steps), "NumberOfParts": zeros + 1, "PartOffsets": zeros,
+                 "PointOffsets": at * n,
                  "CellOffsets": np.zeros((self.frames, 4), dtype=np.int64),
                  "ConnectivityIdOffsets": np.zeros((self.frames, 4), dtype=np.int64)}
         steps |= {f"PointDataOffsets/{name}": zeros if constant else at * n for name, constant in self.data.items()}
@@ -83,6 +76,14 @@ class Vtkhdf(Plan):
         values |= {f"{ROOT}/Steps/{name}": rows for name, rows in steps.items()}
         return values, {ROOT: {"Version": np.array([2, 0]), "Type": np.bytes_("PolyData")},
                         f"{ROOT}/Steps": {"NSteps": self.frames}}
+
+
+def rising(times: list[float], steps: list[int]) -> Array:
+    """What ParaView shows as time of each frame: the times, or the steps, if they rise, else the number of the frame."""
+    for numbers in (times, steps):
+        if all(a < b for a, b in pairwise(numbers)):
+            return np.array(numbers, dtype=np.float64)
+    return np.arange(len(steps), dtype=np.float64)
 
 
 PLAN = Vtkhdf
