@@ -31,7 +31,7 @@ from hpcglass.moves.swap import probe as probe
 from hpcglass.moves.swap.frame import INFINITE, Frame, three
 from hpcglass.moves.swap.potential import can_bound, kernel_potential
 from hpcglass.moves.swap.regions import Cycles, Regions, SingleMoves
-from hpcglass.moves.swap.zones import WHOLE, Zone, active_fraction, choose_grid, upper_triangular
+from hpcglass.moves.swap.zones import Zone, active_fraction, choose_grid, upper_triangular
 
 Floats = NDArray[np.float64]
 Array = NDArray[Any]
@@ -39,7 +39,8 @@ Array = NDArray[Any]
 ACCEPTANCE, ACCEPTANCE_OF_TRAJECTORIES = 0.35, 0.7      # to which the step is tuned
 SKIN = {2: 0.7, 3: 0.5}     # in mean spacings: a list lasts about 20 sweeps of a region of 1000
 SKIN_OF_TRAJECTORIES = {2: 0.55, 3: 0.4}    # three lists for forty steps
-WHOLE_TRAJECTORY = 1500     # particles that may move together: the step falls as N^(-1/4)
+WHOLE = 8_000               # particles of a rank that make one region: they fit in the cache
+WHOLE_OF_TRAJECTORIES = 1500    # that may move together: the time step falls as N^(-1/4)
 PROBES = 1024               # exchange proposals of one measurement, over all ranks
 FAR = 0.03                  # share of exchanges between far pairs, when there are regions
 PART = 2_000_000            # attempts of a rank between two pauses: about half a second
@@ -138,7 +139,7 @@ class SwapMonteCarlo:
         self.skin = float(min(skin, self.room))
         self.limit = 0.49 * self.skin / np.sqrt(self.dimension)
         self.zone = Zone.of(self.h, self.grid, self.bricks.coordinate, self.cut, self.system.n_total / self.comm.size,
-                            self.cut + self.skin, WHOLE_TRAJECTORY if self.trajectories else WHOLE)
+                            self.cut + self.skin, WHOLE_OF_TRAJECTORIES if self.trajectories else WHOLE)
 
     def tune(self, tally: Tally, number: int) -> None:
         """Adapt step and skin after short sub-sweep `number` of the warm-up; never in production, where they stay."""

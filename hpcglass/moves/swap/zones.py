@@ -21,8 +21,7 @@ from hpcglass.geometries.periodic import heights
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-WHOLE = 8_000           # particles per rank up to which a zone is one region: they fit in the cache
-REGION = 1_000          # particles of a region otherwise
+REGION = 1_000          # particles of a region, where there are several
 REFUSE, WARN = 0.25, 0.7     # active fractions
 
 
@@ -78,7 +77,7 @@ class Zone:
     regions: Ints
 
     @classmethod
-    def of(cls, h: Floats, grid: Ints, coordinate: Ints, cut: float, particles: float, reach: float, whole: int = WHOLE) -> Zone:
+    def of(cls, h: Floats, grid: Ints, coordinate: Ints, cut: float, particles: float, reach: float, whole: int) -> Zone:
         """Zone of the brick at `coordinate`; `particles` expected per rank, `reach` = cut-off + skin of the lists.
 
         Up to `whole` particles make one region.
