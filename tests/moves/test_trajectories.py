@@ -60,11 +60,12 @@ CASES = pytest.mark.parametrize(("name", "particles", "dimension", "tilt"),
 @CASES
 def test_forces_and_energy_are_those_of_the_system(alone, name, particles, dimension, tilt):
     region = Region(small(alone, name, particles, dimension, tilt), -INFINITE, INFINITE)
-    x, velocity = region.start()
-    pairs = trajectories.half_list(region.record, region.n, region.chain.potential, region.cell, region.grid, region.chain.cut, SKIN)
+    x, table = region.start()[0], region.chain.system.table
+    pairs = trajectories.half_list(region.record, region.n, region.chain.potential, region.cell, region.grid, region.chain.cut,
+                                   SKIN)
     force = np.empty_like(x)
-    trajectories._push(x, pairs, region.chain.system.table, region.buffers, force)
-    assert trajectories._energy(x, pairs, region.chain.system.table, region.buffers) == pytest.approx(region.energy.energy, rel=1e-12)
+    trajectories._push(x, pairs, table, region.buffers, force)
+    assert trajectories._energy(x, pairs, table, region.buffers) == pytest.approx(region.energy.energy, rel=1e-12)
     by_id = np.argsort(region.chain.system.id[: region.n])
     expected = region.energy.forces[by_id] @ region.chain.rotation
     assert np.abs(force[np.argsort(region.chain.id)] - expected).max() < 1e-9 * np.abs(expected).max()
