@@ -7,6 +7,9 @@ at least one free particle count, with weight 1: then the stress
 
 is conjugate to gamma, (1/V_c) dU/d gamma, as the forces on free particles vanish. V_c is the share of the sample's volume that
 these pairs are of all pairs, at gamma = 0: their pressure and modulus are then those of the bulk in the mean.
+
+A softer matrix (`soft.py`) is free particles beyond the disc, tied to where the affine strain takes them. A tie is one more pair,
+with a frozen point and c_1 = k, so that nothing here needs to know of it but the two scalars.
 """
 
 from __future__ import annotations
@@ -17,29 +20,35 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcglass.cavity.skyline import FAST, layout
-from hpcglass.core.pairs import pair_length, pair_scalar
+from hpcglass.cavity.skyline import FAST
+from hpcglass.core.pairs import pair_scalar
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Rows = NDArray[np.uint32]
 
-SKIN = 0.35         # of the pair list [length]
+AXES: dict[int, tuple[int, ...]] = {2: (0, 1), 3: (0, 1, 2)}    # its length is known to the compiler, which unrolls loops over it
+HOLD = 1e-9         # of the diagonal, added to it: holds what nothing holds, and leaves Newton's limit as it is
 
 
 class Patch(NamedTuple):
-    """Particles of one patch, free ones first, in the order of their first coordinate.
+    """Particles of one patch: free ones, then those of the shell, both in the order of their first coordinate.
 
     n_free : number of free particles
-    rows : (n,) their rows in the sample
-    y : (n, d) positions relative to the centre, unstrained [length]
+    core : (n_free,) whether it is within the disc whose stress is measured; all are, but in a soft matrix
+    y : (n, d) positions relative to the centre, unstrained [length]; after the shell, the points of the ties
     diameter, species : (n,)
+    tied : (t,) free particles that are tied to points; the points are the last t rows of y
+    stiffness : k of the ties [energy/length^2]
     """
 
     n_free: int
-    rows: Ints
+    core: NDArray[np.bool_]
     y: Floats
     diameter: Floats
     species: NDArray[np.int32]
+    tied: Ints
+    stiffness: float
 
 
 class Work(NamedTuple):
@@ -47,21 +56,26 @@ class Work(NamedTuple):
 
     first, second : (P,) the pairs of the list, first free
     inverse_length2, scale : (P,) 1/lambda_ij^2 and eps_ij
-    vector : (d, P) v; x2, c1, c2, along : (P,) reduced square distance, pair scalars, v.(A v); buffer : (2, P)
+    candidate_first, candidate_second, reach : (C,) pairs from which lists are made, and their range [length]
+    vector, turned : (P, d) v and A v; x2, along : (P,) reduced square distance, v.(A v); c : (5, P) pair scalars, c[0] unused
+    buffer : (2, P)
     begin : (n_free,) first block of each block row; offset, inverse : (n_free d,), matrix : the skyline
-    force, shear : (n_free d,) -dU/dx, and d(dU/dx)/dgamma under the affine motion
+    force, shear : (n_free, d) -dU/dx, and d(dU/dx)/dgamma under the affine motion
     counts : (4,) passes over the pairs, factorisations, solves, lists made
     """
 
-    first: Ints
-    second: Ints
+    first: Rows
+    second: Rows
     inverse_length2: Floats
     scale: Floats
+    candidate_first: Rows
+    candidate_second: Rows
+    reach: Floats
     vector: Floats
+    turned: Floats
     x2: Floats
-    c1: Floats
-    c2: Floats
     along: Floats
+    c: Floats
     buffer: Floats
     begin: Ints
     offset: Ints
@@ -72,177 +86,171 @@ class Work(NamedTuple):
     counts: Ints
 
 
-def work(d: int, particles: int = 512, pairs: int = 8192) -> Work:
-    """Memory for patches of up to so many free particles and pairs."""
+def work(d: int, particles: int = 256, pairs: int = 4096, entries: int = 0) -> Work:
+    """Memory for patches of up to so many free particles, candidates, and entries of the matrix (0: those of a full one)."""
     size, flat = (pairs,), (particles * d,)
     return Work(
-        first=np.empty(size, np.int64), second=np.empty(size, np.int64), inverse_length2=np.empty(size), scale=np.empty(size),
-        vector=np.empty((d, pairs)), x2=np.empty(size), c1=np.empty(size), c2=np.empty(size), along=np.empty(size),
+        first=np.empty(size, np.uint32), second=np.empty(size, np.uint32), inverse_length2=np.empty(size), scale=np.empty(size),
+        candidate_first=np.empty(size, np.uint32), candidate_second=np.empty(size, np.uint32), reach=np.empty(size),
+        vector=np.empty((pairs, d)), turned=np.empty((pairs, d)), x2=np.empty(size), along=np.empty(size), c=np.empty((5, pairs)),
         buffer=np.empty((2, pairs)), begin=np.empty(particles, np.int64), offset=np.empty(flat, np.int64),
-        matrix=np.empty((particles * d) ** 2 // 2 + particles * d), inverse=np.empty(flat), force=np.empty(flat),
-        shear=np.empty(flat), counts=np.zeros(4, np.int64))
+        matrix=np.empty(entries or (particles * d) ** 2 // 2 + particles * d), inverse=np.empty(flat),
+        force=np.empty((particles, d)), shear=np.empty((particles, d)), counts=np.zeros(4, np.int64))
 
 
 @numba.njit(cache=True)
-def stretch(turn, rates, strain, forward, back):
+def stretch(axes, turn, rates, strain, forward, back):
     """exp(A gamma) and its inverse, A = turn diag(rates) turn^T."""
-    d = rates.size
-    for a in range(d):
-        for b in range(d):
+    for a in range(len(axes)):
+        for b in range(len(axes)):
             forward[a, b] = back[a, b] = 0.0
-            for k in range(d):
+            for k in range(len(axes)):
                 factor = np.exp(rates[k] * strain)
                 forward[a, b] += turn[a, k] * factor * turn[b, k]
                 back[a, b] += turn[a, k] / factor * turn[b, k]
 
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy")
-def make_list(table, n_free, y, diameter, species, forward, cutoff, skin, memory):
-    """Pairs with a free particle that are closer than their range plus the skin, and the skyline; their number, -1: no room."""
-    d = y.shape[1]
-    lengths, by_species, nonadditivity, energies = table.length, table.by_species, table.nonadditivity, table.energy
-    memory.counts[3] += 1
-    count = 0
-    x = np.empty((y.shape[0], d))
-    for i in range(y.shape[0]):
-        for a in range(d):
-            x[i, a] = 0.0
-            for b in range(d):
-                x[i, a] += forward[a, b] * y[i, b]
-    longest = 0.0
-    for i in range(y.shape[0]):
-        longest = max(longest, diameter[i])
-    if by_species:
-        longest = lengths.max()
-    far2 = (cutoff * longest + skin) ** 2
-    for i in range(n_free):
-        memory.begin[i] = i
-        for j in range(i + 1, y.shape[0]):
-            square = 0.0
-            for a in range(d):
-                square += (x[j, a] - x[i, a]) ** 2
-            if square >= far2:
-                continue
-            length = pair_length(by_species, lengths, nonadditivity, diameter, species, i, j)
-            if square >= (cutoff * length + skin) ** 2:
-                continue
-            if count == memory.first.size:
-                return -1
-            memory.first[count], memory.second[count] = i, j
-            memory.inverse_length2[count] = 1.0 / (length * length)
-            value = energies[species[i], species[j]] if by_species else 1.0
-            for _ in range(table.energy_power):
-                value *= length
-            memory.scale[count] = value
-            count += 1
-    for p in range(count):
-        i, j = memory.first[p], memory.second[p]
-        if j < n_free:
-            memory.begin[j] = min(memory.begin[j], i)
-    if layout(memory.begin[:n_free], d, memory.offset) > memory.matrix.size:
-        return -1
-    return count
+def evaluate(axes, table, n_free, y, stiffness, ties, forward, rate, pairs, second, memory):
+    """Pair vectors, forces on free particles; with `second` also c_2 and the shear force. (Largest |F|^2, V sigma, V Born).
 
-
-@numba.njit(cache=True, fastmath=FAST, error_model="numpy")
-def evaluate(table, n_free, y, forward, rate, pairs, second, memory):
-    """Pair vectors, forces on free particles; with `second` also c_2 and the shear force. (Largest |F|^2, V sigma, V Born)."""
-    d = y.shape[1]
+    The last `ties` of the pairs are ties.
+    """
+    d = len(axes)
     memory.counts[0] += 1
-    vector, x2, c1, c2 = memory.vector, memory.x2, memory.c1, memory.c2
-    force, shear, along = memory.force, memory.shear, memory.along
+    first, other, vector, x2, along, c = memory.first, memory.second, memory.vector, memory.x2, memory.along, memory.c
+    force, shear, turned, inverse_length2 = memory.force, memory.shear, memory.turned, memory.inverse_length2
     for p in range(pairs):
-        i, j = memory.first[p], memory.second[p]
+        i, j = first[p], other[p]
         square = 0.0
         for a in range(d):
             value = 0.0
             for b in range(d):
                 value += forward[a, b] * (y[j, b] - y[i, b])
-            vector[a, p] = value
+            vector[p, a] = value
             square += value * value
-        x2[p] = square * memory.inverse_length2[p]
-    pair_scalar(table, 1, pairs, x2, memory.buffer, c1)
-    for p in range(pairs):
-        c1[p] *= memory.inverse_length2[p] * memory.scale[p]
-    if second:
-        pair_scalar(table, 2, pairs, x2, memory.buffer, c2)
-        for p in range(pairs):
-            c2[p] *= memory.inverse_length2[p] ** 2 * memory.scale[p]
-    for k in range(n_free * d):
-        force[k] = shear[k] = 0.0
-    stress = born = 0.0
-    for p in range(pairs):
-        i, j = memory.first[p], memory.second[p]
-        turned = 0.0
+        x2[p] = square * inverse_length2[p]
+        inner = 0.0
         for a in range(d):
             value = 0.0
             for b in range(d):
-                value += rate[a, b] * vector[b, p]
-            turned += vector[a, p] * value
-        along[p] = turned
-        stress += c1[p] * turned
+                value += rate[a, b] * vector[p, b]
+            turned[p, a] = value
+            inner += vector[p, a] * value
+        along[p] = inner
+    scalars(table, 1, pairs, stiffness, ties, memory)
+    for i in range(n_free):
+        for a in range(d):
+            force[i, a] = 0.0
+    stress = born = 0.0
+    for p in range(pairs):
+        i, j = first[p], other[p]
+        c1 = c[1, p]
+        stress += c1 * along[p]
         free = j < n_free
         for a in range(d):
-            value = c1[p] * vector[a, p]
-            force[i * d + a] += value
+            value = c1 * vector[p, a]
+            force[i, a] += value
             if free:
-                force[j * d + a] -= value
-        if second:
+                force[j, a] -= value
+    if second:
+        scalars(table, 2, pairs, 0.0, ties, memory)
+        for i in range(n_free):
+            for a in range(d):
+                shear[i, a] = 0.0
+        for p in range(pairs):
+            i, j = first[p], other[p]
+            c1, inner = c[1, p], c[2, p] * along[p]
+            free = j < n_free
             square = 0.0
             for a in range(d):
-                value = 0.0
-                for b in range(d):
-                    value += rate[a, b] * vector[b, p]
-                square += value * value
-                value = c2[p] * turned * vector[a, p] + c1[p] * value
-                shear[i * d + a] -= value
+                value = inner * vector[p, a] + c1 * turned[p, a]
+                square += turned[p, a] * turned[p, a]
+                shear[i, a] -= value
                 if free:
-                    shear[j * d + a] += value
-            born += c2[p] * turned * turned + 2.0 * c1[p] * square      # v.(A A v) = |A v|^2 for a symmetric A
+                    shear[j, a] += value
+            born += inner * along[p] + 2.0 * c1 * square        # v.(A A v) = |A v|^2 for a symmetric A
     largest = 0.0
     for i in range(n_free):
         square = 0.0
         for a in range(d):
-            square += force[i * d + a] ** 2
+            square += force[i, a] ** 2
         largest = max(largest, square)
     return largest, stress, born
 
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy")
-def assemble(n_free, d, pairs, memory):
-    """The Hessian with respect to the x of free particles, from the c_1, c_2 and vectors of the last evaluation."""
-    matrix, offset = memory.matrix, memory.offset
+def scalars(table, order, pairs, stiffness, ties, memory):
+    """c[order] of the listed pairs from their x2; that of ties is given."""
+    out, inverse_length2, scale = memory.c[order], memory.inverse_length2, memory.scale
+    pair_scalar(table, order, pairs, memory.x2, memory.buffer, out)
+    if order == 1:
+        for p in range(pairs):
+            out[p] *= inverse_length2[p] * scale[p]
+    elif order == 2:
+        for p in range(pairs):
+            out[p] *= inverse_length2[p] * inverse_length2[p] * scale[p]
+    else:
+        for p in range(pairs):
+            out[p] *= inverse_length2[p] ** order * scale[p]
+    for p in range(pairs - ties, pairs):
+        out[p] = stiffness
+
+
+@numba.njit(cache=True, fastmath=FAST, error_model="numpy")
+def assemble(axes, n_free, pairs, memory):
+    """The Hessian with respect to the x of free particles, from the c_1, c_2 and vectors of the last evaluation.
+
+    A particle that nothing touches is held by a spring of 1.
+    """
+    d = len(axes)
+    matrix, offset, first, other, vector, c = memory.matrix, memory.offset, memory.first, memory.second, memory.vector, memory.c
     size = offset[n_free * d - 1] + n_free * d if n_free else 0
     for k in range(size):
         matrix[k] = 0.0
     for p in range(pairs):
-        i, j = memory.first[p], memory.second[p]
+        i, j = first[p], other[p]
+        if c[1, p] == 0.0 and c[2, p] == 0.0:
+            continue
         free = j < n_free
+        row, column = np.int64(i) * d, np.int64(j) * d
         for a in range(d):
             for b in range(d):
-                value = memory.c2[p] * memory.vector[a, p] * memory.vector[b, p]
+                value = c[2, p] * vector[p, a] * vector[p, b]
                 if a == b:
-                    value += memory.c1[p]
-                matrix[offset[i * d + a] + i * d + b] += value
+                    value += c[1, p]
+                if b <= a:
+                    matrix[offset[row + a] + row + b] += value
+                    if free:
+                        matrix[offset[column + a] + column + b] += value
                 if free:
-                    matrix[offset[j * d + a] + j * d + b] += value
-                    matrix[offset[j * d + a] + i * d + b] -= value
+                    matrix[offset[column + a] + row + b] -= value
+    for k in range(n_free * d):
+        place = offset[k] + k
+        matrix[place] = 1.0 if matrix[place] == 0.0 else matrix[place] * (1.0 + HOLD)
 
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy")
-def product(n_free, d, pairs, memory, x, out):
-    """out = H x, from the pairs of the last evaluation."""
-    for k in range(n_free * d):
-        out[k] = 0.0
+def product(axes, n_free, pairs, memory, x, out):
+    """out = H x, from the pairs of the last evaluation; both (n_free, d)."""
+    d = len(axes)
+    first, other, vector, c = memory.first, memory.second, memory.vector, memory.c
+    for i in range(n_free):
+        for a in range(d):
+            out[i, a] = 0.0
     for p in range(pairs):
-        i, j = memory.first[p], memory.second[p]
+        i, j = first[p], other[p]
         free = j < n_free
-        turned = 0.0
+        inner = 0.0
+        if free:
+            for a in range(d):
+                inner += vector[p, a] * (x[i, a] - x[j, a])
+        else:
+            for a in range(d):
+                inner += vector[p, a] * x[i, a]
+        inner *= c[2, p]
         for a in range(d):
-            turned += memory.vector[a, p] * (x[i * d + a] - (x[j * d + a] if free else 0.0))
-        for a in range(d):
-            value = memory.c2[p] * turned * memory.vector[a, p]
-            value += memory.c1[p] * (x[i * d + a] - (x[j * d + a] if free else 0.0))
-            out[i * d + a] += value
+            value = inner * vector[p, a] + c[1, p] * (x[i, a] - (x[j, a] if free else 0.0))
+            out[i, a] += value
             if free:
-                out[j * d + a] -= value
+                out[j, a] -= value

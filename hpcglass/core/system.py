@@ -232,14 +232,14 @@ class System:
 
     def _choose_grid(self) -> None:
         """Split the box, h = high (on the reference grid) + low: 52 bits span the cell, its halo and tilt."""
-        self._grid = 2.0 ** (np.ceil(np.log2(np.abs(self.box).sum(axis=1).max())) + 2 - 52)
-        self._box_high = np.rint(self.box / self._grid) * self._grid
-        self._box_low = self.box - self._box_high
+        self.grid_step = 2.0 ** (np.ceil(np.log2(np.abs(self.box).sum(axis=1).max())) + 2 - 52)
+        self.box_high = np.rint(self.box / self.grid_step) * self.grid_step
+        self.box_low = self.box - self.box_high
 
     def _set_box(self, box: Floats) -> None:
         """A new box since the build; references and the list stay."""
         self.box = box
-        self._box_low = box - self._box_high
+        self.box_low = box - self.box_high
         deformation = box @ np.linalg.inv(self.box_at_build)
         self.strain_since_build = deformation - np.eye(self.dimension)
         self._shrink = float(np.linalg.svd(deformation, compute_uv=False).min())
@@ -254,11 +254,11 @@ class System:
     def _wrap(self) -> None:
         """Into the cell [origin, origin + 1), and references back onto their grid; both exact."""
         total = self.reference + self.displacement
-        on_grid = np.rint(total / self._grid) * self._grid
+        on_grid = np.rint(total / self.grid_step) * self.grid_step
         rest = (self.reference - on_grid) + self.displacement
         periods = np.floor(self._fraction(on_grid, np.linalg.inv(self.box))).astype(np.int64)
-        self.reference = on_grid - periods @ self._box_high.T
-        self.displacement = rest - periods @ self._box_low.T
+        self.reference = on_grid - periods @ self.box_high.T
+        self.displacement = rest - periods @ self.box_low.T
         self.image = self.image + periods.astype(np.int32)
 
     def _migrate(self, owner: Array) -> None:
@@ -282,7 +282,7 @@ class System:
             self.halo.forward(grown, self.n_owned)
             setattr(self, name, grown)
         ghosts = slice(self.n_owned, None)
-        self.reference[ghosts] += self.halo.periods @ self._box_high.T
+        self.reference[ghosts] += self.halo.periods @ self.box_high.T
         ghost_bins = bins.index(self._fraction(self.reference[ghosts], inverse))
         order = np.argsort(ghost_bins, kind="stable")
         self.halo.sort(order)
@@ -290,7 +290,7 @@ class System:
             rows = getattr(self, name)
             rows[ghosts] = rows[ghosts][order]
         self._ghost_bins = ghost_bins[order]
-        self.displacement[ghosts] += self.halo.periods @ self._box_low.T
+        self.displacement[ghosts] += self.halo.periods @ self.box_low.T
 
     def refresh_ghosts(self) -> None:
         """Displacements of owners to their images, without asking whether the list still holds. Collective."""
@@ -300,7 +300,7 @@ class System:
     @property
     def ghost_shift(self) -> Floats:
         """(n_ghosts, d) what the displacements of ghosts have besides their owners'."""
-        return self.halo.periods @ self._box_low.T
+        return self.halo.periods @ self.box_low.T
 
     def _largest_cutoff(self) -> float:
         """Upper bound of the range of interaction over all pairs present [length]."""

@@ -14,17 +14,21 @@ def residual_strength(glass: Glass) -> Any:
     """Delta tau_y, of the weakest site closer than the radius of the free disc."""
     import numpy as np
 
-    from hpcglass.cavity.strength import ANGLES, R_FREE, on_particles, strength
+    from hpcglass.cavity.directions import Directions
+    from hpcglass.cavity.frozen import IRREGULAR
+    from hpcglass.cavity.strength import Cavities, Frozen, on_particles, strength
     from hpcglass.errors import InputError
 
     loading = {"xy": 0.0, "yx": 0.0}.get(glass.choices.plane)
     if loading is None:
         raise InputError(f"delta_tau_y: plane = \"{glass.choices.plane}\" is not one of 2D")
-    near = [angle for angle in ANGLES if abs((angle - loading + 90.0) % 180.0 - 90.0) < 45.0]
-    found = strength(glass.system, angles=tuple(near), alive=glass.alive)
-    glass.results["strength_trials"] = (found.flag.size, "", "patches loaded, all sites and directions")
-    glass.results["strength_irregular"] = (int(np.count_nonzero(found.flag)), "", "of these without a regular first maximum")
-    return on_particles(glass.system, found.sites, found.residual(loading), R_FREE)
+    cavities = Cavities.of(glass.system)
+    found = strength(glass.system.comm, cavities, Frozen(Directions.usual(2), ("xy", loading)), alive=glass.alive)
+    tried = ~np.isnan(found.flag)
+    glass.results["strength_trials"] = (int(tried.sum()), "", "patches loaded, all sites and directions")
+    irregular = int(np.isin(found.flag, IRREGULAR).sum())
+    glass.results["strength_irregular"] = (irregular, "", "of these without a regular first maximum")
+    return on_particles(glass.system, found.sites, found.residual(loading), cavities.free)
 
 
 INDICATORS = (
