@@ -22,6 +22,7 @@ STAGES = {
     "modes": "hpcglass.stages.modes:Modes",
     "bonds": "hpcglass.stages.bonds:Bonds",
     "indicators": "hpcglass.stages.indicators.run:Indicators",
+    "strength": "hpcglass.stages.strength.run:Strength",
     "inflate": "hpcglass.stages.inflate:Inflate",
     "epm": "hpcglass.stages.lattice.epm:Epm",
     "calibrate": "hpcglass.stages.lattice.calibrate:Calibrate",

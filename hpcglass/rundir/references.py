@@ -8,16 +8,6 @@ from hpcglass import disk
 
 LARGEST = 2**20     # bytes of a references.bib
 _BIBTEX = r"""
-@article{duane1987,
-    author = {Duane, Simon and Kennedy, A. D. and Pendleton, Brian J. and Roweth, Duncan},
-    title = {{Hybrid Monte Carlo}},
-    journal = {Phys. Lett. B},
-    volume = {195},
-    pages = {216},
-    year = {1987},
-    doi = {10.1016/0370-2693(87)91197-X}
-}
-
 @article{ninarello2017,
     author = {Ninarello, Andrea and Berthier, Ludovic and Coslovich, Daniele},
     title = {{Models and Algorithms for the Next Generation of Glass Transition Studies}},
@@ -57,6 +47,16 @@ _BIBTEX = r"""
     pages = {033001},
     year = {2018},
     doi = {10.1103/PhysRevE.97.033001}
+}
+
+@article{patinet2016,
+    author = {Patinet, Sylvain and Vandembroucq, Damien and Falk, Michael L.},
+    title = {{Connecting Local Yield Stresses with Plastic Activity in Amorphous Solids}},
+    journal = {Phys. Rev. Lett.},
+    volume = {117},
+    pages = {045501},
+    year = {2016},
+    doi = {10.1103/PhysRevLett.117.045501}
 }
 
 @article{kob1995,

@@ -1,0 +1,1 @@
+"""The stage `strength`: local yield stresses."""
