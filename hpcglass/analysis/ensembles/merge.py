@@ -34,6 +34,7 @@ from hpcglass.analysis.ensembles.events import Activity, BandProfile, events, lo
 from hpcglass.analysis.ensembles.lattices import Avalanches
 from hpcglass.analysis.ensembles.packed import Answer, pack_results, pack_sample, unpack_results, unpack_sample
 from hpcglass.analysis.ensembles.spectra import KINDS, Overlaps, Participations, Spectrum
+from hpcglass.analysis.ensembles.strengths import Strengths
 from hpcglass.analysis.open_run import STAGE_FILE, Run, Table, open_run, read_stage, read_table
 from hpcglass.config.suggest import did_you_mean
 from hpcglass.errors import FileError, InputError
@@ -45,7 +46,7 @@ COLLECTORS: list[tuple[str, Callable[[Sample], Collector]]] = [         # tables
     ("pseudo_harmonic", Overlaps), ("bond_distribution", BondDistribution),
     ("decay", partial(Rows, "decay", "mean_decay", True)),
     ("loading", loading), ("events", events), ("activity", Activity), ("band_profile", BandProfile),
-    ("avalanche_slips", Avalanches)]
+    ("avalanche_slips", Avalanches), ("blocks", Strengths), ("strength", partial(Rows, "strength", "mean_strength", False))]
 PRIVATE = ("system.file",)       # keys of the input in which the samples of an ensemble may differ
 
 
