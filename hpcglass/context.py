@@ -134,7 +134,8 @@ class StageContext:
         number = next((k for k, path in enumerate(self._before) if path.stem.partition("-")[2] == label), None)
         if number is None:
             raise InputError(f"{self.stem}: there is no earlier stage {label}")
-        self._opened.append(Earlier(self.comm, self.system.model, self._before[: number + 1]))
+        model = self._system.model if self._system is not None else None
+        self._opened.append(Earlier(self.comm, model, self._before[: number + 1]))
         return self._opened[-1]
 
     def pairs(self, name: str, ids: Any, **columns: tuple[Any, str, str]) -> None:

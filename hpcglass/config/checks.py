@@ -14,7 +14,7 @@ from hpcglass.config.toml import Path
 from hpcglass.errors import InputError
 from hpcglass.geometries.room import misfit
 from hpcglass.potentials.model import Model
-from hpcglass.stages.base import StageParams
+from hpcglass.stages.base import Reference, StageParams
 
 Found = Iterator[tuple[Path, str, Any]]
 MOST_STEPS = 10**8
@@ -145,19 +145,28 @@ def check_stage(params: StageParams, path: Path, system: SystemParams, model: Mo
 
 
 def check_earlier(stages: Sequence[StageParams | None], number: int) -> Found:
-    """Is the stage whose files a stage reads there, before it, and of the right kind?"""
+    """Are the stages whose files a stage reads there, before it, and of the right kind?"""
     params = stages[number]
-    label = params.looks_at() if params is not None else ""
-    if params is None or not label:
+    if params is None:
         return
-    key = ("stage", number, "of")
+    if params.looks_at():
+        yield from _one_earlier(stages, number, params, Reference(("of",), params.looks_at(), ()))
+    for reference in params.references():
+        yield from _one_earlier(stages, number, params, reference)
+
+
+def _one_earlier(stages: Sequence[StageParams | None], number: int, params: StageParams, reference: Reference) -> Found:
+    key: Path = ("stage", number, *reference.key)
+    label = reference.label
     before = [other for other in stages[:number] if other is not None]
     names = [other.label or other.kind for other in before]
     if label in names:
         found = before[names.index(label)]
         if names.count(label) > 1:
             yield key, "is the name of several earlier stages: give each a label", label
-        for name, message in params.misfits(found):
+        if reference.kinds and found.kind not in reference.kinds:
+            yield key, f"is a stage {found.kind}, not {' or '.join(reference.kinds)}", label
+        for name, message in () if reference.kinds else params.misfits(found):
             yield ("stage", number, name), message, getattr(params, name)
     elif len(before) == number:         # else what is wrong with an earlier stage is said already
         later = any(label == (other.label or other.kind) for other in stages[number:] if other is not None)

@@ -69,7 +69,7 @@ class Points:
                 self._check_seed(numbers[self._seed])
             system, model = self._system(numbers)
             stages = tuple(self._stage(k, piece(numbers), system, model) for k, piece in enumerate(self._stages))
-            if any(next(check_earlier(stages, k), None) for k, params in enumerate(stages) if params.looks_at()):
+            if any(next(check_earlier(stages, k), None) for k in range(len(stages))):
                 raise Wrong
             ensemble = self._ensemble(numbers) or EnsembleParams.model_validate({})
         except (Wrong, OverflowError, ZeroDivisionError):

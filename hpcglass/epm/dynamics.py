@@ -44,7 +44,7 @@ class Rules(NamedTuple):
     renewal: NDArray[np.float64]       # tables of quantiles
     opposite: NDArray[np.float64]
     size: int                          # L
-    modulus: float
+    softening: float                   # of the mean modulus per unit of weight that slips for the first time, times L²
     renewed: float
     compliance: float                  # 1/K
     c0: float
@@ -67,7 +67,13 @@ class Avalanches(NamedTuple):
 @kernel(forceinline=True)
 def modulus_now(rules: Any, clock: Any, sites: Any) -> Any:
     """Mean modulus of all `sites` blocks: those that never slipped, and the renewed ones."""
-    return rules.renewed + (rules.modulus - rules.renewed) * (clock.virgin / sites)
+    return rules.renewed + rules.softening * (clock.virgin / sites)
+
+
+@kernel(forceinline=True)
+def weight_of(sites: Any, y: Any, x: Any) -> Any:
+    """What a site that never slipped has of `virgin`: 1, or its modulus less the renewed one in whole units of `softening`."""
+    return sites.weight[y, x] if sites.weight.shape[0] else 1
 
 
 @kernel()
@@ -108,7 +114,7 @@ def next_slip(rules: Any, sites: Any, y: Any, x: Any, forward: Any) -> Any:
 
 @kernel()
 def slip_site(rules: Any, sites: Any, y: Any, x: Any, forward: Any, found: Any, n: Any) -> Any:
-    """Slip a site and draw new thresholds; (site, ε_0) goes to row n of `found` if there is room. Returns if it was the first."""
+    """Slip a site, draw new thresholds; (site, ε_0) goes to row n of `found` if there is room. Its weight if it never slipped."""
     site = (sites.first + y) * sites.internal.shape[1] + x
     amount, uniform = next_slip(rules, sites, y, x, forward)
     event = sites.counts[y, x] + 1
@@ -124,7 +130,7 @@ def slip_site(rules: Any, sites: Any, y: Any, x: Any, forward: Any, found: Any, 
     if n < found.shape[0]:
         found[n, 0] = site
         found[n, 1] = amount
-    return event == 1
+    return weight_of(sites, y, x) if event == 1 else 0
 
 
 @kernel()
@@ -144,7 +150,7 @@ def _sort(found: Any, n: Any) -> None:
 
 @kernel()
 def slip_unstable(rules: Any, sites: Any, log: Any, clock: Any, found: Any) -> Any:
-    """Slip every unstable site of this rank, by ascending number. Returns how many, and how many for the first time."""
+    """Slip every unstable site of this rank, by ascending number. Returns how many, and the weight of first slips."""
     load, unit, _ = load_and_compliance(rules, clock)
     n = fresh = 0
     up, down, above, below = sites.up.low, sites.down.low, sites.up.least, sites.down.least
@@ -284,7 +290,7 @@ def offer(rules: Any, sites: Any, log: Any, clock: Any, target: Any, found: Any,
         if site >= 0:
             y, x = site // sites.internal.shape[1] - sites.first, site % sites.internal.shape[1]
             message[AMOUNT] = next_slip(rules, sites, y, x, direction > 0)[0]
-            message[FIRST] = sites.counts[y, x] == 0
+            message[FIRST] = weight_of(sites, y, x) if sites.counts[y, x] == 0 else 0
 
 
 @njit(cache=True, error_model="numpy")

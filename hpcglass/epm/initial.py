@@ -26,14 +26,36 @@ from hpcglass.errors import InputError
 
 EIGENSTRAIN = 11       # stream of random numbers
 ATTEMPTS = 1000
+UNITS = 2**30           # of the largest difference of a local modulus
 
 
 def eigenstrain(convolution: Convolution, sites: NDArray[np.int64], model: Model) -> NDArray[np.float64] | None:
     """Eigenstrains ε, (rows, L), whose internal stress has the model's width; None if it is zero. Collective."""
-    if model.internal_stress == 0.0:
+    if not isinstance(model.internal_stress, float | int) or model.internal_stress == 0.0:
         return None
     width = model.internal_stress / effective_modulus(model.modulus, model.bulk_modulus) / convolution.spread()
     return width * random.normal(model.seed, EIGENSTRAIN, 0, sites).reshape(-1, convolution.size)
+
+
+def frozen_stress(model: Model, first: int, last: int) -> NDArray[np.float64] | None:
+    """Rows first..last of a given internal stress over μ*, its mean taken away; None if there is no such map."""
+    if isinstance(model.internal_stress, float | int):
+        return None
+    stress = np.asarray(model.internal_stress, dtype=np.float64)
+    return np.asarray((stress - stress.mean())[first: last] / effective_modulus(model.modulus, model.bulk_modulus))
+
+
+def moduli(model: Model) -> tuple[float, NDArray[np.int64]]:
+    """Unit and weights (L, L) with modulus_i = renewed + unit weight_i of blocks that never slipped; no weights if all are equal.
+
+    Weights are whole numbers, so that the mean modulus does not depend on the order in which blocks slip.
+    """
+    renewed = model.modulus if model.renewed_modulus is None else model.renewed_modulus
+    if model.local_moduli is None:
+        return float(model.modulus) - float(renewed), np.zeros((0, int(model.size)), dtype=np.int64)
+    above = np.asarray(model.local_moduli, dtype=np.float64) - renewed
+    unit = float(np.abs(above).max()) / UNITS or 1.0
+    return unit, np.rint(above / unit).astype(np.int64)
 
 
 def first_thresholds(comm: MPI.Comm, sites: Sites, rules: dynamics.Rules, model: Model, ids: NDArray[np.int64]) -> None:

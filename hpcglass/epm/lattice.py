@@ -21,7 +21,7 @@ from hpcglass.core import comm as ranks
 from hpcglass.core import random
 from hpcglass.epm import dynamics, tiles
 from hpcglass.epm.dynamics import Avalanches
-from hpcglass.epm.initial import eigenstrain, first_thresholds
+from hpcglass.epm.initial import eigenstrain, first_thresholds, frozen_stress, moduli
 from hpcglass.epm.kernel import Convolution, effective_modulus, kernel_rows, tile_bounds
 from hpcglass.epm.model import Model
 from hpcglass.epm.thresholds import Distribution
@@ -58,11 +58,13 @@ class Lattice:
     """
 
     _eigenstrain: Field | None
+    _frozen: Field | None
 
     def __init__(self, comm: MPI.Comm, model: Model, recompute: int | None = None) -> None:
         self._prepare(comm, model, recompute)
         self._eigenstrain = eigenstrain(self._convolution, self.sites, model)
-        self._clock.virgin = self.size**2
+        weights = self._sites.weight
+        self._clock.virgin = int(ranks.total(comm, int(weights.sum()))) if len(weights) else self.size**2
         self._refresh()
         first_thresholds(comm, self._sites, self._rules, model, self.sites)
 
@@ -76,14 +78,16 @@ class Lattice:
         self.rows = last - self.first_row
         self.sites = np.arange(self.first_row * self.size, last * self.size, dtype=np.int64)
         self._convolution = Convolution(comm, self.size, model.shear, model.wave_vectors)
-        self._rules = rules_of(model)
+        softening, weights = moduli(model)
+        self._rules = rules_of(model, softening)
+        self._frozen = frozen_stress(model, self.first_row, last)
         number = (-(-self.rows // tiles.TILE), -(-self.size // tiles.TILE))
         shape = (self.rows, self.size)
         back = shape if model.backward is not None else (0, self.size)
         self._sites = tiles.Sites(
             np.zeros(shape), np.zeros(shape), np.full(shape, np.inf), np.full(back, np.inf), np.zeros(shape, dtype=np.int32),
-            tiles.bounds(*number, True), tiles.bounds(*number, model.backward is not None), np.zeros(number, dtype=np.int64),
-            np.zeros(1), self.first_row)
+            weights[self.first_row: last], tiles.bounds(*number, True), tiles.bounds(*number, model.backward is not None),
+            np.zeros(number, dtype=np.int64), np.zeros(1), self.first_row)
         room = entries(self.size) if recompute is None else recompute
         self._log = tiles.Log(np.zeros(room, dtype=np.int64), np.zeros(room, dtype=np.int64), np.zeros(room))
         self._found = np.zeros((room, 2))
@@ -155,6 +159,8 @@ class Lattice:
         """Internal strain and plastic strain afresh from all slips; the log is empty again."""
         sites = self._sites
         sites.internal[:] = self._convolution(sites.slip if self._eigenstrain is None else sites.slip + self._eigenstrain)
+        if self._frozen is not None:
+            sites.internal[:] += self._frozen
         self._clock.slipped = self._sum(sites.slip)
         self._clock.logged = 0
         sites.done[:] = 0
@@ -312,13 +318,13 @@ def entries(size: int) -> int:
     return max(256, 3 * size // 8)
 
 
-def rules_of(model: Model) -> dynamics.Rules:
+def rules_of(model: Model, softening: float) -> dynamics.Rules:
     """The model as the compiled code wants it."""
     rows = kernel_rows(int(model.size), model.shear, model.wave_vectors, tiles.TILE)
     opposite = model.backward.table if isinstance(model.backward, Distribution) else NONE
     renewed = model.modulus if model.renewed_modulus is None else model.renewed_modulus
     fall = tile_bounds(-rows, tiles.TILE) if model.backward is not None else NONE
     return dynamics.Rules(rows, tile_bounds(rows, tiles.TILE), fall, model.renewing.table, opposite,
-                          int(model.size), float(model.modulus), float(renewed), 1.0 / model.bulk_modulus,
+                          int(model.size), softening, float(renewed), 1.0 / model.bulk_modulus,
                           float(model.slip.c0), float(model.slip.c1), model.slip.random,
                           model.order == "weakest", random.key(model.seed))

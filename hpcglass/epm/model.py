@@ -65,8 +65,11 @@ class Model:
     renewed_modulus : float, optional
         Modulus of a block that has slipped (001). The modulus of the lattice is the mean over blocks at each moment (the paper
         prints a sum), and Σ = μ(γ − γ_p) with that modulus: a block that softens lowers the stress.
-    internal_stress : float
-        Width of the Gaussian stress at the start [stress]; in equilibrium, as it comes from eigenstrains (004: 0.175).
+    internal_stress : float or (L, L) array
+        Width of the Gaussian stress at the start [stress]; in equilibrium, as it comes from eigenstrains (004: 0.175). Or the
+        stress of each block, rows along y, the same on all ranks; its mean is taken away.
+    local_moduli : (L, L) array, optional
+        Moduli of the blocks as long as they have not slipped [stress], of mean `modulus`; `renewed_modulus` must be given.
     backward : Distribution, optional
         Thresholds in the other direction (positive numbers), at the start and after each slip; without it nothing slips backward.
     shear : {"simple", "pure"}
@@ -91,12 +94,13 @@ class Model:
     renewal: Distribution | None = None
     bulk_modulus: float = math.inf
     renewed_modulus: float | None = None
-    internal_stress: float = 0.0
+    internal_stress: float | NDArray[Any] = 0.0
     backward: Distribution | None = None
     shear: str = "simple"
     wave_vectors: str = "continuum"
     order: str = "synchronous"
     seed: int = 0
+    local_moduli: NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         if self.size != int(self.size) or not 2 <= self.size <= 65535:
@@ -105,8 +109,10 @@ class Model:
             value = getattr(self, name)
             if value is not None and not (value > 0.0 and (math.isfinite(value) or name == "bulk_modulus")):
                 raise InputError(f"lattice: {name} = {value} must be a positive number")
-        if not (math.isfinite(self.internal_stress) and self.internal_stress >= 0.0):
+        width = self.internal_stress
+        if isinstance(width, float | int) and not (math.isfinite(width) and width >= 0.0):
             raise InputError(f"lattice: internal_stress = {self.internal_stress} must be a finite number, not negative")
+        self._check_maps()
         for name, choices in (("shear", SHEARS), ("wave_vectors", WAVE_VECTORS), ("order", ORDERS)):
             if getattr(self, name) not in choices:
                 raise InputError(f'lattice: {name} = "{getattr(self, name)}" must be one of {", ".join(choices)}')
@@ -117,6 +123,20 @@ class Model:
         if np.shape(self.thresholds) != (self.size, self.size) or not np.all(np.isfinite(self.thresholds)):
             raise InputError(f"lattice: the map of thresholds must be finite numbers, {self.size} x {self.size}; "
                              f"it is {' x '.join(map(str, np.shape(self.thresholds)))}")
+
+    def _check_maps(self) -> None:
+        for name in ("internal_stress", "local_moduli"):
+            field = getattr(self, name)
+            if isinstance(field, np.ndarray) and not (field.shape == (self.size, self.size) and np.isfinite(field).all()):
+                raise InputError(f"lattice: {name} must be finite numbers, {self.size} x {self.size}; it is "
+                                 f"{' x '.join(map(str, field.shape))}")
+        if self.local_moduli is None:
+            return
+        if self.renewed_modulus is None:
+            raise InputError("lattice: local_moduli need a renewed_modulus: what blocks have that slipped")
+        if not (self.local_moduli.min() > 0 and abs(self.local_moduli.mean() / self.modulus - 1.0) < 1e-6):
+            raise InputError(f"lattice: local_moduli must be positive, of mean modulus = {self.modulus:g}; they are between "
+                             f"{self.local_moduli.min():g} and {self.local_moduli.max():g}, of mean {self.local_moduli.mean():g}")
 
     @property
     def renewing(self) -> Distribution:

@@ -50,6 +50,7 @@ class Sites(NamedTuple):
     forward: NDArray[np.float64]
     backward: NDArray[np.float64]
     counts: NDArray[np.int32]
+    weight: NDArray[np.int64]          # of the modulus of a block, see `dynamics.weight_of`; empty if all are equal
     up: Bounds
     down: Bounds
     done: NDArray[np.int64]

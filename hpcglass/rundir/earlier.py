@@ -25,11 +25,11 @@ class Earlier:
 
     Parameters
     ----------
-    model : the glass former
+    model : the glass former; None in a run without particles
     paths : files of this stage and of those before it, in order
     """
 
-    def __init__(self, comm: MPI.Comm, model: Model, paths: list[Path]) -> None:
+    def __init__(self, comm: MPI.Comm, model: Model | None, paths: list[Path]) -> None:
         self.comm, self.model = comm, model
         *before, self.path = paths
         self._before = before[-1] if before else None
@@ -84,6 +84,7 @@ class Earlier:
         box, rows = configuration.read(file, number)
         if lacking := [name for name in fields if name not in rows]:
             raise InputError(f"{file.path}: its frames have no {' and no '.join(lacking)}")
+        assert self.model is not None, "a run without particles has no frames of them"
         system = System(self.comm, self.model, box, rows)
         for name in fields:
             system.fields[name] = system.reorder(rows["id"], rows[name])

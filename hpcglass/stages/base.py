@@ -31,6 +31,15 @@ class Solvers:
     instead: str = ""
 
 
+@dataclass(frozen=True)
+class Reference:
+    """An earlier stage that a key names: where the key is in the stage's table, the label, and the kinds that will do."""
+
+    key: tuple[str, ...]
+    label: str
+    kinds: tuple[str, ...]
+
+
 class StageParams(BaseModel):
     """Keys every `[[stage]]` table may have besides its own."""
 
@@ -62,6 +71,10 @@ class StageParams(BaseModel):
         Where they are finite and jump, as phi'' of harmonic spheres at contact, they are those of the side a pair is on.
         """
         return 1
+
+    def references(self) -> list[Reference]:
+        """Earlier stages that other keys name, besides the one that it `looks_at`."""
+        return []
 
     def looks_at(self) -> str:
         """Label of the earlier stage whose files it reads (`Context.earlier`); empty if it reads none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -99,7 +100,8 @@ def test_every_key_reaches_the_model():
     body = "\n".join(f"{key} = {value}" for key, value in keys.items())
     text = f'[[stage]]\nkind = "epm"\nmax_strain = 0.3\nshear_modulus = 20\n{body}'
     params = Config.parse(text, "input.toml").stages()[0].params
-    model = params.model(comm, 7, params.slip.build())
+    context = SimpleNamespace(comm=comm, seed=7)
+    model = params.model(context, params.slip.build(context))
     assert (model.size, model.modulus, model.bulk_modulus) == (18, 20.0, 50.0)
     assert (model.renewed_modulus, model.internal_stress) == (15.0, 0.1)
     assert (model.shear, model.order, model.wave_vectors, model.seed) == ("pure", "weakest", "lattice", 7)
@@ -107,7 +109,7 @@ def test_every_key_reaches_the_model():
     for found, mean, cv in ((model.thresholds, 1.6, 0.3), (model.renewal, 1.0, 0.4), (model.backward, 1.5, 0.2)):
         assert found.mean == pytest.approx(mean, rel=1e-3) and found.variance**0.5 == pytest.approx(mean * cv, rel=1e-3)
     plain = Config.parse(INPUT, "input.toml").stages()[0].params
-    model = plain.model(comm, 7, plain.slip.build())
+    model = plain.model(context, plain.slip.build(context))
     assert (model.renewal, model.backward, model.renewed_modulus, model.bulk_modulus) == (None, None, None, np.inf)
     assert (model.shear, model.order, model.wave_vectors, model.slip.random) == ("simple", "synchronous", "continuum", False)
     assert model.thresholds.quantile(1e-12) > 0      # a normal distribution is cut at zero

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hpcglass.analysis.figures.catalogue import Figures, register
-from hpcglass.analysis.figures.style import BLUE, GREY, MARKERS, SERIES, label, panels, row
+from hpcglass.analysis.figures.style import BLUE, GREY, MARKERS, RED, SERIES, label, panels, row
 from hpcglass.analysis.open_run import StageResults, Table
 
 if TYPE_CHECKING:
@@ -51,6 +51,10 @@ def draw_curves(stage: StageResults, table: Table) -> Figure:
     """Stress, mean threshold, fluctuations and localisation against strain (Figs. 3, 4, 6 and 7 of Tyukodi et al.)."""
     figure, axes = panels(1 + len(CURVES), width=4.2, height=1.7)
     curve(axes[0], table, "shear_stress", BLUE)
+    if (other := stage.tables.get("beside")) is not None and other.rows:
+        axes[0].plot(other["strain"], other["shear_stress"], color=RED, linewidth=0.8, label=f"stage {stage.params['compare']}")
+        axes[0].lines[0].set_label("lattice")
+        axes[0].legend()
     axes[0].set_ylabel(label(table, "shear_stress", r"stress $\Sigma$"))
     axes[0].set_ylim(min(0.0, float(np.nanmin(table["shear_stress"]))), None)
     for panel, (column, name) in zip(axes[1:], CURVES.items(), strict=True):

@@ -72,8 +72,8 @@ class Calibrate(Stage):
         params: CalibrateParams = self.params
         context.cite("tyukodi2023", "richard-expansions")
         protocol = Protocol(params.max_strain, params.record_every, params.plateau_from, params.window)
-        target = read_target(context.comm, params.target, protocol)
-        model = params.model(context.comm, context.seed, Slip.fixed(1.0))
+        target = read_target(context, params.target, protocol)
+        model = params.model(context, Slip.fixed(1.0))
         renewed = model.renewing
         unknowns = Unknowns(params.fit, renewed.mean**2 + renewed.variance)
         ledger = Ledger(context, model, protocol)

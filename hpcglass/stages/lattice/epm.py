@@ -31,7 +31,7 @@ class Epm(Stage):
 
         params: EpmParams = self.params
         context.cite("richard-expansions", "tyukodi2023")
-        model = params.model(context.comm, context.seed, params.slip.build())
+        model = params.model(context, params.slip.build(context))
         kept = context.restored
         scalars = kept.scalars if kept else {}
         if kept:
@@ -63,6 +63,8 @@ class Epm(Stage):
                 context.safe_point(walk.whole_steps, walk.total, snapshot, record.note)
         context.end_point(snapshot())
         record.finish()
+        if params.compare is not None:
+            record.beside(params.compare)
         context.reached(walk.total, walk.strain)
 
     def memory(self, particles: int, dimension: int) -> float:

@@ -6,131 +6,42 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from hpcglass.stages.base import StageParams
+from hpcglass.stages.base import Reference, StageParams
+from hpcglass.stages.lattice.tables import SlipParams, Table, ThresholdParams
 from hpcglass.stages.protocol import legs, no_longer, whole_steps
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hpcglass.epm import Distribution, Model, Slip
+    from hpcglass.epm import Model, Slip
+    from hpcglass.stages.base import Context
 
-SHAPES: dict[str, tuple[str, str]] = {
-    "normal": ("mean", "std"), "weibull": ("shape", "scale"), "gamma": ("shape", "scale")}
 LARGEST = 16_384            # L
 MOST_ROWS = 10**7           # of a table
-
-
-class Table(BaseModel):
-    """A table inside a stage."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ThresholdParams(Table):
-    """Distribution of local yield stresses: a named one, by mean and cv or by its own two numbers; or the values in a file."""
-
-    distribution: Literal["normal", "weibull", "gamma"] | None = Field(
-        None, description="named distribution: normal (mean, std), weibull or gamma (shape, scale), "
-                          "or any of them by mean and cv")
-    mean: float | None = Field(None, description="mean, before it is cut to [lower, upper] [stress]")
-    cv: float | None = Field(None, gt=0, description="coefficient of variation, std/mean")
-    std: float | None = Field(None, gt=0, description="standard deviation of a normal distribution [stress]")
-    shape: float | None = Field(None, gt=0, description="shape of a Weibull or gamma distribution")
-    scale: float | None = Field(None, gt=0, description="scale of a Weibull or gamma distribution [stress]")
-    lower: float | None = Field(
-        None, description="nothing below this: a truncated distribution; default for `normal`: 0 [stress]")
-    upper: float | None = Field(None, description="nothing above this [stress]")
-    file: str | None = Field(None, description="values from an HDF5 or a CSV file instead, relative to the input")
-    column: str | None = Field(None, description="dataset of the HDF5 file, or name of the column of the CSV file")
-    as_map: bool = Field(False, description="the values are those of the L x L sites, in rows of equal y; not a sample")
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        given = {name for name in ("mean", "cv", "std", "shape", "scale") if getattr(self, name) is not None}
-        if (self.distribution is None) == (self.file is None):
-            raise ValueError("give either a distribution or a file")
-        if self.distribution is None:
-            if given or self.lower is not None or self.upper is not None:
-                raise ValueError("values from a file have no mean, cv, std, shape, scale, lower or upper")
-            if self.column is None:
-                raise ValueError("column is missing: the dataset of an HDF5 file, or the name of a column of a CSV file")
-            return self
-        if self.column is not None or self.as_map:
-            raise ValueError("column and as_map belong to values from a file")
-        own = SHAPES[self.distribution]
-        if given not in ({"mean", "cv"}, set(own)):
-            raise ValueError(f"{self.distribution} needs either mean and cv, or {own[0]} and {own[1]}")
-        if "cv" in given and not (self.mean or 0.0) > 0:
-            raise ValueError("with cv the mean must be > 0")
-        if self.upper is not None and not (self.lower or 0.0) < self.upper:
-            raise ValueError("must have lower < upper")
-        return self
-
-    def build(self, comm: Any) -> Distribution | NDArray[np.float64]:
-        """The distribution, or a map (L, L). Collective.
-
-        Raises
-        ------
-        InputError
-            A file that cannot be read.
-        """
-        from hpcglass import epm
-
-        if self.distribution is not None:
-            lower = 0.0 if self.distribution == "normal" and self.lower is None else self.lower
-            return epm.named(self.distribution, mean=self.mean, cv=self.cv, std=self.std, shape=self.shape, scale=self.scale,
-                             lower=lower, upper=self.upper)
-        from hpcglass.stages.lattice.files import read_numbers
-
-        assert self.file is not None and self.column is not None
-        values = read_numbers(comm, Path(self.file), self.column)
-        return values if self.as_map else epm.sample(values.ravel())
-
-
-class SlipParams(Table):
-    """How far a site slips, as a component of the strain tensor:
-    always by `fixed`, or exponential with mean c0 + c1 sigma_c^2.
-    """
-
-    fixed: float | None = Field(None, gt=0, description="epsilon_pl of each slip")
-    c0: float | None = Field(None, ge=0, description="mean of the exponential distribution; the part that all thresholds share")
-    c1: float = Field(0.0, ge=0, description="the part that grows with the threshold sigma_c that was overcome [1/stress^2]")
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if (self.fixed is None) == (self.c0 is None):
-            raise ValueError("give either fixed, or c0 (and c1)")
-        if self.fixed is not None and self.c1:
-            raise ValueError("a fixed slip has no c1")
-        if self.c0 == 0 and not self.c1:
-            raise ValueError("c0 = c1 = 0: nothing would slip")
-        return self
-
-    def build(self) -> Slip:
-        """The rule."""
-        from hpcglass import epm
-
-        return epm.Slip.fixed(self.fixed) if self.fixed is not None else epm.Slip.exponential(self.c0 or 0.0, self.c1)
 
 
 class LatticeParams(StageParams):
     """An elasto-plastic model on a square lattice; all but the slips."""
 
     size: int = Field(ge=2, le=LARGEST, description="L: there are L x L sites")
-    shear_modulus: float = Field(gt=0, description="mu [stress]")
-    bulk_modulus: float | None = Field(None, gt=0, description="K; default: incompressible [stress]")
+    shear_modulus: float | None = Field(None, gt=0, description="mu [stress]; default: that of the glass of `initial`")
+    bulk_modulus: float | Literal["glass"] | None = Field(
+        None, description='K; default: incompressible [stress]; "glass": that of the glass of `initial`')
     initial: ThresholdParams = Field(description="thresholds at the start")
     renewal: ThresholdParams | None = Field(
         None, description="thresholds of sites that have slipped (rejuvenation); default: as the initial ones")
     backward: ThresholdParams | None = Field(
         None, description="thresholds of slips in the other direction, needed for cycles; default: none slip that way")
-    renewed_modulus: float | None = Field(
-        None, gt=0, description="shear modulus of sites that have slipped; default: mu stays as it is [stress]")
-    internal_stress: float = Field(
-        0.0, ge=0, description="standard deviation of the stress at the start, in equilibrium [stress]")
+    renewed_modulus: float | Literal["glass"] | None = Field(
+        None, description='shear modulus of sites that have slipped; default: mu stays as it is [stress]; "glass": that of the '
+                          'glass of `renewal`')
+    local_moduli: bool = Field(False, description="moduli block by block, those of the glass of `initial`, with as_map")
+    internal_stress: float | Literal["glass", "map"] = Field(
+        0.0, description='standard deviation of the stress at the start, in equilibrium [stress]; "glass": that of the blocks of '
+                         'the glass of `initial`; "map": their stress itself, block by block, less its mean')
     orientation: Literal["simple", "pure"] = Field(
         "simple", description="shear with the axes of the lattice: bands along them; or at 45 degrees to them")
     wave_vectors: Literal["continuum", "lattice"] = Field(
@@ -140,24 +51,59 @@ class LatticeParams(StageParams):
 
     @model_validator(mode="after")
     def _renewal_of_a_map(self) -> Self:
+        for name in ("bulk_modulus", "renewed_modulus"):
+            value = getattr(self, name)
+            if isinstance(value, float | int) and not value > 0:
+                raise ValueError(f"{name} = {value:g} must be greater than 0")
+        if isinstance(self.internal_stress, float | int) and self.internal_stress < 0:
+            raise ValueError(f"internal_stress = {self.internal_stress:g} must not be negative")
+        self._from_a_glass()
         for name, table in (("initial", self.initial), ("renewal", self.renewal), ("backward", self.backward)):
             if table is not None and table.as_map and (name != "initial" or self.renewal is None):
                 raise ValueError("initial.as_map needs a renewal: new thresholds cannot come from a map" if name == "initial" else
                                  f"{name} cannot be a map: new thresholds come from it")
         return self
 
+    def _from_a_glass(self) -> None:
+        """Raise ValueError where a number shall come from a glass and there is none."""
+        atoms, renewed = self.initial.glass is not None, self.renewal is not None and self.renewal.glass is not None
+        if self.shear_modulus is None and not atoms:
+            raise ValueError("shear_modulus is missing: only with a glass in `initial` it is known")
+        for name, value, there, where in (
+                ("bulk_modulus", self.bulk_modulus, atoms, "initial"),
+                ("renewed_modulus", self.renewed_modulus, renewed, "renewal"),
+                ("internal_stress", self.internal_stress, atoms, "initial")):
+            if isinstance(value, str) and not there:
+                raise ValueError(f'{name} = "{value}" needs {where}.glass')
+        if (self.local_moduli or self.internal_stress == "map") and not (atoms and self.initial.as_map):
+            raise ValueError("local_moduli and internal_stress = \"map\" need initial.glass with as_map = true")
+        if self.local_moduli and self.renewed_modulus is None:
+            raise ValueError("local_moduli need a renewed_modulus: what sites have that slipped")
+
     def beside(self, folder: Path) -> Self:
+        from hpcglass.stages.lattice.labels import is_label
+
         found = {}
         for name in ("initial", "renewal", "backward"):
             table = getattr(self, name)
-            if table is not None and table.file is not None:
-                path = (folder / table.file).resolve()
-                if not path.is_file():
-                    raise FileNotFoundError(f"{name}.file", path)
-                found[name] = table.model_copy(update={"file": str(path)})
+            for key in ("file", "glass"):
+                given = getattr(table, key, None)
+                if given is None or (key == "glass" and is_label(given)):
+                    continue
+                path = (folder / given).resolve()
+                if not (path.is_file() if key == "file" else path.exists()):
+                    raise FileNotFoundError(f"{name}.{key}", path)
+                found[name] = table.model_copy(update={key: str(path)})
         return self.model_copy(update=found)
 
-    def model(self, comm: Any, seed: int, slip: Slip) -> Model:
+    def references(self) -> list[Reference]:
+        from hpcglass.stages.lattice.labels import is_label
+
+        tables = {name: getattr(self, name) for name in ("initial", "renewal", "backward")}
+        return [Reference((name, "glass"), table.glass, ("strength",)) for name, table in tables.items()
+                if table is not None and table.glass is not None and is_label(table.glass)]
+
+    def model(self, context: Context, slip: Slip) -> Model:
         """The model. Collective: files may have to be read.
 
         Raises
@@ -167,14 +113,29 @@ class LatticeParams(StageParams):
         """
         from hpcglass.epm import Model
 
+        size, glass = self.size, self.initial.measured(context) if self.initial.glass is not None else None
+        modulus, bulk, renewed = self.shear_modulus, self.bulk_modulus, self.renewed_modulus
+        stress: float | NDArray[np.float64] = 0.0 if isinstance(self.internal_stress, str) else self.internal_stress
+        moduli = None
+        if renewed == "glass":
+            assert self.renewal is not None
+            renewed = self.renewal.measured(context).number("shear_modulus")
+        if glass is not None:
+            modulus = glass.number("shear_modulus") if modulus is None else modulus
+            bulk = glass.number("bulk_modulus") if bulk == "glass" else bulk
+            if isinstance(self.internal_stress, str):
+                stress = glass.map("stress", size) if self.internal_stress == "map" else glass.number("delta_sigma")
+            if self.local_moduli:
+                moduli = glass.map("modulus", size)
+                moduli *= modulus / moduli.mean()
         return Model(
-            size=self.size, modulus=self.shear_modulus, thresholds=self.initial.build(comm), slip=slip,
-            renewal=self.renewal and self.renewal.build(comm),  # type: ignore[arg-type]
-            bulk_modulus=self.bulk_modulus or float("inf"),
-            renewed_modulus=self.renewed_modulus, internal_stress=self.internal_stress,
-            backward=self.backward and self.backward.build(comm),  # type: ignore[arg-type]
+            size=size, modulus=modulus, thresholds=self.initial.build(context, size), slip=slip,  # type: ignore[arg-type]
+            renewal=self.renewal and self.renewal.build(context, size),  # type: ignore[arg-type]
+            bulk_modulus=bulk or float("inf"), renewed_modulus=renewed,  # type: ignore[arg-type]
+            internal_stress=stress, local_moduli=moduli,
+            backward=self.backward and self.backward.build(context, size),  # type: ignore[arg-type]
             shear=self.orientation, wave_vectors=self.wave_vectors,
-            order="synchronous" if self.dynamics == "synchronous" else "weakest", seed=seed)
+            order="synchronous" if self.dynamics == "synchronous" else "weakest", seed=context.seed)
 
 
 def few_rows(params: Any, rows: float) -> None:
@@ -197,6 +158,8 @@ class EpmParams(LatticeParams):
                                    "profile of a band, where the loading first reaches these strains")
     windows: list[float] = Field([], description="a new histogram of avalanches from each of these strains on; with turning "
                                  "points or cycles, of the strain covered")
+    compare: str | None = Field(None, description="label of an earlier stage `shear`: its loading curve is stored, and drawn, "
+                                "beside that of the lattice")
     avalanche_rows: int = Field(1000, ge=0, le=10**7, description="so many avalanches, the first ones, get a row of their own")
 
     GROWS: ClassVar[tuple[str, ...]] = ("max_strain", "cycles", "fields_at", "windows")
@@ -226,6 +189,11 @@ class EpmParams(LatticeParams):
             raise ValueError(f"windows {self.windows} must be > 0 and in order")
         return self
 
+    def references(self) -> list[Reference]:
+        slips = [Reference(("slip", "of"), self.slip.of, ("calibrate",))] if self.slip.of is not None else []
+        curve = [Reference(("compare",), self.compare, ("shear", "epm"))] if self.compare is not None else []
+        return super().references() + slips + curve
+
     @property
     def walk(self) -> list[Any]:
         """Legs of the loading, in steps of `record_every`."""
@@ -235,6 +203,7 @@ class EpmParams(LatticeParams):
 class TargetParams(Table):
     """What the lattice shall reproduce: numbers, or runs of a glass, whose curves are measured as those of the lattice are."""
 
+    of: str | None = Field(None, description="label of an earlier stage `shear`, whose loading curve it is")
     plateau: float | None = Field(None, description="mean stress beyond plateau_from [stress]")
     plateau_error: float = Field(0.0, ge=0, description="its standard error [stress]")
     peak: float | None = Field(None, description="largest mean stress before plateau_from [stress]")
@@ -245,10 +214,10 @@ class TargetParams(Table):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if (self.plateau is None) == (not self.runs):
-            raise ValueError("give either plateau (and peak), or runs")
-        if self.runs and (self.peak is not None or self.plateau_error or self.peak_error):
-            raise ValueError("with runs plateau, peak and their errors are measured: leave them out")
+        if (self.plateau is not None) + bool(self.runs) + (self.of is not None) != 1:
+            raise ValueError("give either plateau (and peak), or runs, or the label `of` a stage")
+        if self.plateau is None and (self.peak is not None or self.plateau_error or self.peak_error):
+            raise ValueError("with runs, or `of`, plateau, peak and their errors are measured: leave them out")
         if self.stage is not None and not self.runs:
             raise ValueError("stage belongs to runs")
         if self.peak is None and self.peak_error:
@@ -278,7 +247,7 @@ class CalibrateParams(LatticeParams):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         few_rows(self, whole_steps(self.max_strain, self.record_every, [], 0))
-        if self.fit == "c0_c1" and self.target.peak is None and not self.target.runs:
+        if self.fit == "c0_c1" and self.target.peak is None and self.target.plateau is not None:
             raise ValueError('fit = "c0_c1" needs target.peak')
         if not self.record_every <= self.plateau_from <= self.max_strain - self.record_every:
             raise ValueError(f"plateau_from = {self.plateau_from:g} must leave a step record_every = {self.record_every:g} "
@@ -298,3 +267,7 @@ class CalibrateParams(LatticeParams):
             if not path.exists():
                 raise FileNotFoundError("target.runs", path)
         return found.model_copy(update={"target": self.target.model_copy(update={"runs": [str(path) for path in paths]})})
+
+    def references(self) -> list[Reference]:
+        own = [Reference(("target", "of"), self.target.of, ("shear",))] if self.target.of is not None else []
+        return super().references() + own

@@ -47,6 +47,7 @@ PROFILE = {"strain": ("", "strain"), "x": ("sites", "distance from the band"), "
 ROWS = {
     "strain": ("", "strain"), "shear_stress": ("stress", "mean stress before"), "drop": ("stress", "drop of the mean stress"),
     "slips": ("", "number of slips"), "steps": ("", "number of synchronous steps")}
+BESIDE = {"strain": ("", "strain"), "shear_stress": ("stress", "mean stress of the stage that is put beside")}
 DROPS = log_edges(-16, 4)
 
 
@@ -161,6 +162,17 @@ class LatticeRecord:
         return found, list(profiles), period
 
     # ------------------------------------------------------------------ the end
+
+    def beside(self, label: str) -> None:
+        """Store the loading curve of an earlier stage. Collective."""
+        earlier = self.context.earlier(label)
+        curve, table = earlier.table("loading"), self.context.table("beside", **BESIDE)
+        earlier.close()
+        for strain, stress in zip(curve["strain"], curve["shear_stress"], strict=True):
+            table.append(strain=float(strain), shear_stress=float(stress))
+        top = int(np.argmax(curve["shear_stress"]))
+        self.context.result("beside_peak_stress", float(curve["shear_stress"][top]), "stress", f"largest stress of stage {label}")
+        self.context.result("beside_peak_strain", float(curve["strain"][top]), "", "its strain")
 
     def finish(self) -> None:
         """Histograms and numbers."""

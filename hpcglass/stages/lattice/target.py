@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,14 @@ from hpcglass.sealed.runfiles import refuse_exchanged
 from hpcglass.stages.lattice.files import read_on_root
 
 if TYPE_CHECKING:
+    from hpcglass.stages.base import Context
     from hpcglass.stages.lattice.params import TargetParams
 
 Floats = NDArray[np.float64]
 
 
-def read_target(comm: Any, params: TargetParams, protocol: Protocol) -> Target:
-    """The target, the same on all ranks; files are read on rank 0. Collective.
+def read_target(context: Context, params: TargetParams, protocol: Protocol) -> Target:
+    """The target, the same on all ranks; files are read on rank 0, but for those of an earlier stage. Collective.
 
     Raises
     ------
@@ -34,7 +35,13 @@ def read_target(comm: Any, params: TargetParams, protocol: Protocol) -> Target:
     if params.plateau is not None:
         peak = np.nan if params.peak is None else params.peak
         return Target.numbers(params.plateau, params.plateau_error, peak, params.peak_error)
-    stress = read_on_root(comm, lambda: np.array(
+    if params.of is not None:
+        earlier = context.earlier(params.of)
+        table = earlier.table("loading")
+        earlier.close()
+        curve_of_it = onto(table["strain"], table["shear_stress"], protocol, f"stage {params.of}")
+        return Target.of(Curves(protocol, curve_of_it[None]))
+    stress = read_on_root(context.comm, lambda: np.array(
         [curve(file, protocol) for run in params.runs for file in loaded(Path(run), params.stage)]), "target.runs")
     return Target.of(Curves(protocol, stress))
 
@@ -77,7 +84,11 @@ def curve(path: Path, protocol: Protocol) -> Floats:
     found = columns(path)
     if found is None:
         raise InputError(f"{path}: has no table 'loading'; give run directories or stage files of samples")
-    strain, stress = found
+    return onto(*found, protocol, str(path))
+
+
+def onto(strain: Floats, stress: Floats, protocol: Protocol, path: str) -> Floats:
+    """A loading curve at the points of the protocol; InputError if it is none, or too short."""
     if not len(strain) or not (np.isfinite(strain).all() and np.isfinite(stress).all()):
         raise InputError(f"{path}: its loading curve is empty, or not made of finite numbers")
     if (np.diff(strain) < 0).any():
