@@ -26,6 +26,8 @@ from hpcglass.analysis.figures import (  # noqa: F401 (each adds its figures to 
 from hpcglass.analysis.figures.catalogue import MAKERS, Figures
 from hpcglass.analysis.figures.files import PLAIN, Look, full_name, save
 from hpcglass.analysis.figures.prediction import along, first  # noqa: F401
+from hpcglass.analysis.figures.strength import distributions  # noqa: F401
+from hpcglass.analysis.figures.strength import maps as strength_maps  # noqa: F401
 from hpcglass.analysis.figures.style import STYLE, with_known_units
 from hpcglass.analysis.open_run import StageResults, read_stage
 

@@ -1,0 +1,1 @@
+"""Figures of local yield stresses: maps, distributions, strength against strain."""

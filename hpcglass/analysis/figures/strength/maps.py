@@ -1,0 +1,52 @@
+"""Maps of the stage `strength`: particles coloured by what the sites around them bear (001 Fig. 4a)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hpcglass.analysis.figures.catalogue import Figures, register
+from hpcglass.analysis.figures.cells import color_bar, discs, frame, view
+from hpcglass.analysis.figures.style import grid
+from hpcglass.analysis.open_run import StageResults
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SYMBOLS = {
+    "delta_tau_y": r"$\Delta\tau_y$", "sigma_y": r"$\sigma_Y$", "threshold": r"$\sigma_c$",
+    "delta_tau_y_backward": r"$\Delta\tau_y$ backward", "sigma_y_backward": r"$\sigma_Y$ backward"}
+SHARE = (1.0, 99.0)         # percentiles between which colours change
+
+
+@register
+def figures(stage: StageResults) -> Figures:
+    """One figure with all fields, if they are those of the configuration in the file."""
+    names = mapped(stage)
+    return [("-map", partial(draw_maps, stage, names))] if names and stage.position is not None else []
+
+
+def mapped(stage: StageResults) -> list[str]:
+    """Fields of one configuration that are there."""
+    if stage.params.get("kind") != "strength" or stage.params.get("of") is not None:
+        return []
+    return [name for name in SYMBOLS if name in stage.fields and stage.fields[name].ndim == 1
+            and np.isfinite(stage.fields[name]).any()]
+
+
+def draw_maps(stage: StageResults, names: list[str]) -> Figure:
+    """Particles coloured by their strength, soft ones bright; each field has its own scale."""
+    from matplotlib.colors import Normalize
+
+    seen = view(stage)
+    figure, places = grid(len(names), min(len(names), 3), 2.6, 2.9, maps=True)
+    for axes, name in zip(places, names, strict=True):
+        values = stage.fields[name][seen.chosen]
+        low, high = np.nanpercentile(values, SHARE)
+        drawn = discs(axes, seen, values, norm=Normalize(low, max(high, low + 1e-12)), cmap="inferno_r")
+        frame(axes, seen)
+        axes.set_title(seen.title(SYMBOLS[name]))
+        color_bar(figure, drawn, axes, SYMBOLS[name], "energy/length^d", values)
+    return figure
