@@ -23,7 +23,7 @@ def add_debian_directories() -> None:
     """Debian keeps petsc4py and slepc4py beside each build of PETSc; take the newest with real scalars."""
     for package, root in (("petsc4py", "/usr/lib/petscdir"), ("slepc4py", "/usr/lib/slepcdir")):
         found = sorted(glob.glob(f"{root}/*/*-real/lib/python3*/dist-packages"))
-        if found and sys.prefix == "/usr" and util.find_spec(package) is None:
+        if found and sys.prefix == "/usr" and place(package) is None:
             sys.path.append(found[-1])
 
 
@@ -32,7 +32,7 @@ def missing() -> list[str]:
     problems = []
     if sys.version_info < (3, 11):  # noqa: UP036 (any python may be asked)
         problems.append(f"is Python {sys.version.split()[0]}, and 3.11 is the oldest that works")
-    problems += [f"has no {package}" for package in PACKAGES if util.find_spec(package) is None]
+    problems += [f"has no {package}" for package in PACKAGES if place(package) is None]
     if not problems:
         os.environ["H5PY_ALWAYS_USE_MPI"] = "1"   # Debian's h5py chooses its parallel build by this outside mpirun
         try:
@@ -42,16 +42,15 @@ def missing() -> list[str]:
     return problems
 
 
+def place(package: str) -> str | None:
+    """The directory a package is found in. One without a module of its own is none: a folder of some other package's parts."""
+    spec = util.find_spec(package)
+    return os.path.dirname(os.path.dirname(spec.origin)) if spec is not None and spec.origin is not None else None
+
+
 def directories() -> list[str]:
     """Where the packages were found, without this python's own standard places."""
-    places = []
-    for package in PACKAGES:
-        spec = util.find_spec(package)
-        assert spec is not None and spec.origin is not None
-        place = os.path.dirname(os.path.dirname(spec.origin))
-        if place not in places:
-            places.append(place)
-    return places
+    return list(dict.fromkeys(found for found in map(place, PACKAGES) if found is not None))
 
 
 def constraints() -> list[str]:

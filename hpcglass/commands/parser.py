@@ -25,7 +25,7 @@ from hpcglass.commands import (
     validate,
 )
 from hpcglass.commands.common import add_run
-from hpcglass.commands.indicators import predict
+from hpcglass.commands.indicators import of_file, predict
 from hpcglass.config.suggest import did_you_mean
 from hpcglass.errors import EXIT_INPUT
 
@@ -57,7 +57,8 @@ def build() -> Parser:
     calibrate.add_options(commands.add_parser("calibrate", help=calibrate.HELP, description=calibrate.__doc__, epilog=EPILOG))
     for name, module in (("validate", validate), ("info", info), ("list", listing), ("status", status), ("sweep", sweep),
                          ("plot", plot), ("report", report), ("collect", collect), ("merge", merge), ("screening", screening),
-                         ("predict", predict), ("profile", profile), ("export", export), ("import", import_), ("check", check)):
+                         ("indicators", of_file), ("predict", predict),
+                         ("profile", profile), ("export", export), ("import", import_), ("check", check)):
         command = commands.add_parser(name, help=module.HELP, description=module.__doc__)
         module.add_options(command)
         command.set_defaults(main=module.main, needs_world=name in ("info", "export"), shared=name in SHARED)

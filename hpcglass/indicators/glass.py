@@ -40,6 +40,7 @@ class Choices:
     nonlinear_cell : edge of the cells of which each gives a start of nonlinear modes [length]
     nonlinear_tolerance : |H pi - (kappa/B) Q| / |H pi| of such a mode
     free : the particles do not fill their cell, which has a margin: at the rim there are no cells
+    density : number density; None: N/V, which it is not if they do not fill their cell [length^-d]
     kick_steps : steps of the motion that gives the nonaffinity
     """
 
@@ -53,6 +54,7 @@ class Choices:
     nonlinear_cell: float = 4.0
     nonlinear_tolerance: float = 1e-4
     free: bool = False
+    density: float | None = None
 
 
 @dataclass
@@ -80,9 +82,14 @@ class Glass:
     # ------------------------------------------------------------------ structure
 
     @property
+    def density(self) -> float:
+        """Number density."""
+        return self.choices.density or self.system.n_total / self.system.volume
+
+    @property
     def spacing(self) -> float:
         """(V/N)^(1/d)."""
-        return float((self.system.volume / self.system.n_total) ** (1.0 / self.system.dimension))
+        return float(self.density ** (-1.0 / self.system.dimension))
 
     @cached_property
     def cells(self) -> Cells:

@@ -68,7 +68,7 @@ def entropy(glass: Glass) -> Any:
 
     around, r_m = glass.entropy_range
     glass.results["s2_range"] = (r_m, "length", "upper end r_m of the integral of s_2")
-    return around.back(excess_entropy(around, r_m, glass.choices.s2_delta))[0]
+    return around.back(excess_entropy(around, r_m, glass.density, glass.choices.s2_delta))[0]
 
 
 def theta(glass: Glass) -> Any:

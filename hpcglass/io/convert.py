@@ -60,6 +60,24 @@ def read_any(path: str | Path, dimension: int | None = None, frame: int | None =
         return found.check(path)
 
 
+def read_free(path: str | Path, frame: int | None = None) -> Configuration:
+    """Extended XYZ that may have an open boundary (`Configuration.free`): without Lattice, or pbc="F F F".
+
+    Raises
+    ------
+    InputError, FileError
+        As `read_any`.
+    """
+    from hpcglass.io.formats.readers import extxyz
+
+    path = Path(path)
+    _reader(path)
+    with _damage_said(path), np.errstate(all="ignore"):
+        opened = extxyz.Frames(path)
+        number = choose_frame(-1 if frame is None else frame, len(opened.steps), path)
+        return opened.read(None, number, free=True).check(path)
+
+
 def open_any(path: str | Path) -> Any:
     """What knows the frames of a file that is to be read frame by frame; None where the format has no such."""
     path = Path(path)

@@ -177,7 +177,7 @@ def scalars(order, first, n, inverse_length2, scale, table, x2, work, out):
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
-def _scatter(start, index, row, first, n, vector, c1, out):
+def scatter(start, index, row, first, n, vector, c1, out):
     """F_i += c1 x_ij, F_j -= c1 x_ij; `row` owns the first entry."""
     flat = out.shape[1] == 2
     i, begin, one = np.uint64(row), np.uint64(first), np.uint64(1)
@@ -224,7 +224,7 @@ def add_forces(reference, displacement, start, index, inverse_length2, scale, ta
         n = min(CHUNK, total - first)
         next_row = gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2)
         scalars(1, first, n, inverse_length2, scale, table, x2, work, c1)
-        _scatter(start, index, row, first, n, vector, c1, out)
+        scatter(start, index, row, first, n, vector, c1, out)
         row = next_row
 
 
@@ -243,7 +243,7 @@ def _sums(reference, displacement, start, index, inverse_length2, scale, table, 
         next_row = gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2)
         scalars(1, first, n, inverse_length2, scale, table, x2, work, c1)
         scalars(0, first, n, inverse_length2, scale, table, x2, work, phi)
-        _scatter(start, index, row, first, n, vector, c1, out)
+        scatter(start, index, row, first, n, vector, c1, out)
         for k in range(n):
             weight[k] = 1.0 if index[first + k] < n_owned else 0.5
             sums[0] += weight[k] * phi[k]

@@ -8,6 +8,16 @@ from hpcglass import disk
 
 LARGEST = 2**20     # bytes of a references.bib
 _BIBTEX = r"""
+@article{duane1987,
+    author = {Duane, Simon and Kennedy, A. D. and Pendleton, Brian J. and Roweth, Duncan},
+    title = {{Hybrid Monte Carlo}},
+    journal = {Phys. Lett. B},
+    volume = {195},
+    pages = {216},
+    year = {1987},
+    doi = {10.1016/0370-2693(87)91197-X}
+}
+
 @article{ninarello2017,
     author = {Ninarello, Andrea and Berthier, Ludovic and Coslovich, Daniele},
     title = {{Models and Algorithms for the Next Generation of Glass Transition Studies}},

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from hpcglass.moves.swap.run import Measurement, SwapMonteCarlo, Tally
 
 WARM_SWEEPS = 5             # length of a sub-sweep while the displacement is tuned
-ACCEPTANCE = 0.35           # what it is tuned to
 DRIFT = 1e-9                # of the running energy, relative
 
 
@@ -27,7 +26,11 @@ class SwapParams(StageParams):
     sweeps: int = Field(gt=0, description="production sweeps; one sweep = one attempted move per particle")
     warmup: int = Field(100, ge=0, description="sweeps before production during which the displacement step is tuned")
     swap_fraction: float = Field(0.2, ge=0, le=1, description="share of attempts that exchange two diameters")
-    displacement: float = Field(0.1, gt=0, description="largest displacement along each axis [length]; tuned during warm-up")
+    moves: Literal["auto", "single", "trajectories"] = Field(
+        "auto", description="how particles move: one at a time, or all of a region along short trajectories, by which a liquid "
+        "relaxes several times as fast; auto: trajectories, but single moves between walls")
+    displacement: float = Field(0.1, gt=0, description="of single moves, at most along each axis [length]; tuned during warm-up")
+    time_step: float = Field(0.02, gt=0, description="of trajectories, with unit masses [time]; tuned during warm-up")
     sub_sweeps: int = Field(20, gt=0, description="sweeps between two random shifts of the active zones")
     measure_every: int = Field(20, gt=0, description="sweeps between two measurements (a multiple of sub_sweeps is used)")
     frames: int = Field(0, ge=0, description="configurations to keep along the way, evenly spaced")
@@ -43,6 +46,10 @@ class SwapParams(StageParams):
 
     def derivatives(self) -> int:
         return 0          # energies only
+
+    def trajectories(self, walls: bool) -> bool:
+        """Whether particles move along trajectories, in a glass with or without walls."""
+        return self.moves == "trajectories" or (self.moves == "auto" and not walls)
 
     @property
     def interval(self) -> int:
@@ -71,8 +78,10 @@ class Swap(Stage):
         from hpcglass.moves.swap.run import SwapMonteCarlo
 
         params: SwapParams = self.params
-        context.cite("ninarello2017", "salmon2011", "butler1998")
-        chain = SwapMonteCarlo(system, params.temperature, params.swap_fraction, params.displacement, context.seed)
+        trajectories = params.trajectories(system.walls is not None)
+        context.cite("ninarello2017", "salmon2011", "butler1998", *(["duane1987"] if trajectories else []))
+        chain = SwapMonteCarlo(system, params.temperature, params.swap_fraction,
+                               params.time_step if trajectories else params.displacement, context.seed, trajectories)
         if chain.active_fraction < 0.7:
             context.log(f"only {chain.active_fraction:.0%} of the particles can move at a time on {system.comm.size} ranks: "
                         "fewer ranks, or more samples in [ensemble], make better use of them")
@@ -92,9 +101,9 @@ class Swap(Stage):
                     record.measured(done - params.warmup, tally.measured)
                 record.moved(tally)
                 if done < params.warmup:
-                    chain.tune(tally, ACCEPTANCE)
+                    chain.tune(tally, number)
                     if done + length == params.warmup:
-                        context.log(f"displacement tuned to {chain.step:.4g}")
+                        context.log(f"{'time step' if trajectories else 'displacement'} tuned to {chain.step:.4g}")
                         chain.mark()
                 if frames_now > frames:
                     chain.store()
@@ -129,7 +138,7 @@ class Recorder:
         self.note = ""
         self.table: Table = context.table(
             "measurements", sweep=("", "production sweeps"), energy=("energy", "potential energy per particle"),
-            acceptance_displacement=("", "accepted share of displacements"),
+            acceptance_displacement=("", "accepted share of displacements, or of trajectories"),
             acceptance_swap=("", "accepted share of exchanges of unlike particles"),
             mean_square_displacement=("length^2", "mean-square displacement since the start of production"),
             temperature_configurational=("energy", "sum |F|^2 / sum lap U"),
@@ -208,9 +217,12 @@ class Recorder:
         put("temperature_configurational_error", conf.error, "energy", "its standard error")
         put("exchange_ratio", exchange.value, "", "exchange identity in bounded form; equals 1")
         put("exchange_ratio_error", exchange.error, "", "its standard error")
-        put("acceptance_displacement", displaced, "", "accepted share of displacements")
+        put("acceptance_displacement", displaced, "", "accepted share of displacements, or of trajectories")
         put("acceptance_swap", swapped, "", "accepted share of exchanges of unlike particles")
-        put("displacement", self.chain.step, "length", "largest displacement along each axis, after the warm-up")
+        if self.chain.trajectories:
+            put("time_step", self.chain.step, "time", "time step of trajectories, after the warm-up")
+        else:
+            put("displacement", self.chain.step, "length", "largest displacement along each axis, after the warm-up")
         put("active_fraction", self.chain.active_fraction, "", "share of the volume in active zones")
         self.context.log(f"E/N = {energy.value / n:.6g} +- {energy.error / n:.1g}; T_conf/T = {conf.value / temperature:.4f} "
                          f"+- {conf.error / temperature:.1g}; exchange ratio {exchange.value:.4f} +- {exchange.error:.1g}")

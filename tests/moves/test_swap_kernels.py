@@ -13,9 +13,10 @@ from swap_systems import small
 from hpcglass.core import random
 from hpcglass.moves.swap import kernels as kernels
 from hpcglass.moves.swap import lists as lists
+from hpcglass.moves.swap import run as swap_run
 from hpcglass.moves.swap import zones as swap_zones
 from hpcglass.moves.swap.potential import kernel_potential
-from hpcglass.moves.swap.regions import Regions
+from hpcglass.moves.swap.regions import SingleMoves
 from hpcglass.moves.swap.run import SwapMonteCarlo
 from hpcglass.potentials.library import MODELS
 
@@ -37,20 +38,20 @@ def spy(monkeypatch, chain, attempts):
     """Check every region that the chain visits against the plain version, for a few attempts; returns the list of counts."""
     seen = []
 
-    def visit(work, local, crossed, cell, edge, bins, moves, first, last, enough, tally, gain):
+    def visit(work, local, edge, bins, moves, sweeps, first, last, enough):
         few = min(last, first + attempts)
-        plain, before = local.copy(), tally.copy()
-        original(work, local, crossed, cell, edge, bins, moves, first, few, few, tally, gain)
-        counts = reference.run(chain.system.model, plain, len(crossed), cell, edge[0], edge[1], moves, first, few)
-        assert np.array_equal((tally - before)[:5], counts)
+        plain, before = local.copy(), work.tally.copy()
+        original(work, local, edge, bins, moves, sweeps, first, few, few)
+        counts = reference.run(chain.system.model, plain, len(work.crossed), work.cell, edge[0], edge[1], moves, first, few)
+        assert np.array_equal((work.tally - before)[:5], counts)
         unfolded = local.copy()
-        kernels.unfold(unfolded, crossed, cell)
+        kernels.unfold(unfolded, work.crossed, work.cell)
         assert np.abs(unfolded - plain).max() < 1e-12
         seen.append(counts)
         return last
 
-    original = Regions._visit
-    monkeypatch.setattr(Regions, "_visit", visit)
+    original = SingleMoves._visit
+    monkeypatch.setattr(SingleMoves, "_visit", visit)
     return seen
 
 
@@ -69,7 +70,7 @@ def test_same_trajectory_as_plain_sums(alone, monkeypatch, case):
 @pytest.mark.parametrize(("dimension", "particles", "tilt"), [(2, 400, [0.2]), (3, 1000, None)])
 def test_same_trajectory_in_regions(alone, monkeypatch, dimension, particles, tilt):
     """Cut into regions, which nothing leaves. (What is frozen around each: test_running_energy.)"""
-    monkeypatch.setattr(swap_zones, "WHOLE", 0)
+    monkeypatch.setattr(swap_run, "WHOLE", 0)
     monkeypatch.setattr(swap_zones, "REGION", 60)
     name = "ipl12" if dimension == 2 else "ipl10"
     chain = SwapMonteCarlo(small(alone, name, particles, dimension, tilt), 0.8, 0.3, 0.1, 3)

@@ -34,7 +34,7 @@ def test_zones_of_two_ranks_never_interact(tilt, aspect, ranks, seed, dimension)
     owner = Bricks(grid, 0).owner(s)
     active = np.zeros(len(s), dtype=bool)
     for rank in range(ranks):
-        zone = Zone.of(h, np.array(grid), Bricks(grid, rank).coordinate, CUT, 100, 2.7)
+        zone = Zone.of(h, np.array(grid), Bricks(grid, rank).coordinate, CUT, 100, 2.7, 8000)
         active |= (owner == rank) & zone.place(s)[0]
     assert abs(active.mean() - active_fraction(h, grid, CUT)) < 0.16
     for shift in product((-1, 0, 1), repeat=dimension):
@@ -53,9 +53,9 @@ def test_rotation_to_upper_triangle():
 
 def test_regions_cover_the_zone_without_overlap():
     h = np.diag([200.0, 220.0])
-    zone = Zone.of(h, np.array([2, 1]), np.array([1, 0]), CUT, 5_000, 2.7)
+    zone = Zone.of(h, np.array([2, 1]), np.array([1, 0]), CUT, 5_000, 2.7, 8000)
     assert zone.n_regions == 1
-    zone = Zone.of(h, np.array([2, 1]), np.array([1, 0]), CUT, 40_000, 2.7)
+    zone = Zone.of(h, np.array([2, 1]), np.array([1, 0]), CUT, 40_000, 2.7, 8000)
     assert 30 < zone.n_regions < 50
     s = np.random.default_rng(1).random((5000, 2)) * [0.5, 1.0] + [0.5, 0.0]
     inside, region, _ = zone.place(s)
@@ -71,9 +71,10 @@ def test_too_many_ranks_are_refused_with_a_number():
         choose_grid(h, 64, CUT)
 
 
-def test_small_cells_are_refused(alone):
+@pytest.mark.parametrize("trajectories", [False, True])
+def test_small_cells_are_refused(alone, trajectories):
     with pytest.raises(InputError, match="cell is too small"):
-        SwapMonteCarlo(small(alone, particles=16), 0.5, 0.2, 0.1, 1)
+        SwapMonteCarlo(small(alone, particles=16), 0.5, 0.2, 0.1, 1, trajectories)
 
 
 def test_averages_and_errors():
@@ -144,29 +145,37 @@ def stage(**keys):
                                "frames": 3, **keys}))
 
 
-def test_stage(alone):
+both = pytest.mark.parametrize("moves", ["single", "trajectories"])
+
+
+@both
+def test_stage(alone, moves):
     system, context = small(alone), FakeContext()
-    stage().run(system, context)
+    stage(moves=moves).run(system, context)
     sweeps = [row[0] for row in context.rows]
     assert sweeps == [20, 40, 60, 80, 100, 120, 140, 160]          # 15 is rounded up to two sub-sweeps
     assert len(context.frames) == 3 and context.frames[-1] == 160
-    assert context.results["displacement"] != 0.1 and any("tuned" in message for message in context.messages)
-    assert 0.25 < context.results["acceptance_displacement"] < 0.45
+    assert any("tuned" in message for message in context.messages)
+    if moves == "single":
+        assert context.results["displacement"] != 0.1 and 0.25 < context.results["acceptance_displacement"] < 0.45
+    else:
+        assert context.results["time_step"] != 0.02 and 0.3 < context.results["acceptance_displacement"] <= 1
     assert abs(context.results["temperature_configurational"] - 0.4) < 0.05
     assert context.rows[0][4] < context.rows[-1][4]                # mean-square displacement grows
     assert context.results["active_fraction"] == 1.0
 
 
+@both
 @pytest.mark.parametrize("stop", [15, 43, 53, 93, 203])
-def test_stage_resumes_to_the_bit(alone, stop):
+def test_stage_resumes_to_the_bit(alone, stop, moves):
     whole, system = FakeContext(), small(alone)
-    stage().run(system, whole)
+    stage(moves=moves).run(system, whole)
     first, other = FakeContext(stop_at=stop), small(alone)
     with pytest.raises(KeyboardInterrupt):
-        stage().run(other, first)
+        stage(moves=moves).run(other, first)
     other = type(other).from_state(alone, other.model, *other.state())
     second = FakeContext(restored=first.snapshot, rows=first.rows)
-    stage().run(other, second)
+    stage(moves=moves).run(other, second)
     assert second.rows == whole.rows and second.results == whole.results
     assert first.frames + second.frames == whole.frames
     assert np.array_equal(other.position, system.position) and np.array_equal(other.diameter, system.diameter)

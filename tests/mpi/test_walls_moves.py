@@ -21,6 +21,7 @@ from hpcglass.landscape.matrix.hessian import Hessian
 from hpcglass.moves import start
 from hpcglass.moves.dynamics import Dynamics, maxwell_velocities
 from hpcglass.moves.minimise import minimise
+from hpcglass.moves.swap import run as swap_run
 from hpcglass.moves.swap import zones as swap_zones
 from hpcglass.moves.swap.run import SwapMonteCarlo
 from hpcglass.moves.swap.statistics import Averages
@@ -33,7 +34,7 @@ from hpcglass.potentials.library import MODELS
 def test_running_energy(world, monkeypatch, case, regions):
     """Energy changes of moves and exchanges, walls included, add up over regions, ranks and sub-sweeps; nobody escapes."""
     if regions:
-        monkeypatch.setattr(swap_zones, "WHOLE", 0)
+        monkeypatch.setattr(swap_run, "WHOLE", 0)
         monkeypatch.setattr(swap_zones, "REGION", 100)
     s = between(world, *case)
     minimise(s, "fire", 1.0, 2000)

@@ -30,8 +30,11 @@ HISTOGRAM = 64      # bins for each delta
 WINDOW = 12         # Chebyshev nodes around the minimum
 
 
-def excess_entropy(around: Surroundings, r_m: float, delta: float = DELTA) -> Floats:
-    """(n,) s_2 of the owned rows of `around.view`; its reach must be r_m + 6.5 delta. Zero for an ideal gas."""
+def excess_entropy(around: Surroundings, r_m: float, density: float, delta: float = DELTA) -> Floats:
+    """(n,) s_2 of the owned rows of `around.view`; its reach must be r_m + 6.5 delta. Zero for an ideal gas.
+
+    density : rho [length^-d]
+    """
     view = around.view
     nodes = max(int(np.ceil(r_m / delta * FINE)), 2 * len(GREGORY)) + 1
     r = np.linspace(0.0, r_m, nodes)
@@ -39,7 +42,7 @@ def excess_entropy(around: Surroundings, r_m: float, delta: float = DELTA) -> Fl
     weight[: len(GREGORY)] *= GREGORY
     weight[-len(GREGORY):] *= GREGORY[::-1]
     power = view.dimension - 1
-    omega_rho = _omega(view.dimension) * view.n_total / view.volume
+    omega_rho = _omega(view.dimension) * density
     at_zero = np.maximum(r, 1e-3 * r[1])        # the integrand vanishes there
     return _entropy(*around.lists, r, weight * r**power * (-0.5 * omega_rho), 1.0 / (omega_rho * at_zero**power), delta)
 

@@ -32,6 +32,7 @@ class Configuration:
     names : of species 0, 1, ... in the file; none where they are just numbered
     ordered : the order of the names is the file's own; else ours: by number or alphabet
     walls : centre, r_in, r_out of rigid walls (`geometries.annulus.Walls.numbers`), if there are any
+    free : the boundary is open, the cell only encloses the particles; for whoever asks for such files, others refuse them
     notes : what a reader took, or left out, that a user should know
     step, time : of the stage, if it is a frame of one; time is the strain in a loading
     fields : further rows (N,) or (N, k) by name; (N, d) are vectors
@@ -44,6 +45,7 @@ class Configuration:
     names: tuple[str, ...] = ()
     ordered: bool = True
     walls: tuple[float, ...] | None = None
+    free: bool = False
     notes: tuple[str, ...] = ()
     step: int = 0
     time: float = 0.0
@@ -96,6 +98,12 @@ class Configuration:
             raise FileError(f"{path}: the walls {list(walls.numbers)} (centre, r_in, r_out) cannot be")
         radius = np.linalg.norm(self.position - np.array(walls.centre), axis=1)
         self._check_rows(path, self.position, (walls.r_in < radius) & (radius < walls.r_out), "is not between the walls:")
+
+
+def enclosing(position: Floats) -> Floats:
+    """A cell as large as the particles' extent; of height 1 where they are flat."""
+    extent = np.ptp(position, axis=0)
+    return np.diag(np.where(extent > 0.0, extent, 1.0))
 
 
 def in_space(configuration: Configuration, restrict: bool = False) -> Configuration:

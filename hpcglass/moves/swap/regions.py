@@ -6,27 +6,28 @@ It can be left and taken up again, to the bit, where a list has expired and woul
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hpcglass.moves.swap import kernels, probe
+from hpcglass.core.pairs import PairTable
+from hpcglass.moves.swap import kernels, ladder, probe, trajectories
 from hpcglass.moves.swap.frame import INFINITE, Frame, three
-from hpcglass.moves.swap.lists import Cell
 from hpcglass.moves.swap.zones import Zone
 
 Floats = NDArray[np.float64]
 Array = NDArray[Any]
 
 
-class Regions:
+class Regions(ABC):
     """One rank's part of a sub-sweep.
 
     Parameters
     ----------
     cut, skin : reach of the lists beyond the particles [length]
-    potential, two_rows : for the kernels
+    potential, table, two_rows : for the kernels
     widths : of wide and tight rows of the lists; they grow
     record : (n, 4) x, y, z, size of the active particles, sorted by region, then of all others; changed by the moves
     n_owned : rows of `record` that are this rank's
@@ -38,10 +39,10 @@ class Regions:
     tally, gain : counts (see `kernels`) and change of energy
     """
 
-    def __init__(self, frame: Frame, zone: Zone, cut: float, skin: float, potential: Any, two_rows: bool, widths: list[int],
-                 record: Floats, n_owned: int, active: Array, others: Array) -> None:
+    def __init__(self, frame: Frame, zone: Zone, cut: float, skin: float, potential: Any, table: PairTable, two_rows: bool,
+                 widths: list[int], record: Floats, n_owned: int, active: Array, others: Array) -> None:
         self.frame, self.zone, self.cut, self.skin = frame, zone, cut, skin
-        self.potential, self.two_rows, self.widths = potential, two_rows, widths
+        self.potential, self.table, self.two_rows, self.widths = potential, table, two_rows, widths
         self.record, self.n_owned = record, n_owned
         order = np.argsort(others, kind="stable")
         self.first = np.searchsorted(active, np.arange(zone.n_regions + 1))
@@ -72,8 +73,7 @@ class Regions:
                 self._enter(region)
             last = int(self.first[region + 1]) * sweeps
             local, edge, bins = self.work[: self.rows], *self._bounds(region)
-            self.attempt = self._visit(local, self.crossed, self.cell, edge, bins, moves, self.attempt, last, enough, self.tally,
-                                       self.gain)
+            self.attempt = self._visit(local, edge, bins, moves, sweeps, self.attempt, last, enough)
             if self.attempt == last:
                 n = len(self.crossed)
                 kernels.unfold(local, self.crossed, self.cell)
@@ -93,18 +93,10 @@ class Regions:
         span = [np.where(np.isinf(v), f, v + s * self.reach) for v, f, s in ((low, 0.0, -1), (high, 1.0, 1))]
         return [three(low, -INFINITE), three(high, INFINITE)], self.frame.bins(span[0], span[1], self.cut + self.skin, self.rows)
 
-    def _visit(self, local: Floats, crossed: Floats, cell: Cell, edge: list[Any], bins: Any, moves: kernels.Moves, first: int,
-               last: int, enough: int, tally: Array, gain: Floats) -> int:
-        """Attempts from `first` on in one region, to `last` or to where one can pause after `enough`; wider rows if need be."""
-        n, widths = len(crossed), self.widths
-        while first < min(last, enough):
-            work = (np.empty((len(local), 4)), np.empty((n, widths[0]), np.uint32), np.empty(n, np.uint32),
-                    np.empty((n, widths[1]), np.uint32), np.empty(n, np.uint32))
-            first, wide, tight = kernels.visit(local, crossed, work, self.potential, cell, edge[0], edge[1], bins, self.cut,
-                                               self.skin, self.two_rows, moves, first, last, enough, tally, gain)
-            if wide > widths[0] or tight > widths[1]:
-                widths[:] = max(widths[0], wide + 8), max(widths[1], tight + 8)
-        return first
+    @abstractmethod
+    def _visit(self, local: Floats, edge: list[Any], bins: Any, moves: kernels.Moves, sweeps: int, first: int, last: int,
+               enough: int) -> int:
+        """Attempts from `first` on in the region in `local`, to `last` or to where one can pause after `enough`: the next one."""
 
     # ------------------------------------------------------------------ to go on from a pause
 
@@ -130,3 +122,49 @@ class Regions:
         if region < self.zone.n_regions and self.attempt > self.first[region] * sweeps:
             self._enter(region)
             self.crossed[:] = now[self.first[region]: self.first[region + 1], 4:]
+
+
+class SingleMoves(Regions):
+    """Attempts that displace one particle or exchange two sizes."""
+
+    def _visit(self, local: Floats, edge: list[Any], bins: Any, moves: kernels.Moves, sweeps: int, first: int, last: int,
+               enough: int) -> int:
+        n, widths = len(self.crossed), self.widths
+        while first < min(last, enough):
+            work = (np.empty((len(local), 4)), np.empty((n, widths[0]), np.uint32), np.empty(n, np.uint32),
+                    np.empty((n, widths[1]), np.uint32), np.empty(n, np.uint32))
+            first, wide, tight = kernels.visit(local, self.crossed, work, self.potential, self.cell, edge[0], edge[1], bins,
+                                               self.cut, self.skin, self.two_rows, moves, first, last, enough, self.tally,
+                                               self.gain)
+            if wide > widths[0] or tight > widths[1]:
+                widths[:] = max(widths[0], wide + 8), max(widths[1], tight + 8)
+        return first
+
+
+class Cycles(Regions):
+    """Cycles of a trajectory of all particles of a region and exchanges up the ladder, which count as SWEEPS sweeps.
+
+    With a share f of exchanges a cycle has SWEEPS f exchanges per particle and STEPS (1 - f) time steps.
+    """
+
+    SWEEPS = 20
+    STEPS = 50      # two and a half steps of a particle take about as long as an attempt to displace it
+
+    @classmethod
+    def within(cls, sweeps: int) -> int:
+        """Cycles of a sub-sweep of so many sweeps."""
+        return max(round(sweeps / cls.SWEEPS), 1)
+
+    def _visit(self, local: Floats, edge: list[Any], bins: Any, moves: kernels.Moves, sweeps: int, first: int, last: int,
+               enough: int) -> int:
+        n, cycles = len(self.crossed), self.within(sweeps)
+        begin, share = last - n * sweeps, moves.exchange / 2**32
+        while first < min(last, enough):
+            cycle = (first - begin) * cycles // (n * sweeps)
+            draw = 32 * (cycle * self.n_active + begin // sweeps)       # of 32 n, n + 1 and SWEEPS f n are used
+            trajectories.trajectory(local, self.crossed, moves, draw, self.potential, self.table, self.cell, edge[0], edge[1],
+                                    bins, self.cut, self.skin, round(self.STEPS * (1 - share)), self.tally, self.gain)
+            ladder.exchanges(local, n, self.potential, self.cell, bins, self.cut, moves, draw + n + 1,
+                             round(self.SWEEPS * share * n), self.tally, self.gain)
+            first = begin + -(-(cycle + 1) * n * sweeps // cycles)
+        return first

@@ -30,13 +30,17 @@ from hpcglass.moves.swap import kernels as kernels
 from hpcglass.moves.swap import probe as probe
 from hpcglass.moves.swap.frame import INFINITE, Frame, three
 from hpcglass.moves.swap.potential import can_bound, kernel_potential
-from hpcglass.moves.swap.regions import Regions
+from hpcglass.moves.swap.regions import Cycles, Regions, SingleMoves
 from hpcglass.moves.swap.zones import Zone, active_fraction, choose_grid, upper_triangular
 
 Floats = NDArray[np.float64]
 Array = NDArray[Any]
 
+ACCEPTANCE, ACCEPTANCE_OF_TRAJECTORIES = 0.35, 0.7      # to which the step is tuned
 SKIN = {2: 0.7, 3: 0.5}     # in mean spacings: a list lasts about 20 sweeps of a region of 1000
+SKIN_OF_TRAJECTORIES = {2: 0.55, 3: 0.4}    # three lists for forty steps
+WHOLE = 8_000               # particles of a rank that make one region: they fit in the cache
+WHOLE_OF_TRAJECTORIES = 1500    # that may move together: the time step falls as N^(-1/4)
 PROBES = 1024               # exchange proposals of one measurement, over all ranks
 FAR = 0.03                  # share of exchanges between far pairs, when there are regions
 PART = 2_000_000            # attempts of a rank between two pauses: about half a second
@@ -70,8 +74,9 @@ class SwapMonteCarlo:
     system : read by the constructor and `load`, written by `store`
     temperature : [energy]
     exchange : share of attempts that exchange two sizes
-    step : largest displacement along each axis [length]; `limit` is the largest possible one
+    step : largest displacement along each axis [length], at most `limit`; of trajectories the time step, with mass 1
     seed : 64-bit key
+    trajectories : cycles of hybrid Monte Carlo and exchanges up the ladder (`regions.Cycles`) in place of single moves
 
     Attributes
     ----------
@@ -84,7 +89,9 @@ class SwapMonteCarlo:
         The cell is too small for the range of interaction, or has too many ranks.
     """
 
-    def __init__(self, system: System, temperature: float, exchange: float, step: float, seed: int) -> None:
+    def __init__(self, system: System, temperature: float, exchange: float, step: float, seed: int,
+                 trajectories: bool = False) -> None:
+        self.trajectories = trajectories
         self.system, self.comm = system, system.comm
         self.temperature, self.exchange, self.step, self.seed = temperature, exchange, step, seed
         self.by_species = system.model.mixing.by_species
@@ -100,7 +107,7 @@ class SwapMonteCarlo:
         self.active_fraction = active_fraction(self.h, tuple(self.grid), self.cut)
         self.bricks = Bricks(tuple(int(g) for g in self.grid), self.comm.rank)
         self.room = self._room()
-        self.set_skin(max(SKIN[self.dimension] * self._spacing, 2.05 * np.sqrt(self.dimension) * step))
+        self.set_skin(max((SKIN_OF_TRAJECTORIES if trajectories else SKIN)[self.dimension] * self._spacing, self._longest))
         self.origin = np.zeros(self.dimension)
         self.widths = [40, 24] if self.dimension == 2 else [128, 64]     # of wide and tight rows; they grow
         self.part, self._resumed = 0, np.empty(0)
@@ -111,15 +118,20 @@ class SwapMonteCarlo:
     def _spacing(self) -> float:
         return float((self.system.volume / self.system.n_total) ** (1.0 / self.dimension))
 
+    @property
+    def _longest(self) -> float:
+        """Skin without which a single displacement could make a list useless."""
+        return 2.05 * np.sqrt(self.dimension) * self.step if not self.trajectories else 0.1 * self._spacing
+
     def _room(self) -> float:
         """Largest possible skin: lists reach as far as the minimum image is unique in dimensions of one rank."""
         whole = self.grid == 1
         room = 0.499 * float(np.diag(self.h)[whole].min()) - self.cut if whole.any() else INFINITE
-        needed = 2.05 * np.sqrt(self.dimension) * self.step
-        if room < needed:
+        if room < (needed := self._longest):
+            why = "" if self.trajectories else f", twice the longest step for a displacement of {self.step:g} along each axis"
             raise InputError(f"swap Monte Carlo: the cell is too small. Half of its height must exceed the largest cut-off "
-                             f"{self.cut:.4g} by {needed:.3g}, twice the longest step for a displacement of {self.step:g} along "
-                             f"each axis; it does by {room:.3g}. Use more particles, or a smaller `displacement`")
+                             f"{self.cut:.4g} by {needed:.3g}{why}; it does by {room:.3g}. Use more particles"
+                             f"{'' if self.trajectories else ', or a smaller `displacement`'}")
         return room
 
     def set_skin(self, skin: float) -> None:
@@ -127,11 +139,15 @@ class SwapMonteCarlo:
         self.skin = float(min(skin, self.room))
         self.limit = 0.49 * self.skin / np.sqrt(self.dimension)
         self.zone = Zone.of(self.h, self.grid, self.bricks.coordinate, self.cut, self.system.n_total / self.comm.size,
-                            self.cut + self.skin)
+                            self.cut + self.skin, WHOLE_OF_TRAJECTORIES if self.trajectories else WHOLE)
 
-    def tune(self, tally: Tally, acceptance: float) -> None:
-        """Adapt displacement and skin after a short sub-sweep of the warm-up; never in production, where they stay."""
+    def tune(self, tally: Tally, number: int) -> None:
+        """Adapt step and skin after short sub-sweep `number` of the warm-up; never in production, where they stay."""
         moved, moves = tally.counts[kernels.MOVED], tally.counts[kernels.MOVES]
+        acceptance = ACCEPTANCE_OF_TRAJECTORIES if self.trajectories else ACCEPTANCE
+        if self.trajectories:       # few numbers: towards it by ever smaller steps (Robbins and Monro)
+            self.step *= float(np.exp((moved / moves - acceptance) * 2 / (2 + number))) if moves else 1.0
+            return
         if tally.counts[kernels.BUILDS] > 1.5 * self.zone.n_regions * self.comm.size:
             self.set_skin(min(1.1 * self.skin, 2 * SKIN[self.dimension] * self._spacing))
         if moves:
@@ -223,6 +239,8 @@ class SwapMonteCarlo:
         if sweeps * self.system.n_total >= 2**31 * self.comm.size:
             raise InputError(f"swap Monte Carlo: sub_sweeps = {sweeps} is too long for {self.system.n_total} particles on "
                              f"{self.comm.size} ranks; the product per rank must stay below 2^31")
+        if self.trajectories and self.system.walls is not None:
+            raise InputError("swap Monte Carlo: trajectories know no rigid walls; take single moves")
         begun = self.now.shape[1] > 0
         if not begun:
             self._shift(self._draw_origin(number))
@@ -231,8 +249,10 @@ class SwapMonteCarlo:
         inside, region = self._sort()
         record, ghost_region = self._with_ghosts(measure)
         measured = self._measure(record, number, int(inside.sum())) if measure else None
-        work = self.work = Regions(self.frame, self.zone, self.cut, self.skin, self.potential, self.two_rows, self.widths, record,
-                                   self.id.size, region[inside], np.concatenate([region[~inside], ghost_region]))
+        kind = Cycles if self.trajectories else SingleMoves
+        work = self.work = kind(self.frame, self.zone, self.cut, self.skin, self.potential, self.system.table, self.two_rows,
+                                self.widths, record, self.id.size, region[inside],
+                                np.concatenate([region[~inside], ghost_region]))
         if begun:
             work.resume(sweeps, self.now, self._resumed)
             self.now = np.empty((self.id.size, 0))

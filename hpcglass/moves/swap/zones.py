@@ -21,8 +21,7 @@ from hpcglass.geometries.periodic import heights
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-WHOLE = 8_000           # particles per rank up to which a zone is one region: they fit in the cache
-REGION = 1_000          # particles of a region otherwise
+REGION = 1_000          # particles of a region, where there are several
 REFUSE, WARN = 0.25, 0.7     # active fractions
 
 
@@ -78,14 +77,17 @@ class Zone:
     regions: Ints
 
     @classmethod
-    def of(cls, h: Floats, grid: Ints, coordinate: Ints, cut: float, particles: float, reach: float) -> Zone:
-        """Zone of the brick at `coordinate`; `particles` expected per rank, `reach` = cut-off + skin of the lists."""
+    def of(cls, h: Floats, grid: Ints, coordinate: Ints, cut: float, particles: float, reach: float, whole: int) -> Zone:
+        """Zone of the brick at `coordinate`; `particles` expected per rank, `reach` = cut-off + skin of the lists.
+
+        Up to `whole` particles make one region.
+        """
         split = grid > 1
         margin = np.where(split, 0.5 * cut / heights(h), 0.0)
         low, high = coordinate / grid + margin, (coordinate + 1) / grid - margin
         edges = (high - low) * heights(h)
         regions = np.ones(len(h), dtype=np.int64)
-        if particles > WHOLE:
+        if particles > whole:
             side = (edges.prod() * REGION / particles) ** (1.0 / len(h))
             regions = np.maximum(np.floor(edges / max(side, reach)).astype(np.int64), 1)
         return cls(low, high, split, regions)

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from hpcglass.errors import FileError
-from hpcglass.io.formats.common import Configuration
+from hpcglass.io.formats.common import Configuration, enclosing
 from hpcglass.io.formats.readers.kinds import SIZES, SPECIES, diameters, numbered, same_partition
-from hpcglass.io.formats.readers.plane import settle
+from hpcglass.io.formats.readers.plane import check_finite, settle
 from hpcglass.io.formats.readers.text import INTEGER, Floats, Rows, number, reordered, shown, text_lines
 
 # key=value; possessive, so that a long line without any takes no longer than it is
@@ -29,8 +29,11 @@ class Frames:
         said = [_info(self.lines[at + 1], f"{path}:{at + 2}").get("step", "") for at, _ in self.places]
         self.steps = list(map(int, said)) if all(map(INTEGER.fullmatch, said)) else list(range(len(said)))
 
-    def read(self, dimension: int | None, frame: int = -1) -> Configuration:
-        """A frame, by default the last one."""
+    def read(self, dimension: int | None, frame: int = -1, free: bool = False) -> Configuration:
+        """A frame, by default the last one.
+
+        free : one whose boundary is open is welcome: without Lattice, or pbc="F F F"
+        """
         path, lines, (start, count) = self.path, self.lines, self.places[frame]
         if not count:
             raise FileError(f"{path}: has no particles")
@@ -43,12 +46,18 @@ class Frames:
             raise FileError(f"{rows.at(0)}: {shown(rows.lines[0])} has {rows.width} columns, Properties announce {announced}")
         walls = tuple(number(word, where) for word in _words(info["walls"])) if "walls" in info else None
         periodic = None if "pbc" not in info or walls else _truths(info["pbc"], where)
-        cell = _cell(info, lines[start + 1], where)
-        position, box = settle(rows.numbers(columns["pos"]), cell, path, dimension, None, periodic)
+        at = rows.numbers(columns["pos"])
+        free = free and walls is None and ("lattice" not in info or (periodic is not None and not any(periodic)))
+        if free:
+            check_finite(at, path)
+            cell, periodic = enclosing(at), None
+        else:
+            cell = _cell(info, lines[start + 1], where)
+        position, box = settle(at, cell, path, dimension, None, periodic)
         if walls and len(walls) != len(box) + 2:
             raise FileError(f"{where}: walls must be the centre and two radii, {len(box) + 2} numbers, "
                             f"not {shown(info['walls'])}")
-        found = Configuration(position, box, walls=walls, step=self.steps[frame])
+        found = Configuration(position, box, walls=walls, free=free, step=self.steps[frame])
         notes = [f"the last of {len(self.places)} frames is read"] if len(self.places) > 1 and frame == -1 else []
         used = {"pos", "id", *SIZES, *SPECIES} & set(columns)
         sizes = {name: rows.numbers(columns[name])[:, 0] for name in SIZES if name in columns}
