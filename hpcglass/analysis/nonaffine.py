@@ -27,7 +27,7 @@ from hpcglass.potentials.model import Model
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-PAIRS = 1 << 17     # pairs that are looked at together, about
+PAIRS = 1 << 15     # pairs that are looked at together, about
 ROWS = 1 << 14      # rows that are moved at the same time
 LEAF = 32           # particles in a leaf of the tree: fewer nodes
 FEW = 50            # periods whose differences fit into eight bits
@@ -115,13 +115,15 @@ def _with_images(now: Floats, box: Floats, reach: float) -> tuple[Floats, Ints, 
     which that is moved. The particles come first, in their order.
     """
     d, inverse = len(box), np.linalg.inv(box).T
-    fraction = now @ inverse
-    period = np.floor(fraction)
-    np.negative(period, out=period)
-    fraction += period
-    shift: Any = period.astype(np.int8 if -FEW < period.min(initial=0.0) <= period.max(initial=0.0) < FEW else np.int64)
-    del period
-    none = np.empty(0, dtype=np.int64)
+    farthest = max(now.max(initial=0.0), -now.min(initial=0.0)) * np.abs(inverse).sum(axis=0).max()
+    fraction: Any = np.empty(now.shape)
+    shift: Any = np.empty(now.shape, dtype=np.int8 if farthest < FEW else np.int64)
+    for first in range(0, len(now), ROWS):
+        rows = slice(first, first + ROWS)
+        some = np.asarray(now[rows] @ inverse)
+        shift[rows] = -np.floor(some)
+        fraction[rows] = some + shift[rows]
+    none: Any = np.empty(0, dtype=np.int64)
     extra: list[Any] = [(np.empty((0, d)), none, none.reshape(0, d))]       # fractions, particles, periods
     for axis, width in enumerate(reach / heights(box)):
         new = []

@@ -129,9 +129,12 @@ def cell(configuration: Configuration, restrict: bool = False) -> Floats:
     return in_space(replace(configuration, position=configuration.position[:0], fields={}), restrict).box
 
 
-def wrapped(position: Floats, box: Floats) -> Floats:
-    """Positions in the cell; those that are in it keep every bit."""
-    result = position.copy()
+def wrapped(position: Floats, box: Floats, own: bool = False) -> Floats:
+    """Positions in the cell; those that are in it keep every bit.
+
+    own : the array is nobody else's, and may be changed
+    """
+    result = position if own else position.copy()
     for rows in blocks(len(position)):
         period = np.floor(np.linalg.solve(box, position[rows].T)).T
         outside = period.any(axis=1)

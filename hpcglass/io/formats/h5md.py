@@ -34,7 +34,8 @@ class H5md(Plan):
 
     def rooms(self, first: Configuration) -> dict[Room, Array]:
         c = in_space(first, restrict=True)
-        rows: dict[str, Any] = {"position": wrapped(c.position, c.box), "mass": np.ones(len(c.position))}
+        position = wrapped(c.position, c.box, own=c.position is not first.position)
+        rows: dict[str, Any] = {"position": position, "mass": np.ones(len(position))}
         rows |= {} if c.diameter is None else {"diameter": c.diameter}
         rows |= {} if c.species is None else {"species": c.species}
         rows |= c.fields
