@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import unicodedata
 
+PLUS_MINUS = r" \pm "       # within mathematics
+MOST_PLACES = 6         # behind the point, of a number with an error; smaller ones have a power of ten
 HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")     # Unicode's control characters, changes of direction, halves of pairs, separators
 
 
@@ -19,6 +22,23 @@ def plain(text: object) -> str:
         return string
     return "".join(letter if letter in "\n\t" or unicodedata.category(letter) not in HIDDEN else
                    f"\\x{ord(letter):02x}" if ord(letter) < 256 else f"\\u{ord(letter):04x}" for letter in string)
+
+
+def measured(value: float, error: float, between: str = " ± ") -> str:
+    """A number with its error: one digit of that, and of the number as many places.
+
+    >>> measured(0.086091, 0.00213), measured(12345.6, 310.0), measured(1.5, 0.0), measured(1.5, float("nan"))
+    ('0.086 ± 0.002', '12300 ± 300', '1.5 ± 0', '1.5')
+    """
+    if not math.isfinite(error):
+        return f"{value:.5g}"
+    if error <= 0.0 or not math.isfinite(value):
+        return f"{value:.5g}{between}{error:.1g}"
+    digit = math.floor(math.log10(float(f"{error:.0e}")))
+    places = max(0, -digit)
+    if places > MOST_PLACES:
+        return f"{value:.5g}{between}{error:.1g}"
+    return f"{round(value, -digit):.{places}f}{between}{round(error, -digit):.{places}f}"
 
 
 def one_line(text: object, longest: int = 200) -> str:

@@ -33,7 +33,7 @@ from hpcglass.stages.base import StageParams
 from hpcglass.stages.shear.run import Shear
 
 
-@dataclass
+@dataclass(repr=False)
 class StageResults:
     """What one stage wrote.
 
@@ -63,6 +63,20 @@ class StageResults:
     box: NDArray[np.float64] | None = None
     diameter: NDArray[np.float64] | None = None
     walls: NDArray[np.float64] | None = None
+
+    def __repr__(self) -> str:
+        tables = ", ".join(f"{name} ({table.rows})" for name, table in self.tables.items())
+        return f"StageResults({str(self.path)!r}: tables {tables or 'none'})"
+
+    def _repr_html_(self) -> str:
+        def shown(value: Any) -> str:
+            return f"array {np.shape(value)}" if np.ndim(value) else f"{value:.6g}" if isinstance(value, float) else str(value)
+
+        parts = {"table": {name: f"{table.rows} rows: {', '.join(table)}" for name, table in self.tables.items()},
+                 "number": {name: shown(value) for name, value in self.results.items()},
+                 "field": {name: shown(rows) for name, rows in {**self.fields, **self.grids}.items()}}
+        rows = [(kind, name, value) for kind, found in parts.items() for name, value in found.items()]
+        return html.table(("", "name", ""), rows, len(rows), str(self.path), len(rows))
 
     @cached_property
     def input(self) -> StageParams:

@@ -130,7 +130,8 @@ def test_sweep_has_its_tasks_curves_and_means(pages):
     page = Page(pages["sweep"].read_text())
     cells = page.texts["td"]
     assert cells.count("2 of 2") == 2 and "T_p=0.2" in cells
-    assert any("of stage shear" in text for text in page.texts["p"])
+    shown = [text for text in page.texts["figcaption"] if "of stage shear" in text]
+    assert shown[0].startswith("Means over the samples") and shown[1].startswith("Table loading") and len(shown) == 2
     assert any(re.fullmatch(r"-?[\d.e-]+ ± [\d.e-]+", cell) for cell in cells)
     assert len(maps(page)) == 2
     one, two = (dict((field["name"], field) for field in drawn["fields"]) for drawn in maps(page))
@@ -215,12 +216,15 @@ def test_scales_suit_the_values(values, kind, colors):
     assert type(norm).__name__ == kind and name == colors and norm.vmin < norm.vmax
 
 
-def test_damaged_file_is_left_out_and_said(sweep, tmp_path):
+def test_damaged_and_missing_files_are_left_out_and_said(sweep, tmp_path):
     import shutil
 
     copy = tmp_path / "copy"
     shutil.copytree(sweep, copy)
-    task = sorted(copy.iterdir())[0]
+    task, other = sorted(copy.iterdir())
+    for name in ("DONE", "02-shear.h5"):
+        (other / "sample-0001" / name).unlink()
+    assert [task.finished for task in gather(copy).tasks] == [2, 1]
     victim = task / "sample-0001" / "02-shear.h5"
     content = bytearray(victim.read_bytes())
     content[len(content) // 2] ^= 1
@@ -231,20 +235,7 @@ def test_damaged_file_is_left_out_and_said(sweep, tmp_path):
     page = Page((copy / "report.html").read_text())
     said = " ".join(page.texts["div"] + page.texts["p"])
     assert "Left out, damaged" in said and "02-shear.h5" in said and "warning: <b>it wobbles</b>" in said
-
-
-def test_unfinished_and_missing_samples_are_counted(sweep, tmp_path):
-    import shutil
-
-    copy = tmp_path / "copy"
-    shutil.copytree(sweep, copy)
-    sample = sorted(copy.iterdir())[0] / "sample-0001"
-    for name in ("DONE", "02-shear.h5"):
-        (sample / name).unlink()
-    found = gather(copy)
-    assert [task.finished for task in found.tasks] == [1, 2]
-    assert hpcglass("report", copy).returncode == 0
-    assert "1 of 2" in Page((copy / "report.html").read_text()).texts["td"]
+    assert {"1 of 2", "2 of 2"} < set(page.texts["td"])
 
 
 def test_wrong_calls(tmp_path):

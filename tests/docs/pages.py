@@ -1,7 +1,7 @@
 """Run the blocks of a page of docs/ as a reader would: sh blocks as commands, toml blocks as files, python blocks as a program.
 
-The first `hpcglass` of a page, and every line that starts ranks or needs a shell, is a process of its own; the other commands and
-the program run in the process of the tests.
+The first `hpcglass` of a page, the first line that starts ranks, and every line that needs a shell, is a process of its own; the
+other commands and the program run in the process of the tests, on one rank. A page or figure that was made is not made again.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class Reader:
         self.directory = directory
         self.smaller = dict(smaller)
         self.unused = set(smaller)
+        self.drawn: set[str] = set()
         paths: list[Path] = []
         for name, text in RUN.items():
             paths.insert(0, directory / "bin" / name)
@@ -50,7 +51,7 @@ class Reader:
     def follow(self, page: str) -> str:
         """Do what a page says; returns all that was printed."""
         program: dict[str, Any] = {"__name__": "__main__"}      # a page is one program: later blocks build on earlier ones
-        output, own_process = "", True
+        output, own = "", {"hpcglass ": True, "mpirun -n 2 hpcglass ": True}        # not yet in a process of its own
         for kind, block in BLOCK.findall((ROOT / "docs" / page).read_text(encoding="utf-8")):
             text = self.small(block)
             if kind == "toml":
@@ -58,13 +59,17 @@ class Reader:
                 if name:
                     (self.directory / name[1]).write_text(text)
             elif kind == "sh":
-                for line in text.splitlines():
-                    plain = line.startswith("hpcglass ") and not SHELL.search(line)
-                    if plain and not own_process:
-                        output += self.checked(hpcglass(*shlex.split(line)[1:], directory=self.directory), line)
+                for line in (re.sub(r"  +#.*", "", line) for line in text.splitlines()):
+                    if line in self.drawn:
+                        continue
+                    self.drawn |= {line} if line.startswith(("hpcglass plot ", "hpcglass report ")) else set()
+                    start = next((start for start in own if line.startswith(start)), "") if not SHELL.search(line) else ""
+                    if start and not own[start]:
+                        words = shlex.split(line.removeprefix(start))
+                        output += self.checked(hpcglass(*words, directory=self.directory), line)
                     else:
                         output += self.execute(["bash", "-c", line], line)
-                        own_process &= not plain
+                        own |= {start: False} if start else {}
             elif kind == "python":
                 output += self.compute(text, program)
         plt.close("all")

@@ -23,7 +23,7 @@ SMALLER = {
     "--output results/quickstart": "--output results/quickstart --set system.particles=200 --set swap.sweeps=200 "
                                    "--set shear.max_strain=0.02",
     "particles = 600": "particles = 100", "sweeps = 20000": "sweeps = 100", "max_strain = 0.12": "max_strain = 0.005",
-    "samples = 4 ": "samples = 2 ", "max_strain = 0.05": "max_strain = 0.004",
+    "ensemble.samples=22": "ensemble.samples=3", "samples = 4 ": "samples = 2 ", "max_strain = 0.05": "max_strain = 0.004",
     "max_strain = 0.15": "max_strain = 0.06",
     "--output results/annulus": "--output results/annulus --set system.r_out=9 --set swap.sweeps=40",
     "inputs/epm.toml": "inputs/epm.toml --set L=16 --set strain=0.2 --set epm.fields_at=[0.1,0.2] --set epm.windows=[0.1]",

@@ -171,3 +171,6 @@ def test_what_a_notebook_shows(sweep):
     assert "20 more rows" in table._repr_html_() and "shear_stress [energy]" in table._repr_html_()
     table.units["strain"] = "<b>"
     assert "&lt;b&gt;" in table._repr_html_()
+    stage = found[0].samples[0]["shear"]
+    assert repr(stage).startswith("StageResults('") and "loading (" in repr(stage) and len(repr(stage)) < 400
+    assert "rows: strain" in stage._repr_html_() and "energy" in stage._repr_html_()

@@ -12,6 +12,7 @@ from hpcglass.analysis.figures.catalogue import Figures, register
 from hpcglass.analysis.figures.cells import color_bar, discs, frame, part, view
 from hpcglass.analysis.figures.style import BLUE, GREY, RED, grid, label, panels, row
 from hpcglass.analysis.open_run import StageResults, Table
+from hpcglass.words import PLUS_MINUS, measured
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -125,7 +126,7 @@ def draw_first(stage: StageResults) -> Figure:
     error, without = stage.results["first_event_strain_error"], int(stage.results["first_event_none"])
     axes.hist(strain, bins=int(np.clip(2 * len(strain) ** 0.5, 4, 40)), color=BLUE, alpha=0.6, linewidth=0)
     axes.axvspan(mean - error, mean + error, color=RED, alpha=0.25, linewidth=0)
-    axes.axvline(mean, color=RED, linewidth=0.9, label=rf"mean ${mean:.3g} \pm {error:.1g}$")
+    axes.axvline(mean, color=RED, linewidth=0.9, label=rf"mean ${measured(mean, error, PLUS_MINUS)}$")
     axes.plot([], [], " ", label=f"{len(strain)} samples" + (f", {without} more without an event" if without else ""))
     axes.set(xlabel="strain at the first event", ylabel="samples")
     axes.yaxis.get_major_locator().set_params(integer=True)
@@ -140,7 +141,7 @@ def draw_steady(stage: StageResults) -> Figure:
     mean, error, spread = (numbers[f"steady_stress{name}"] for name in ("", "_error", "_std"))
     axes.errorbar(table["stress"], table["density"], np.nan_to_num(table["density_error"]), fmt="o", color=BLUE, markersize=2.8,
                   linewidth=0.7, label=rf"strain $> {numbers['steady_from']:.3g}$, std ${spread:.2g}$")
-    axes.axvline(mean, color=RED, linewidth=0.9, label=rf"$\langle\sigma_s\rangle = {mean:.3g} \pm {error:.1g}$")
+    axes.axvline(mean, color=RED, linewidth=0.9, label=rf"$\langle\sigma_s\rangle = {measured(mean, error, PLUS_MINUS)}$")
     axes.set(xlabel=label(table, "stress", r"$\sigma_s$"), ylabel=r"$P(\sigma_s)$", ylim=(0, None))
     axes.legend()
     return figure

@@ -23,6 +23,7 @@ from hpcglass.analysis.figures.lattice import highest_localisation
 from hpcglass.analysis.figures.style import BLUE, MARKERS, RED, SERIES, STYLE, grid, row
 from hpcglass.analysis.open_run import StageResults, Table, read_stage
 from hpcglass.errors import InputError
+from hpcglass.words import PLUS_MINUS, measured
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -203,7 +204,7 @@ def draw_steady(lattices: Sequence[Loaded]) -> Figure:
             continue
         table = one.tables["steady_stress_density"]
         mean, error, spread = (one.numbers[f"steady_stress{name}"][0] for name in ("", "_error", "_std"))
-        text = rf"{one.label}: ${mean:.3g} \pm {error:.1g}$, std ${spread:.2g}$"
+        text = rf"{one.label}: ${measured(mean, error, PLUS_MINUS)}$, std ${spread:.2g}$"
         axes.errorbar(table["stress"], table["density"], np.nan_to_num(table["density_error"]), fmt=MARKERS[k % 6] + "-",
                       color=SERIES[k % 6], markersize=2.8, linewidth=0.7, label=text)
     axes.set(xlabel=r"stress $\sigma_s$ in the steady state", ylabel=r"$P(\sigma_s)$")
@@ -266,7 +267,7 @@ def draw_sizes(lattices: Sequence[Loaded]) -> Figure:
     if good.sum() > 2:
         (slope, height), covariance = np.polyfit(np.log(size[good]), np.log(width[good]), 1, w=weight[good], cov="unscaled")
         axes.plot(size, np.exp(height) * size**slope, "--", color=RED, linewidth=0.9,
-                  label=rf"$L^\alpha$, $\alpha = {slope:.2f} \pm {covariance[0, 0] ** 0.5:.1g}$")
+                  label=rf"$L^\alpha$, $\alpha = {measured(slope, covariance[0, 0] ** 0.5, PLUS_MINUS)}$")
         axes.legend()
     strain = f"{tables[0]['strain'][-1]:.3g}"
     axes.set(xscale="log", yscale="log", xlabel="size $L$", ylabel=rf"width $w$ at $\gamma = {strain}$ [sites]")

@@ -11,6 +11,7 @@ import numpy as np
 from hpcglass.analysis.figures.catalogue import Figures, register
 from hpcglass.analysis.figures.style import BLUE, GREY, RED, label, panels
 from hpcglass.analysis.open_run import StageResults, Table
+from hpcglass.words import PLUS_MINUS, measured
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +49,8 @@ def _thermometer(axes: Axes, stage: StageResults, table: Table, column: str, exp
     axes.plot(table["sweep"], table[column], color=BLUE, alpha=0.5, linewidth=0.7)
     mean, error = stage.results.get(column), stage.results.get(f"{column}_error")
     if mean is not None and error is not None and np.isfinite(error):
-        axes.axhspan(mean - error, mean + error, color=BLUE, alpha=0.25, linewidth=0, label=f"{mean:.5g} $\\pm$ {error:.1g}")
+        words = f"${measured(mean, error, PLUS_MINUS)}$"
+        axes.axhspan(mean - error, mean + error, color=BLUE, alpha=0.25, linewidth=0, label=words)
     elif mean is not None:
         axes.axhline(mean, color=BLUE, linewidth=0.8, label=f"mean {mean:.5g}")
     if expected is not None:

@@ -128,7 +128,7 @@ def small_multiples(results: Results) -> tuple[Figure, str] | None:
         figure.supylabel(y, fontsize=9)
     pooled = [one for one in results.varied if one not in (first, second)]
     note += f" Tasks that differ in {', '.join(pooled)} are in one panel." if pooled else ""
-    return figure, f"Table {name} of stage {stage}: samples grey, curves of at most {MOST}, events red, means blue.{note}{more}"
+    return figure, f"Table {name} of stage {stage}: samples grey (at most {MOST}), events red, means blue.{note}{more}"
 
 
 def _panels_over(results: Results) -> list[str]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hpcglass.analysis.report.gather import Results, Task, numbers
 from hpcglass.analysis.report.markup import Html, folded, joined, table, tag
+from hpcglass.words import measured
 
 MOST = 16           # numbers of a stage
 
@@ -43,4 +44,4 @@ def _of_task(results: Results, task: Task, stage: str) -> dict[str, str]:
 def _with_error(values: NDArray[np.float64]) -> str:
     if len(values) < 2:
         return f"{values.mean():.6g}"
-    return f"{values.mean():.5g} ± {values.std(ddof=1) / len(values)**0.5:.1g}"
+    return measured(float(values.mean()), float(values.std(ddof=1)) / len(values)**0.5)

@@ -140,9 +140,9 @@ def _times(results: Results, task: Task, sample: Sample) -> Html:
     for label, path in sample.files.items():
         found = results.tried(partial(timings, path)) or []
         whole = next((most for verb, *_, most in found if verb == "total"), 0.0)
-        rows += [[label, verb, calls, f"{mean:.3g}", f"{most:.3g}", f"{100 * most / whole:.1f} %" if whole else ""]
+        rows += [[label, verb, calls, float(f"{mean:.3g}"), float(f"{most:.3g}"), round(100 * most / whole, 1) if whole else ""]
                  for verb, calls, _, mean, most in found]
-    heads = ["stage", "verb", "calls", "mean over ranks [s]", "most [s]", "share"]
+    heads = ["stage", "verb", "calls", "mean over ranks [s]", "most [s]", "share [%]"]
     return joined([tag("h2", "Times", id="times"), table(heads, rows) if rows else tag("p", "None are kept.", class_="note")])
 
 

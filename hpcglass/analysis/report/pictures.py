@@ -18,6 +18,7 @@ from hpcglass.analysis.open_run import StageResults
 from hpcglass.analysis.report.frames import Drawn, encoded, read_map
 from hpcglass.analysis.report.gather import Results, Sample
 from hpcglass.analysis.report.markup import Html, data, joined, picture, tag
+from hpcglass.analysis.report.means import mean_curves
 from hpcglass.analysis.report.multiples import curves, draw_curves, labels, small_multiples
 from hpcglass.errors import InputError
 
@@ -67,8 +68,10 @@ def together(results: Results, room: Room) -> Html:
         if found is None:
             return Html()
         figure, told = found
-        return joined([tag("h2", "Over the parameters", id="together"), tag("p", told, class_="note"),
-                       tag("div", room.figure(lambda: figure, "a panel for each task"), class_="figures")])
+        drawn, means = [room.figure(lambda: figure, told)], mean_curves(results)
+        if means is not None:
+            drawn.insert(0, room.figure(lambda: means[0], means[1]))
+        return joined([tag("h2", "Over the parameters", id="together"), tag("div", *drawn, class_="figures")])
     task = results.tasks[0]
     if len(task.started) < 2:
         return Html()
@@ -118,7 +121,11 @@ def maps(results: Results) -> Html:
         if drawn is not None:
             found.append((title, drawn))
     parts = [_map(f"map-{number}", one) for number, one in enumerate(encoded(found))]
-    return joined([tag("h2", "Maps", id="maps"), tag("div", *parts, class_="maps")]) if parts else Html()
+    started, shown = len([task for task in results.tasks if task.started]), len(parts)
+    which = f"{shown} of {started} tasks" if shown < started else "each task"
+    told = f"The first sample of {which}, all in one scale of colours."
+    note = [tag("p", told, class_="note")] * (started > 1)
+    return joined([tag("h2", "Maps", id="maps"), *note, tag("div", *parts, class_="maps")]) if parts else Html()
 
 
 def _map(name: str, drawn: dict[str, Any]) -> Html:

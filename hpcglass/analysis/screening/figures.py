@@ -17,6 +17,7 @@ from hpcglass.analysis.screening.files import Case
 from hpcglass.analysis.screening.fit import Screening
 from hpcglass.analysis.screening.radial import Profile
 from hpcglass.analysis.screening.tables import Found
+from hpcglass.words import PLUS_MINUS, measured
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,7 +81,7 @@ def draw_profile(profile: Profile, fit: Screening) -> Figure:
                   label="measured")
     axes.plot(r, weight * elastic(r, annulus), color=GREY, label="elastic")
     if fit.kappa > 0:
-        name = rf"$\kappa = {_with_error(fit.kappa, fit.error)}$"
+        name = rf"$\kappa = {measured(fit.kappa, fit.error, PLUS_MINUS)}$"
         axes.plot(r, weight * screened(r, fit.kappa, annulus), color=RED, label=name)
     if fit.scaled:
         axes.plot(r, fit.elastic_amplitude * weight * elastic(r, annulus), "--", color=GREY,
@@ -108,12 +109,6 @@ def draw_profile(profile: Profile, fit: Screening) -> Figure:
     inset.set_ylabel("misfit", fontsize=7, labelpad=1)
     inset.tick_params(labelsize=6)
     return figure
-
-
-def _with_error(value: float, error: float) -> str:
-    """A number and its error, to the digits that the error leaves."""
-    digits = max(0, 1 - int(np.floor(np.log10(error)))) if 0 < error < np.inf else 3
-    return rf"{value:.{digits}f} \pm {error:.{digits}f}"
 
 
 def draw_map(case: Case, profile: Profile) -> Figure:
