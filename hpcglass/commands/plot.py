@@ -21,6 +21,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", type=Path, metavar="FILE|DIR", help="stage file (.h5) or run directory")
     add_look(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="where the figures go (default: next to the file)")
+    parser.add_argument("--together", action="store_true", help="only the figures of all lattices of a sweep together")
 
 
 def main(options: argparse.Namespace, ranks: Ranks) -> int:
@@ -33,7 +34,7 @@ def main(options: argparse.Namespace, ranks: Ranks) -> int:
     def draw(file: Path) -> Answer:
         return "\n".join(map(str, plot_stage_file(file, options.output, how, root))), []
 
-    figures = [text for text, _ in ranks.each(draw, *zip(*files, strict=True)) if text]
+    figures = [text for text, _ in ranks.each(draw, [file for file, _ in files], [size for _, size in files]) if text]
     figures += [text for text in [ranks.first(lambda: together(options.path, options.output, how))] if text]
     ranks.say("\n".join(figures) if figures else "there is nothing to draw")
     return 0
@@ -48,7 +49,8 @@ def _look(options: argparse.Namespace) -> str:
             options.output.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise FileError(f"{options.output}: cannot be made: {error.strerror}") from None
-    return json.dumps([(str(file), file.stat().st_size) for file in stage_files(options.path)])
+    return json.dumps([(str(file), file.stat().st_size) for file in stage_files(options.path)
+                       if not options.together])
 
 
 def stage_files(path: Path) -> list[Path]:

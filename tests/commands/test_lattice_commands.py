@@ -13,7 +13,6 @@ from hpcglass.__main__ import main
 from hpcglass.analysis.figures import lattice as epm_figures
 from hpcglass.analysis.figures import lattices as epm_together
 from hpcglass.analysis.figures.draw import plot_stage_file
-from hpcglass.analysis.figures.files import Look
 from hpcglass.analysis.open_run import Table, read_stage
 from hpcglass.errors import InputError
 
@@ -135,9 +134,10 @@ def test_lattices_drawn_together(tmp_path):
         assert f"mean={mean:g}" in task.name.replace(".0", "") and ("c1=0.02" in task.name) == one.correlated
         samples = [read_stage(path).tables["loading"]["shear_stress"] for path in task.glob("sample-*/00-epm.h5")]
         assert len(samples) == 2 and one.tables["mean_loading"]["shear_stress"] == pytest.approx(np.mean(samples, axis=0))
-    drawn = epm_together.draw(tmp_path / "out", output=tmp_path, look=Look("pdf"))
+    assert main(["plot", str(tmp_path / "out"), "--together", "-o", str(tmp_path / "figures"), "--format", "pdf"]) == 0
+    drawn = list((tmp_path / "figures").iterdir())
     assert {"together-curves.pdf", "together-steady.pdf", "together-maps.pdf"} <= {path.name for path in drawn}
-    assert all(path.stat().st_size > 5000 for path in drawn)
+    assert all(path.name.startswith("together-") and path.stat().st_size > 5000 for path in drawn)
     with pytest.raises(InputError, match="no sweep with a loaded lattice"):
         epm_together.read(tmp_path, "epm")
 
