@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from swap_systems import small
 from hpcglass.core.decomposition import Bricks
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.geometries.periodic import cell
+from hpcglass.moves.swap.decay import OVERLAP, SIZE, Decays
 from hpcglass.moves.swap.run import Measurement, SwapMonteCarlo
 from hpcglass.moves.swap.statistics import Averages
 from hpcglass.moves.swap.zones import Zone, active_fraction, choose_grid, upper_triangular
@@ -102,8 +104,11 @@ class FakeContext:
     def __init__(self, seed=1, stop_at=None, restored=None, rows=()):
         self.seed, self.restored, self.stop_at = seed, restored, stop_at
         self.rows, self.results, self.frames, self.messages, self.cited = list(rows), {}, [], [], set()
+        self.decay = []
 
     def table(self, name, **columns):
+        if name == "relaxation":
+            return SimpleNamespace(append=lambda **row: self.decay.append(row))
         assert name == "measurements"
         self.columns = columns
         return self
@@ -176,7 +181,8 @@ def test_stage_resumes_to_the_bit(alone, stop, moves):
     other = type(other).from_state(alone, other.model, *other.state())
     second = FakeContext(restored=first.snapshot, rows=first.rows)
     stage(moves=moves).run(other, second)
-    assert second.rows == whole.rows and second.results == whole.results
+    assert second.rows == whole.rows and second.results == pytest.approx(whole.results, rel=0, abs=0, nan_ok=True)
+    assert len(second.decay) == len(whole.decay) and second.decay[0] == pytest.approx(whole.decay[0], rel=0, abs=0, nan_ok=True)
     assert first.frames + second.frames == whole.frames
     assert np.array_equal(other.position, system.position) and np.array_equal(other.diameter, system.diameter)
     assert np.array_equal(other.image, system.image)
@@ -203,3 +209,56 @@ def test_schedule():
     rest = [(done, length) for _, done, length in params.schedule() if done >= 43]
     assert rest[0] == (43, 10) and rest[-1] == (203, 0) and sum(length for _, length in rest) == 160
     assert [number for number, _, _ in params.schedule()] == list(range(len(lengths) + len(rest)))
+
+
+def test_decay_times_of_known_processes():
+    """Sizes that forget as exp(-t/40), positions whose overlap falls to 1/e after a known time: 3 sigma, and 10 %.
+
+    dr is normal of variance 2 D t along each axis: Q = 1 - exp(-0.09/(4 D t)) = 1/e at t = 0.09/(4 D ln(1/(1 - 1/e))).
+    """
+    random, decays, diffusivity = np.random.default_rng(3), Decays(), 1e-3
+    x, size = np.zeros((400, 2)), random.normal(size=400)
+    for _ in range(6000):
+        decays.add(np.hstack([x, size[:, None]]))
+        x += random.normal(size=x.shape) * np.sqrt(2 * diffusivity)
+        size = size * np.exp(-1 / 40) + np.sqrt(1 - np.exp(-2 / 40)) * random.normal(size=400)
+    expected = 40, 0.09 / (4 * diffusivity * -np.log(1 - np.exp(-1)))
+    for what, value in zip((SIZE, OVERLAP), expected, strict=True):
+        found = decays.time(what)
+        assert 0 < found.error < 0.05 * value and abs(found.value - value) < 0.1 * value
+    curve = decays.curve()
+    assert (np.diff(curve[:, 0]) > 0).all() and curve[-1, 0] <= 5999
+    exact = np.exp(-curve[:, 0] / 40)
+    some = (curve[:, 1] > 20) & (exact > 0.1)
+    assert np.abs((curve[some, 2] - exact[some]) / curve[some, 3]).max() < 5
+    again = Decays(decays.state)
+    again.add(np.hstack([x, size[:, None]]))
+    decays.add(np.hstack([x, size[:, None]]))
+    assert np.array_equal(again.sums, decays.sums) and len(decays.origins) == 14
+
+
+def test_run_until_equilibrium(alone):
+    """It ends by itself, resumes to the bit, and says so when its sweeps do not suffice."""
+    keys = {"temperature": 1.0, "sweeps": 100_000, "warmup": 40, "sub_sweeps": 20, "measure_every": 20, "frames": 0,
+            "until": "equilibrium", "moves": "trajectories"}
+    whole, system = FakeContext(), small(alone, particles=100)
+    stage(**keys).run(system, whole)
+    slowest = max(whole.results["decay_time_size"], whole.results["decay_time_overlap"])
+    assert whole.last < 50_000 and 20 * slowest <= whole.last and whole.results["equilibrated"] == 1
+    assert whole.rows[-1][0] == whole.last and whole.decay[-1]["lag"] <= whole.last
+    first, other = FakeContext(stop_at=40 + 20 * (whole.last // 20 - 3)), small(alone, particles=100)
+    with pytest.raises(KeyboardInterrupt):
+        stage(**keys).run(other, first)
+    second = FakeContext(restored=first.snapshot, rows=first.rows)
+    stage(**keys).run(other, second)
+    assert second.rows == whole.rows and second.last == whole.last and np.array_equal(other.position, system.position)
+    short = FakeContext()
+    stage(**{**keys, "sweeps": 100}).run(small(alone, particles=100), short)
+    assert short.results["equilibrated"] == 0 and any(line.startswith("warning: after 100 sweeps") for line in short.messages)
+
+
+def test_equilibrate_in_one_word():
+    params = Swap.Params(temperature=0.3, sweeps="equilibrate")
+    assert (params.sweeps, params.until) == (1_000_000, "equilibrium")
+    with pytest.raises(ValueError, match="integer"):
+        Swap.Params(temperature=0.3, sweeps="equilibrated")

@@ -2,7 +2,7 @@
 
     python tools/benchmarks/swap.py                       speed at N = 10^4, 9 10^4, 10^6
     mpirun -n 2 python tools/benchmarks/swap.py ranks     share of migration and MPI, efficiency
-    mpirun -n 4 python tools/benchmarks/swap.py energy [sweeps] [seed]    energy of N = 256 at T = 0.3, thermometers
+    mpirun -n 4 python tools/benchmarks/swap.py energy [sweeps] [seed] [trajectories]     N = 256 at T = 0.3, thermometers
 
 2D ipl12, T = 0.12, 20 % exchanges, step 0.1. CPU times: waiting for a shared core does not count.
 """
@@ -147,11 +147,11 @@ def parallel() -> None:
     comm.Barrier()
 
 
-def energy(sweeps: int, seed: int) -> None:
+def energy(sweeps: int, seed: int, trajectories: bool) -> None:
     """Mean energy and thermometers of N = 256 at T = 0.3, errors from 40 blocks."""
     comm = MPI.COMM_WORLD
     x, d = lattice(16)
-    chain = SwapMonteCarlo(system(comm, x, d, 16.0), 0.3, EXCHANGE, 0.12, seed)
+    chain = SwapMonteCarlo(system(comm, x, d, 16.0), 0.3, EXCHANGE, 0.025 if trajectories else 0.12, seed, trajectories)
     for number in range(100):
         chain.sub_sweep(number, 20)
     blocks: list[list[float]] = []
@@ -162,7 +162,8 @@ def energy(sweeps: int, seed: int) -> None:
                        for name in ("energy", "force2", "laplacian", "up", "down")])
     if comm.rank == 0:
         mean = np.mean(blocks, axis=0)
-        print(f"{comm.size} ranks, {sweeps} sweeps, seed {seed}, grid {chain.grid}: E/N {mean[0] / 256:.5f}"
+        kind = "trajectories" if trajectories else "single moves"
+        print(f"{comm.size} ranks, {sweeps} sweeps, seed {seed}, {kind}, grid {chain.grid}: E/N {mean[0] / 256:.5f}"
               f"({np.std(blocks, axis=0)[0] / 256 / np.sqrt(39):.5f})", end=" ")
         for name, a, b, scale in (("Tconf/T", 1, 2, 0.3), ("up/down", 3, 4, 1.0)):
             ratio = np.array([row[a] / row[b] / scale for row in blocks])
@@ -173,6 +174,7 @@ def energy(sweeps: int, seed: int) -> None:
 if __name__ == "__main__":
     what = sys.argv[1] if len(sys.argv) > 1 else "speed"
     if what == "energy":
-        energy(int(sys.argv[2]) if len(sys.argv) > 2 else 20_000, int(sys.argv[3]) if len(sys.argv) > 3 else 1)
+        energy(int(sys.argv[2]) if len(sys.argv) > 2 else 20_000, int(sys.argv[3]) if len(sys.argv) > 3 else 1,
+               "trajectories" in sys.argv)
     else:
         {"speed": speed, "ranks": parallel}[what]()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hpcglass.analysis.figures.catalogue import Figures, register
-from hpcglass.analysis.figures.style import BLUE, GREY, RED, label, panels
+from hpcglass.analysis.figures.style import BLUE, GREY, RED, label, panels, row
 from hpcglass.analysis.open_run import StageResults, Table
 from hpcglass.words import PLUS_MINUS, measured
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 @register
 def figures(stage: StageResults) -> Figures:
     """One figure of each table."""
-    return [("", partial(draw, stage, stage.tables[name]))
-            for name, draw in TABLES.items() if name in stage.tables and stage.tables[name].rows]
+    return [(suffix, partial(draw, stage, stage.tables[name]))
+            for name, (suffix, draw) in TABLES.items() if name in stage.tables and stage.tables[name].rows]
 
 
 def draw_swap(stage: StageResults, table: Table) -> Figure:
@@ -41,6 +41,25 @@ def draw_swap(stage: StageResults, table: Table) -> Figure:
     _thermometer(exchange, stage, table, "exchange_ratio", 1.0)
     exchange.set_ylabel("exchange ratio")
     exchange.set_xlabel("sweeps")
+    return figure
+
+
+def draw_relaxation(stage: StageResults, table: Table) -> Figure:
+    """What is left of the overlap and of the sizes after a time, and where they have fallen to 1/e."""
+    figure, (axes,) = row(1, width=3.4, height=2.7)
+    for name, color, words in (("overlap", BLUE, "overlap"), ("size", RED, "sizes")):
+        time, error = stage.results.get(f"decay_time_{name}", np.inf), stage.results.get(f"decay_time_{name}_error", np.nan)
+        said = rf", $\tau$ = {time:.3g}" if np.isfinite(time) else ""
+        if np.isfinite(error):
+            said += rf" $\pm$ {float(f'{error:.1g}'):g}"
+        axes.errorbar(table["lag"], table[name], np.nan_to_num(table[f"{name}_error"]), color=color, marker="o", markersize=3,
+                      linewidth=1, label=words + said)
+    axes.axhline(np.exp(-1), color=GREY, linewidth=0.8, linestyle="--", label="1/e")
+    axes.set_xscale("log")
+    axes.set_ylim(min(0.0, float(np.min([table["overlap"], table["size"]]))), 1.02)
+    axes.set_xlabel("sweeps between two configurations")
+    axes.set_ylabel("correlation")
+    axes.legend(loc="lower left")
     return figure
 
 
@@ -89,5 +108,6 @@ def draw_md(stage: StageResults, table: Table) -> Figure:
     return figure
 
 
-TABLES: dict[str, Callable[[StageResults, Table], Figure]] = {
-    "measurements": draw_swap, "minimisation": draw_quench, "thermo": draw_md}
+TABLES: dict[str, tuple[str, Callable[[StageResults, Table], Figure]]] = {
+    "measurements": ("", draw_swap), "relaxation": ("-relaxation", draw_relaxation),
+    "minimisation": ("", draw_quench), "thermo": ("", draw_md)}

@@ -219,6 +219,13 @@ class SwapMonteCarlo:
         moved = self._continuous() - self.start
         return float(ranks.total(self.comm, float((moved * moved).sum()))) / self.system.n_total
 
+    def some(self, most: int) -> Floats:
+        """(n, d + 1) positions, continuous in time, and sizes of up to `most` particles, by id, always the same. Collective."""
+        chosen = self.id % -(-self.system.n_total // most) == 0
+        rows = np.hstack([self.id[chosen, None], self._continuous()[chosen], self.size[chosen, None]])
+        rows = np.asarray(ranks.gathered(self.comm, rows))
+        return np.ascontiguousarray(rows[np.argsort(rows[:, 0]), 1:])
+
     def _continuous(self) -> Floats:
         return self.x + (self.origin + self.period) @ self.h.T
 

@@ -65,6 +65,16 @@ class Averages:
         """Mean energy of the system."""
         return self.ratio("energy", "count")
 
+    def halves_apart(self, transient: float) -> float:
+        """Difference of the mean energies of the two halves, without the run's first part, in standard errors (from blocks)."""
+        used = self.blocks[self.blocks[:, 0] > 0]
+        means = (used[:, 1] / used[:, 0])[int(np.ceil(transient * len(used))):]
+        halves = np.array_split(means, 2)
+        if min(map(len, halves)) < FEWEST:
+            return float("inf")
+        error = np.hypot(*[half.std(ddof=1) / np.sqrt(len(half)) for half in halves])
+        return float(abs(halves[0].mean() - halves[1].mean()) / error) if error > 0 else 0.0
+
     def correlation(self) -> float:
         """Integrated autocorrelation of the energy, in measurements: how many make one independent one.
 
