@@ -43,3 +43,23 @@ def test_a_map_for_each_and_their_correlations(stage):
 def test_other_stages_have_none(stage):
     stage.params["kind"] = "quench"
     assert indicators.figures(stage) == []
+
+
+class Along(StageResults):
+    """With frames of its own."""
+
+    frames = None
+
+
+def test_along_a_loading_the_first_configuration_is_shown(stage):
+    """Its cell and positions, not those at the end of the loading."""
+    columns = {name: np.column_stack([values, np.full(100, np.nan)]) for name, values in stage.fields.items()}
+    along = Along(stage.path, "indicators", {"kind": "indicators", "of": "shear"}, fields=columns, position=stage.position + 3.0,
+                  box=np.array([[10.0, 2.0], [0.0, 10.0]]), diameter=stage.diameter)
+    along.frames = [stage]
+    first, plain = (dict(indicators.figures(one))["-spearman"]() for one in (along, stage))
+    assert np.array_equal(*(figure.axes[0].images[0].get_array() for figure in (first, plain)))
+    shown = indicators.first_configuration(along, ["theta"])
+    assert np.array_equal(shown.position, stage.position) and np.array_equal(shown.box, stage.box)
+    assert np.array_equal(indicators.ranks(shown, "theta"), indicators.ranks(stage, "theta"))
+    plt.close("all")

@@ -55,13 +55,18 @@ def plain(rows, **wanted):
 
 
 def test_known_answers():
-    """Theta is soft where it is high, psi_6 where it is low; without a value a particle is called least likely."""
+    """Theta is soft where it is high, psi_6 where it is low; without a value a particle is called least likely, and of a field
+    without any there is no score."""
     blind = np.full((N, 7), np.nan)
-    found = sample(theta=knows(3, 7), psi_6=knows(3, 7), vibrality=blind)
-    assert found.unlocated == 1 and found.number.tolist() == [1, 2, 4] and found.names == ["psi_6", "theta", "vibrality"]
+    blind[:, 1:] = 1.0
+    loose = knows(7, 9)
+    loose[3] = np.nan
+    found = sample(theta=knows(3, 7), psi_6=knows(3, 7), vibrality=blind, xdot=loose)
+    assert found.unlocated == 1 and found.number.tolist() == [1, 2, 4] and found.names == ["psi_6", "theta", "vibrality", "xdot"]
     first = plain(scores.first([found], 0.0), kind=0)
     assert first["C_theta"] == pytest.approx(1.0) and first["C_psi_6"] == pytest.approx(2 / N - 1)
-    assert first["C_vibrality"] == pytest.approx(2 * (N + 1) / 2 / N - 1) and np.isnan(first["error_theta"])
+    assert np.isnan(first["C_vibrality"]) and np.isnan(first["error_theta"])
+    assert first["C_xdot"] == pytest.approx(2 / N - 1) and plain(scores.first([found], 0.0), kind=1)["C_vibrality"] < 0.1
     second = plain(scores.against_number([found, found], 0.0), number=2)
     assert second["C_theta"] == pytest.approx(2 * (N - 1) / N - 1) and second["strain"] == 0.04
     third = plain(scores.against_number([found, found], 0.0), number=3)        # all alike: the mean rank of 98

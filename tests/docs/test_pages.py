@@ -22,6 +22,7 @@ DOCS = ROOT / "docs"
 SMALLER = {
     "--output results/quickstart": "--output results/quickstart --set system.particles=200 --set swap.sweeps=200 "
                                    "--set shear.max_strain=0.02",
+    "particles = 500": "particles = 100", "sweeps = 1500": "sweeps = 30", "samples = 10 ": "samples = 3 ",
     "particles = 600": "particles = 100", "sweeps = 20000": "sweeps = 100", "max_strain = 0.12": "max_strain = 0.005",
     "ensemble.samples=22": "ensemble.samples=3", "samples = 4 ": "samples = 2 ", "max_strain = 0.05": "max_strain = 0.004",
     "max_strain = 0.15": "max_strain = 0.06",

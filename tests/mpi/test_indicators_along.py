@@ -178,6 +178,25 @@ def test_it_goes_on_after_a_stop(files, after):
         assert (np.array_equal if comm.size == 1 else np.allclose)(again.fields[name], values, equal_nan=True)
 
 
+def test_3d(tmp_path_factory):
+    """The same in space: states on the branch have the loading's energy, and the kinds of indicators that are defined there."""
+    place = Path(comm.bcast(str(tmp_path_factory.mktemp("space")) if comm.rank == 0 else "")) / "run"
+    text = TEXT.replace("dimension = 2", "dimension = 3").replace('"ipl12"', '"ipl10"').replace("2e-4", "2e-3")
+    assert main(Config.parse(text, "input.toml"), text, place, comm, fresh=False, plots=False) == 0
+    comm.Barrier()
+    found = [place / "00-quench.h5", place / "01-shear.h5"]
+    files = Earlier(comm, MODELS["ipl10"], found)
+    path = Loading(files, AlongParams(kind="indicators", of="shear", strains=[0.0, 0.004, 0.012], onsets=True), lambda: None)
+    energy = files.table("loading")["energy"]
+    for at in path.places():
+        assert evaluate(path.configuration(at)).energy == pytest.approx(energy[round(at.strain / 2e-3)], abs=1e-8)
+    context = Along(found)
+    context.earlier = lambda label: Earlier(comm, MODELS["ipl10"], found)
+    system = files.start()
+    Indicators(IndicatorsParams(of="shear", which=["contacts", "s2", "vibrality"], onsets=True, moved=True)).run(system, context)
+    assert {"z", "s2", "vibrality"} <= set(context.fields) and context.fields["s2"].shape == (system.n_owned, 4)
+
+
 def test_what_is_refused():
     with pytest.raises(ValidationError, match="of which loading"):
         IndicatorsParams(onsets=True)

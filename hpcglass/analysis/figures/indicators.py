@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -26,18 +27,23 @@ def figures(stage: StageResults) -> Figures:
     if stage.params.get("kind") != "indicators" or stage.position is None:
         return []
     names = [name for name in INDICATORS if name in stage.fields]
-    if stage.params.get("of"):          # a column for each configuration; that of the stage itself is none of them
-        return [("-spearman", partial(draw_spearman, stage, names))] if len(names) > 1 else []
+    if stage.params.get("of") and names:
+        stage = first_configuration(stage, names)
     many = len(names) > MAPS
     drawn: Figures = [(f"-ranks-{k // MAPS + 1}" if many else "-ranks", partial(draw_maps, stage, names[k: k + MAPS]))
                       for k in range(0, len(names), MAPS)]
     return drawn + ([("-spearman", partial(draw_spearman, stage, names))] if len(names) > 1 else [])
 
 
+def first_configuration(stage: StageResults, names: list[str]) -> StageResults:
+    """Of a stage with a column for each configuration along a loading: the first one, as if it were the stage's own."""
+    frame = stage.frames[0]
+    return replace(stage, position=frame.position, box=frame.box, fields={name: stage.fields[name][:, 0] for name in names})
+
+
 def ranks(stage: StageResults, name: str) -> np.ndarray:
-    """(N,) ranks by softness, 1 the softest; of the first configuration, if there are several."""
-    values = stage.fields[name]
-    return soft_ranks(values if values.ndim == 1 else values[:, 0], INDICATORS[name].soft)
+    """(N,) ranks by softness, 1 the softest."""
+    return soft_ranks(stage.fields[name], INDICATORS[name].soft)
 
 
 def symbol(name: str) -> str:

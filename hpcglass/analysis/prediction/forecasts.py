@@ -129,7 +129,7 @@ def of_stages(path: str, stage: StageResults, loading: StageResults) -> Forecast
     kind, event, strain, distance = _configurations(stage)
     located = np.flatnonzero(np.isfinite(events["gamma_c"]))
     trigger = events["trigger_id"][located].astype(np.int64)
-    softness = np.array([[soft_ranks(values, INDICATORS[name].soft) for values in columns(stage, name).T] for name in names])
+    softness = np.array([[ranked(values, INDICATORS[name].soft) for values in columns(stage, name).T] for name in names])
     table = loading.tables["loading"]
     grid = np.linspace(0.0, float(table["strain"].max()), POINTS)
     return Forecasts(
@@ -138,6 +138,11 @@ def of_stages(path: str, stage: StageResults, loading: StageResults) -> Forecast
         np.array([grid, np.interp(grid, table["strain"], table["dissipation_density"])]),
         localised(stage, loading, softness, np.array([columns(stage, name).T for name in names])),
         int(events.rows - len(located)))
+
+
+def ranked(values: Floats, soft: str) -> Floats:
+    """(N,) ranks; NaN where nobody has a value, as an indicator that needs a minimum has none in a moved copy."""
+    return np.full(len(values), np.nan) if np.isnan(values).all() else soft_ranks(values, soft)
 
 
 def columns(stage: StageResults, name: str) -> Floats:
