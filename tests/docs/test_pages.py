@@ -25,7 +25,7 @@ SMALLER = {
     "particles = 500": "particles = 100", "sweeps = 1500": "sweeps = 30", "samples = 10 ": "samples = 3 ",
     "particles = 600": "particles = 100", "sweeps = 20000": "sweeps = 100", "max_strain = 0.12": "max_strain = 0.005",
     "ensemble.samples=22": "ensemble.samples=3", "samples = 4 ": "samples = 2 ", "max_strain = 0.05": "max_strain = 0.004",
-    "max_strain = 0.15": "max_strain = 0.06",
+    "max_strain = 0.15": "max_strain = 0.1",
     "--output results/annulus": "--output results/annulus --set system.r_out=9 --set swap.sweeps=40",
     "inputs/epm.toml": "inputs/epm.toml --set L=16 --set strain=0.2 --set epm.fields_at=[0.1,0.2] --set epm.windows=[0.1]",
     "inputs/calibrate.toml": "inputs/calibrate.toml --set calibrate.accuracy=0.1 --set calibrate.most_samples=32 "
