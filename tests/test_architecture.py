@@ -15,9 +15,10 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 TREES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 
 # each may import those before it
-LAYERS = ["errors", "words", "disk", "settings", "launcher", "petsc", "plugins", "sealed", "numbers", "potentials", "geometries",
-          "core", "epm", "landscape", "moves", "cavity", "indicators", "stages", "registry", "config", "analysis", "io", "rundir",
-          "start", "context", "sample", "ensemble", "solvers", "run", "sweep", "library", "results", "commands", "__main__"]
+LAYERS = ["errors", "words", "disk", "settings", "launcher", "petsc", "plugins", "sealed", "numbers", "potentials",
+          "geometries", "core", "epm", "landscape", "moves", "cavity", "saddles", "indicators", "stages", "registry",
+          "config", "analysis", "io", "rundir", "start", "context", "sample", "ensemble", "solvers", "run", "sweep",
+          "library", "results", "commands", "__main__"]
 # and these, besides, not some of those before them
 NEVER = {"stages": {"io", "rundir"}, "analysis": {"core", "landscape", "moves"},
          **{files: {"landscape", "moves", "stages", "analysis"} for files in ("io", "rundir")}}

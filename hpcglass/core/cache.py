@@ -26,7 +26,8 @@ import numba
 from numba.core import caching
 
 PACKAGE = Path(__file__).parents[1]
-COMPILED = ("potentials", "geometries", "core", "epm", "landscape", "moves", "cavity", "indicators")    # the layers with kernels
+COMPILED = ("potentials", "geometries", "core", "epm", "landscape", "moves", "cavity", "saddles",
+            "indicators")       # the layers with kernels
 
 note = ""       # for the user: why kernels are not kept where they should be
 

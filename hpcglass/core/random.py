@@ -34,6 +34,7 @@ class Stream(IntEnum):
     SWAP_GLOBAL = 7       # exchanges of far pairs
     SWAP_PROBE = 8        # pairs of the exchange thermometer
     SHUFFLE = 9           # permutations
+    SADDLES = 10          # random starts of searches for saddles
 
 
 MASK = np.uint64(0xFFFFFFFF)

@@ -38,6 +38,12 @@ class Bonds:
     c: Floats
     weight: Floats
 
+    def second_with_field(self, field: Floats) -> Floats:
+        """(n_owned, d) H v of a field (n_owned, d). Collective."""
+        w = self.differences(field)
+        along = self.c[2] * np.einsum("ba,ba->b", self.vector, w)
+        return self.scattered(along[:, None] * self.vector + self.c[1][:, None] * w)
+
     def third_with_fields(self, fields: Floats) -> Floats:
         """(n_owned, d, k) T:vv of each of the fields (n_owned, d, k). Collective."""
         everywhere = self._with_ghosts(fields)

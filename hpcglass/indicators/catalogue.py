@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from hpcglass.errors import InputError
-from hpcglass.indicators import contacts, nonlinear, response, soft_modes, strength, structure
+from hpcglass.indicators import contacts, nonlinear, response, saddles, soft_modes, strength, structure
 from hpcglass.indicators.base import Indicator
 from hpcglass.plugins import Catalogue
 
-FAMILIES = (structure, contacts, response, soft_modes, nonlinear, strength)
+FAMILIES = (structure, contacts, response, soft_modes, nonlinear, saddles, strength)
 
 
 def _wrong(name: str, thing: Any) -> str:

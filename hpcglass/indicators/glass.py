@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hpcglass.core.look import Look, straight_on
 from hpcglass.core.system import System
 from hpcglass.geometries.periodic import simple_shear
 from hpcglass.indicators import coarse, thermal
@@ -42,6 +43,10 @@ class Choices:
     free : the particles do not fill their cell, which has a margin: at the rim there are no cells
     density : number density; None: N/V, which it is not if they do not fill their cell [length^-d]
     kick_steps : steps of the motion that gives the nonaffinity
+    saddle_starts : where to pull for saddles: "modes", "bonds", "random"
+    saddle_cell : edge of the cells that each give a pair, or a cluster, to pull at [length]
+    saddle_radius : of the discs in which they are looked for; None: 8 in 2D, 3.5 in 3D, or as the cell has room [length]
+    saddle_refined : so many of the softest ones are refined in the whole glass
     """
 
     plane: str = "xy"
@@ -55,6 +60,10 @@ class Choices:
     nonlinear_tolerance: float = 1e-4
     free: bool = False
     density: float | None = None
+    saddle_starts: tuple[str, ...] = ("modes", "bonds")
+    saddle_cell: float = 4.0
+    saddle_radius: float | None = None
+    saddle_refined: int = 50
 
 
 @dataclass
@@ -66,18 +75,22 @@ class Glass:
     system : up to date
     choices : numbers that definitions leave open
     alive : told what is going on, between two pieces of work; on any rank by itself
+    look : called by long work on all ranks alike, may raise
 
     Attributes
     ----------
     results : name -> (value, units, what it is): what an indicator says besides its field
     tables : name -> (rows (k, columns), column -> (units, what it is))
+    nonlinear : order -> modes that were found, see `indicators.nonlinear.modes`
     """
 
     system: System
     choices: Choices = Choices()
     alive: Callable[[str], None] = lambda what: None
+    look: Look = straight_on
     results: dict[str, tuple[Any, str, str]] = field(default_factory=dict)
     tables: dict[str, tuple[Any, dict[str, tuple[str, str]]]] = field(default_factory=dict)
+    nonlinear: dict[int, Any] = field(default_factory=dict)
 
     # ------------------------------------------------------------------ structure
 

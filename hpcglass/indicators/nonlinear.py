@@ -11,16 +11,19 @@ D. Richard et al., Phys. Rev. Materials 4, 113609 (2020).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hpcglass.indicators.base import Indicator
 
 if TYPE_CHECKING:
+    from hpcglass.core.replica import Replica
     from hpcglass.indicators.bonds import Bonds
     from hpcglass.indicators.glass import Glass
 
 SAME = 1e-6         # relative difference of the costs of one and the same mode, found twice
 SMALL = 1e-13       # of the largest term of a mode: terms decay as r^(-4d), and the rest need not be kept
+LOCAL = 1e-3        # of the largest force H pi on a particle: smaller ones are not kept
 MOST_SOLVES = 400
 COLUMNS = {"core_id": ("", "particle that moves most"), "stiffness": ("energy/length^2", "kappa = H:pi pi"),
            "form": ("energy/length^n", "U^(n).pi^n"), "cost": ("", "kappa^(n/2) / |form|"),
@@ -29,63 +32,106 @@ COLUMNS = {"core_id": ("", "particle that moves most"), "stiffness": ("energy/le
            "solves": ("", "linear solves"), "first_id": ("", "pair whose dipole it started from"), "second_id": ("", "the other")}
 
 
+@dataclass
+class Found:
+    """Nonlinear modes of one order, in a replica of the glass.
+
+    starts : number of them
+    rows : (starts, columns) numbers of the mode that each start led to, see COLUMNS; on all ranks
+    kept : starts that led to a mode for the first time
+    fields : for starts of this rank, number -> (rows of particles, |T:pi pi|_i^2 / kappa there), where it is not negligible
+    forces : number -> (rows of particles, H pi there (k, d))
+    """
+
+    replica: Replica
+    starts: int
+    rows: Any
+    kept: list[int]
+    fields: dict[int, tuple[Any, Any]]
+    forces: dict[int, tuple[Any, Any]]
+
+
+def modes(glass: Glass, degree: int) -> Found:
+    """The modes of a glass, looked for once. Collective."""
+    if degree not in glass.nonlinear:
+        glass.nonlinear[degree] = _search(glass, degree)
+    return glass.nonlinear[degree]
+
+
+def _search(glass: Glass, degree: int) -> Found:
+    import numpy as np
+
+    from hpcglass.core import comm as ranks
+    from hpcglass.core.replica import Replica
+    from hpcglass.indicators.bonds import interacting
+    from hpcglass.landscape.lockstep import together
+    from hpcglass.landscape.matrix.factors import Inverse
+    from hpcglass.landscape.matrix.hessian import Hessian
+    from hpcglass.landscape.nonlinear import Derivatives, from_force
+
+    comm, replica = glass.system.comm, Replica(glass.system)
+    system, bonds = replica.system, interacting(replica.system)
+    starts = dipoles(bonds, loads(bonds, replica.taken(glass.velocity)), glass.choices.nonlinear_cell)
+    inverse, form = Inverse(Hessian(system)), Derivatives(system, degree)
+    rows = np.zeros((len(starts), len(COLUMNS)))
+    fields, forces = {}, {}
+    mine = range(comm.rank, len(starts), comm.size)
+    searches = (from_force(system, form, dipole(bonds, starts[number]), glass.choices.nonlinear_tolerance, MOST_SOLVES)
+                for number in mine)
+    for count, (place, mode) in enumerate(together(searches, inverse.apply_all)):
+        number = mine[place]
+        i, j = bonds.rows[starts[number]]
+        square = (mode.mode**2).sum(axis=1)
+        participation = 1.0 / (system.n_total * (square**2).sum())
+        rows[number] = (system.id[square.argmax()], mode.stiffness, mode.form, mode.cost, participation, mode.gradient,
+                        mode.iterations, system.id[i], system.id[j])
+        field = bonds.third_squares(mode.mode[:, :, None])[:, 0] / mode.stiffness
+        near = np.flatnonzero(field > SMALL * field.max())
+        fields[number] = near, field[near]
+        force = bonds.second_with_field(mode.mode)
+        square = (force**2).sum(axis=1)
+        near = np.flatnonzero(square > LOCAL**2 * square.max())
+        forces[number] = near, force[near]
+        glass.alive(f"start {count} of {len(mine)}")
+    rows = ranks.total(comm, rows)
+    return Found(replica, len(starts), rows, distinct(rows[:, 0], rows[:, 3]), fields, forces)
+
+
 def nonlinear(degree: int) -> Any:
     """The indicator of modes of third or fourth order."""
     def compute(glass: Glass) -> Any:
         import numpy as np
 
-        from hpcglass.core import comm as ranks
-        from hpcglass.core.replica import Replica
-        from hpcglass.indicators.bonds import interacting
-        from hpcglass.landscape.lockstep import together
-        from hpcglass.landscape.matrix.factors import Inverse
-        from hpcglass.landscape.matrix.hessian import Hessian
-        from hpcglass.landscape.nonlinear import Derivatives, from_force
-
-        comm, replica = glass.system.comm, Replica(glass.system)
-        system, bonds = replica.system, interacting(replica.system)
-        starts = dipoles(bonds, replica.taken(glass.velocity), glass.choices.nonlinear_cell)
-        inverse, form = Inverse(Hessian(system)), Derivatives(system, degree)
-        rows, found = np.zeros((len(starts), len(COLUMNS))), {}
-        mine = range(comm.rank, len(starts), comm.size)
-        searches = (from_force(system, form, dipole(bonds, starts[number]), glass.choices.nonlinear_tolerance, MOST_SOLVES)
-                    for number in mine)
-        for count, (place, mode) in enumerate(together(searches, inverse.apply_all)):
-            number = mine[place]
-            i, j = bonds.rows[starts[number]]
-            square = (mode.mode**2).sum(axis=1)
-            participation = 1.0 / (system.n_total * (square**2).sum())
-            rows[number] = (system.id[square.argmax()], mode.stiffness, mode.form, mode.cost, participation, mode.gradient,
-                            mode.iterations, system.id[i], system.id[j])
-            field = bonds.third_squares(mode.mode[:, :, None])[:, 0] / mode.stiffness
-            near = np.flatnonzero(field > SMALL * field.max())
-            found[number] = near, field[near]
-            glass.alive(f"start {count} of {len(mine)}")
-        rows = ranks.total(comm, rows)
-        kept = distinct(rows[:, 0], rows[:, 3])
-        glass.tables[f"nonlinear_modes_{degree}"] = (rows[kept], COLUMNS)
-        glass.results[f"nonlinear_starts_{degree}"] = (len(starts), "", f"starts of the search for modes of order {degree}")
-        glass.results[f"nonlinear_solves_{degree}"] = (int(rows[:, 6].sum()), "", "linear solves in all")
-        total = np.zeros(system.n_owned)
-        for number in kept:
-            if number in found:
-                near, values = found[number]
+        found = modes(glass, degree)
+        glass.tables[f"nonlinear_modes_{degree}"] = (found.rows[found.kept], COLUMNS)
+        glass.results[f"nonlinear_starts_{degree}"] = (found.starts, "", f"starts of the search for modes of order {degree}")
+        glass.results[f"nonlinear_solves_{degree}"] = (int(found.rows[:, 6].sum()), "", "linear solves in all")
+        total = np.zeros(found.replica.system.n_owned)
+        for number in found.kept:
+            if number in found.fields:
+                near, values = found.fields[number]
                 total[near] += values
-        return glass.unless_loose(replica.summed(total))
+        return glass.unless_loose(found.replica.summed(total))
     return compute
 
 
-def dipoles(bonds: Bonds, velocity: Any, cell: float) -> Any:
-    """(k,) number of the pair of each cell that shear loads most, on a configuration that one rank has alone.
+def loads(bonds: Bonds, velocity: Any) -> Any:
+    """(b,) |phi' n.(xdot_j - xdot_i)| of each pair, where one rank has all; velocity: (n_owned, d) nonaffine."""
+    import numpy as np
 
-    velocity : (n_owned, d) nonaffine; cell : about the edge of a cell [length]
+    return np.abs(bonds.c[1] * np.einsum("ba,ba->b", bonds.vector, bonds.differences(velocity)))
+
+
+def dipoles(bonds: Bonds, loaded: Any, cell: float) -> Any:
+    """(k,) number of the pair of each cell that is loaded most, on a configuration that one rank has alone.
+
+    loaded : (b,) of each pair; cell : about the edge of a cell [length]
     """
     import numpy as np
 
     from hpcglass.geometries.periodic import heights
 
     system = bonds.system
-    loaded = np.abs(bonds.c[1] * np.einsum("ba,ba->b", bonds.vector, bonds.differences(velocity)))
     first = bonds.rows[:, 0]
     middle = system.reference[first] + system.displacement[first] + 0.5 * bonds.vector
     cells = np.maximum(np.rint(heights(system.box) / cell), 1).astype(np.int64)

@@ -28,7 +28,7 @@ from hpcglass.indicators.glass import Choices, Glass
 from hpcglass.indicators.neighbours.functions import HATS_REACH, radial_functions
 from hpcglass.indicators.neighbours.surroundings import surroundings
 from hpcglass.indicators.nonaffinity import kicked
-from hpcglass.indicators.nonlinear import dipole, dipoles
+from hpcglass.indicators.nonlinear import dipole, dipoles, loads
 from hpcglass.landscape.localised import _start, evaluate
 from hpcglass.landscape.lockstep import together
 from hpcglass.landscape.matrix.factors import Inverse
@@ -92,7 +92,7 @@ def plain_nonlinear(system: System, degree: int = 4, starts: int = 60) -> list[o
     """Nonlinear modes by z -> H^+ Q(z), against conjugate gradients with exact steps, from the same starts."""
     asked, bonds = Glass(system), interacting(system)
     inverse, form = Inverse(Hessian(system)), Derivatives(system, degree)
-    chosen_pairs = dipoles(bonds, asked.velocity, 4.0)[:: max(1, (system.n_total // 16) // starts)]
+    chosen_pairs = dipoles(bonds, loads(bonds, asked.velocity), 4.0)[:: max(1, (system.n_total // 16) // starts)]
     forces = [dipole(bonds, pair) for pair in chosen_pairs]
 
     def fixed() -> list[int]:

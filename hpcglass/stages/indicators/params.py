@@ -96,6 +96,15 @@ class IndicatorsParams(AlongParams):
                                        "mode agree")
     kick_steps: int = Field(4000, ge=100, le=10_000_000, description="steps of the motion that gives the nonaffinity; its "
                             "relative error is 2.9 / kick_steps^(1/2)")
+    saddle_starts: list[Literal["modes", "bonds", "random"]] = Field(
+        ["modes", "bonds"], min_length=1, description="where to pull for saddles: along the forces of quartic modes, at the "
+        "strongest pair of each cell, at random at five clusters of each cell's")
+    saddle_cell: float = Field(4.0, gt=0, le=1000, description="edge of the cells that each give a pair, or a cluster, to pull "
+                               "at [length]")
+    saddle_radius: float | None = Field(None, gt=0, le=1000, description="of the discs in which saddles are looked for [length]; "
+                                        "default 8 in 2D, 3.5 in 3D, or as much as the cell has room for")
+    saddle_refined: int = Field(50, ge=0, le=1_000_000, description="so many of the softest saddles are refined "
+                                "in the whole glass")
 
     @field_validator("which")
     @classmethod

@@ -10,6 +10,7 @@ from hpcglass.stages.base import Context, GivenUp, Snapshot, Stage, sparse_memor
 from hpcglass.stages.indicators.params import IndicatorsParams
 
 if TYPE_CHECKING:
+    from hpcglass.core.look import Look
     from hpcglass.core.system import System
     from hpcglass.indicators.base import Indicator
     from hpcglass.indicators.glass import Glass
@@ -43,9 +44,13 @@ class Indicators(Stage):
 
     def present(self, system: System, context: Context, wanted: Sequence[Indicator], done: int) -> int:
         """Of the stage's configuration; how many there are."""
-        glass = self.glass(system, wanted)
+        glass = self.glass(system, wanted, context.look)
         for number, indicator in enumerate(wanted[done:], done + 1):
-            values = compute(glass, indicator, context)
+            try:
+                values = compute(glass, indicator, context)
+            except GivenUp:
+                context.safe_point(number - 1, len(wanted), partial(Snapshot, {"done": number - 1}))
+                raise
             context.field(indicator.name, values, indicator.units, f"{indicator.symbol}: {indicator.summary}")
             for name, told in glass.results.items():
                 context.result(name, *told)
@@ -92,16 +97,20 @@ class Indicators(Stage):
 
         place = places[column]
         possible = [indicator for indicator in wanted if not place.moved or indicator.needs in WITHOUT_REST]
-        glass = self.glass(system, possible)
+        glass = self.glass(system, possible, context.look)
         for k, indicator in enumerate(wanted[first:], first + 1):
-            values = compute(glass, indicator, context) if indicator in possible else np.full(system.n_owned, np.nan)
+            number, total = column * len(wanted) + k, len(places) * len(wanted)
+            try:
+                values = compute(glass, indicator, context) if indicator in possible else np.full(system.n_owned, np.nan)
+            except GivenUp:
+                context.safe_point(number - 1, total, partial(Snapshot, {"done": number - 1}))
+                raise
             context.field_column(indicator.name, column, values, indicator.units, f"{indicator.symbol}: {indicator.summary}",
                                  of=system)
-            number = column * len(wanted) + k
-            context.safe_point(number, len(places) * len(wanted), partial(Snapshot, {"done": number}),
+            context.safe_point(number, total, partial(Snapshot, {"done": number}),
                                f"strain {place.strain:.4g}, {indicator.name}")
 
-    def glass(self, system: System, wanted: Sequence[Indicator]) -> Glass:
+    def glass(self, system: System, wanted: Sequence[Indicator], look: Look) -> Glass:
         """A configuration under questions; PhysicsError if it must be a minimum, and is none."""
         from hpcglass.indicators.glass import Choices, Glass
         from hpcglass.landscape.expansion import check_minimum
@@ -110,7 +119,9 @@ class Indicators(Stage):
         if any(indicator.needs in RESPONSE for indicator in wanted):
             check_minimum(system)
         return Glass(system, Choices(params.plane, params.x_cut, params.s2_delta, params.s2_range, params.r_c, params.modes,
-                                     params.kick_steps, params.nonlinear_cell, params.nonlinear_tolerance))
+                                     params.kick_steps, params.nonlinear_cell, params.nonlinear_tolerance,
+                                     saddle_starts=tuple(params.saddle_starts), saddle_cell=params.saddle_cell,
+                                     saddle_radius=params.saddle_radius, saddle_refined=params.saddle_refined), look=look)
 
     def force_evaluations(self, particles: int) -> float:
         from hpcglass.indicators.catalogue import needs
@@ -118,7 +129,9 @@ class Indicators(Stage):
         params: IndicatorsParams = self.params
         needed = needs(params.which)
         starts = 20.0 * particles / params.nonlinear_cell**2 * bool({"all", "nonlinear"} & set(params.which))
-        return 200.0 + (30.0 * params.modes + 5 * params.kick_steps) * bool(needed & {"factors", "modes"}) + 2.0 * starts
+        saddles = 1.5e5 * (4.0 / params.saddle_cell) ** 2 * bool({"all", "saddles", "sps"} & set(params.which))
+        return (200.0 + saddles + (30.0 * params.modes + 5 * params.kick_steps) * bool(needed & {"factors", "modes"})
+                + 2.0 * starts)
 
     def memory(self, particles: int, dimension: int) -> float:
         return sparse_memory(particles, dimension) + 1000.0 * particles
