@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcglass.cavity.skyline import FAST
-from hpcglass.core.pairs import pair_scalar
+from hpcglass.core.pairs import C1, C2, pair_scalar
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -138,7 +138,7 @@ def evaluate(axes, table, n_free, y, stiffness, ties, forward, rate, pairs, seco
             turned[p, a] = value
             inner += vector[p, a] * value
         along[p] = inner
-    scalars(table, 1, pairs, stiffness, ties, memory)
+    scalars(table, C1, pairs, stiffness, ties, memory)
     for i in range(n_free):
         for a in range(d):
             force[i, a] = 0.0
@@ -154,7 +154,7 @@ def evaluate(axes, table, n_free, y, stiffness, ties, forward, rate, pairs, seco
             if free:
                 force[j, a] -= value
     if second:
-        scalars(table, 2, pairs, 0.0, ties, memory)
+        scalars(table, C2, pairs, 0.0, ties, memory)
         for i in range(n_free):
             for a in range(d):
                 shear[i, a] = 0.0

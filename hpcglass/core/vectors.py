@@ -21,6 +21,14 @@ def largest_square(values):
 
 
 @numba.njit(cache=True, error_model="numpy")
+def assign(target, source):
+    """target = source in the rows and columns of `source`. For slices of arrays the compiler also makes what their errors say."""
+    for i in range(source.shape[0]):
+        for c in range(source.shape[1]):
+            target[i, c] = source[i, c]
+
+
+@numba.njit(cache=True, error_model="numpy")
 def add_scaled(target, factor, values):
     """target[:n] += factor * values, n the rows of `values`."""
     for i in range(values.shape[0]):

@@ -151,7 +151,7 @@ def _accumulate(reference, displacement, start, index, inverse_length2, scale, t
     x, f = np.zeros((order + 1, dimension)), np.zeros((order + 1, dimension))
     s, g, e = np.zeros(HIGHEST + 1), np.zeros(HIGHEST + 1), np.zeros(HIGHEST + 1)
     cutoff2 = table.edges[table.edges.size - 1]
-    row = 0
+    row = np.int64(0)
     total = start[n_owned]
     for first in range(0, total, CHUNK):
         size = min(CHUNK, total - first)

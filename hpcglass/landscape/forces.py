@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcglass.core import comm as ranks
-from hpcglass.core.pairs import CHUNK, KEEP_NAN, pair_scalar
+from hpcglass.core.pairs import C0, C1, CHUNK, KEEP_NAN, pair_scalar
 from hpcglass.core.system import System
 from hpcglass.core.vectors import largest_square
 from hpcglass.landscape import walls
@@ -218,12 +218,12 @@ def add_forces(reference, displacement, start, index, inverse_length2, scale, ta
     """out += forces alone: what minimisers and dynamics call most."""
     vector = np.empty((reference.shape[1], CHUNK))
     x2, c1, work = np.empty(CHUNK), np.empty(CHUNK), np.empty((2, CHUNK))
-    row = 0
+    row = np.int64(0)
     total = start[start.size - 1]
     for first in range(0, total, CHUNK):
         n = min(CHUNK, total - first)
         next_row = gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2)
-        scalars(1, first, n, inverse_length2, scale, table, x2, work, c1)
+        scalars(C1, first, n, inverse_length2, scale, table, x2, work, c1)
         scatter(start, index, row, first, n, vector, c1, out)
         row = next_row
 
@@ -236,13 +236,13 @@ def _sums(reference, displacement, start, index, inverse_length2, scale, table, 
     vector = np.empty((dimension, CHUNK))
     x2, c1, phi, weight, work = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty((2, CHUNK))
     cutoff2 = table.edges[table.edges.size - 1]
-    row = 0
+    row = np.int64(0)
     total = start[n_owned]
     for first in range(0, total, CHUNK):
         n = min(CHUNK, total - first)
         next_row = gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2)
-        scalars(1, first, n, inverse_length2, scale, table, x2, work, c1)
-        scalars(0, first, n, inverse_length2, scale, table, x2, work, phi)
+        scalars(C1, first, n, inverse_length2, scale, table, x2, work, c1)
+        scalars(C0, first, n, inverse_length2, scale, table, x2, work, phi)
         scatter(start, index, row, first, n, vector, c1, out)
         for k in range(n):
             weight[k] = 1.0 if index[first + k] < n_owned else 0.5

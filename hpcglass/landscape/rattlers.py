@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from hpcglass.core import comm as ranks
 from hpcglass.core.neighbours import PairList
-from hpcglass.core.pairs import KEEP_NAN
+from hpcglass.core.pairs import C1, C2, KEEP_NAN
 from hpcglass.core.system import System
 from hpcglass.landscape import walls
 from hpcglass.landscape.forces import evaluate, pair_lists, scalars
@@ -137,8 +137,8 @@ def _load(reference, displacement, start, index, inverse_length2, scale, table, 
                 x = (reference[j, a] - reference[i, a]) + (displacement[j, a] - displacement[i, a])
                 square += x * x
             x2[0] = square * inverse_length2[p]
-            scalars(1, p, 1, inverse_length2, scale, table, x2, work, c1)
-            scalars(2, p, 1, inverse_length2, scale, table, x2, work, c2)
+            scalars(C1, p, 1, inverse_length2, scale, table, x2, work, c1)
+            scalars(C2, p, 1, inverse_length2, scale, table, x2, work, c2)
             force, room = abs(c1[0]) * np.sqrt(square), cutoff - np.sqrt(x2[0])
             # a bound pair: the bottom of its well is near, the cut-off is not
             if room > INSIDE and force < NEAR * (c2[0] * square + c1[0]) * room / np.sqrt(inverse_length2[p]):

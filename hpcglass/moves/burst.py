@@ -11,7 +11,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from hpcglass.core.vectors import add_scaled, dots, farthest, largest_square
+from hpcglass.core.vectors import add_scaled, assign, dots, farthest, largest_square
 from hpcglass.landscape.forces import add_forces, pair_lists
 from hpcglass.moves.methods import (
     ALONG,
@@ -105,8 +105,8 @@ def _conjugate_gradient(numbers, rows, force, n, owners, shift, strain, slack, r
             turn(direction, conjugacy(numbers, force2, force_last), own)
             slope = dots(direction, own)[1]
             if slope <= 0:
-                direction[:] = own
-            line[:] = own
+                assign(direction, own)
+            assign(line, own)
             step = begin(numbers, force2, slope)
         step = limited(step, largest_square(direction))
         numbers[ALONG] += step

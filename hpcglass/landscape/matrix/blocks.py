@@ -8,7 +8,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from hpcglass.core.pairs import CHUNK, KEEP_NAN
+from hpcglass.core.pairs import C1, C2, CHUNK, KEEP_NAN
 from hpcglass.landscape.forces import gather, scalars
 
 
@@ -33,7 +33,8 @@ def block_pattern(start, index, row, n_owned, dimension):
             if index[p] < n_owned:
                 count[index[p]] += 1
     begin = np.zeros(n_owned + 1, dtype=np.int64)
-    begin[1:] = np.cumsum(count)
+    for i in range(n_owned):
+        begin[i + 1] = begin[i] + count[i]
     raw = np.empty(begin[n_owned], dtype=np.int64)
     fill = begin[:-1].copy()
     for i in range(n_owned):
@@ -98,7 +99,7 @@ def fill(reference, displacement, start, index, inverse_length2, scale, table, p
     vector = np.empty((dimension, CHUNK))
     x2, c1, c2, work = np.empty(CHUNK), np.empty(CHUNK), np.empty(CHUNK), np.empty((2, CHUNK))
     diagonal = np.zeros((n_owned, 6))
-    row = 0
+    row = np.int64(0)
     total = start[n_owned]
     for first in range(0, total, CHUNK):
         n = min(CHUNK, total - first)
@@ -107,8 +108,8 @@ def fill(reference, displacement, start, index, inverse_length2, scale, table, p
             for k in range(n):
                 c1[k], c2[k] = 0.0, inverse_length2[first + k] / x2[k]
         else:
-            scalars(1, first, n, inverse_length2, scale, table, x2, work, c1)
-            scalars(2, first, n, inverse_length2, scale, table, x2, work, c2)
+            scalars(C1, first, n, inverse_length2, scale, table, x2, work, c1)
+            scalars(C2, first, n, inverse_length2, scale, table, x2, work, c2)
         if dimension == 2:
             _fill_flat(start, index, row, first, n, vector, x2, cutoff2, c1, c2, places, mirrors, widths, diagonal, values)
         else:

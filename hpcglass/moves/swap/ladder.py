@@ -20,6 +20,7 @@ from hpcglass.moves.swap.lists import (
     candidates,
     compiled,
     inner,
+    longer,
     pair_length,
     pair_strength,
     phi,
@@ -48,7 +49,7 @@ def rows_within(record, n_active, pot, cell, grid, cut):
             if m < 0:
                 m = candidates(record, order, begin, b, cell, bins, around, numbers)
             if total + np.uint64(m) > np.uint64(len(index)):
-                index, distance2 = _longer(index, 2 * len(index) + m), _longer(distance2, 2 * len(index) + m)
+                index, distance2 = longer(index, 2 * len(index) + m), longer(distance2, 2 * len(index) + m)
             x, y, z = record[i, 0], record[i, 1], record[i, 2]
             for c in range(m):
                 dx, dy, dz = separation(around[0, c] - x, around[1, c] - y, around[2, c] - z, cell)
@@ -59,13 +60,6 @@ def rows_within(record, n_active, pot, cell, grid, cut):
                 total += np.uint64((near2[c] < cut * cut) & (numbers[c] != i))
             stop[i] = np.int64(total)
     return start, stop, index, distance2
-
-
-@inner
-def _longer(values, length):
-    result = np.empty(length, dtype=values.dtype)
-    result[: len(values)] = values
-    return result
 
 
 @inner
@@ -107,7 +101,7 @@ def exchanges(record, n_active, pot, cell, grid, cut, moves, first, count, tally
         most = max(most, rows[1][i] - rows[0][i])
     kept, words = np.empty((4, most + 1)), np.empty((4, BATCH), dtype=np.uint32)
     size = record[:, 3].copy()
-    rungs = np.argsort(size[:n_active], kind="mergesort")
+    rungs = np.argsort(size[:n_active])
     n, w, shift = np.uint64(n_active), np.uint64(max(WINDOW * n_active, 1.0)), np.uint64(32)
     anywhere = pot.length is not None
     here = np.int64(0)
@@ -127,7 +121,8 @@ def exchanges(record, n_active, pot, cell, grid, cut, moves, first, count, tally
             if _exchange(record, size, rows, i, j, -moves.temperature * np.log(u), pot, cell, kept, tally, gain):
                 rungs[here], rungs[there] = j, i
         here = there if there < n_active else there - n_active
-    record[:n_active, 3] = size[:n_active]
+    for i in range(n_active):
+        record[i, 3] = size[i]
 
 
 @inner

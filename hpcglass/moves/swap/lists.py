@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 
 from hpcglass.core.pieces import piece_scalar
+from hpcglass.core.vectors import assign
 
 FAST = {"reassoc", "contract", "arcp", "nsz"}     # NaN is kept
 # NumPy's error model: Python's checks every division for zero, which keeps loops out of SIMD registers
@@ -225,6 +226,15 @@ def near(record, order, start, i, cell, low, bins, width, reach2, found):
 
 
 @inner
+def longer(values, length):
+    """The same with room for more."""
+    result = np.empty(length, dtype=values.dtype)
+    for k in range(len(values)):
+        result[k] = values[k]
+    return result
+
+
+@inner
 def candidates(record, order, start, b, cell, bins, around, index):
     """Copy the particles of bin b and of the bins around it to around (4, m), index (m,); returns their number."""
     bz, by, bx = b % bins[2], b // bins[2] % bins[1], b // (bins[2] * bins[1])
@@ -260,7 +270,7 @@ def build_lists(record, n_active, lists, pot, cell, grid, cut, skin, two_rows):
     reach2 = (cut + skin) ** 2
     x_c = np.sqrt(pot.cut2)
     most_wide, most_tight = 0, 0
-    reference[:] = record
+    assign(reference, record)
     for b in range(len(start) - 1):
         m = -1
         for k in range(start[b], start[b + 1]):
@@ -292,5 +302,6 @@ def build_lists(record, n_active, lists, pot, cell, grid, cut, skin, two_rows):
             n_tight[i] = kept
             most_tight = max(most_tight, np.int64(kept))
             if kept <= tight.shape[1]:
-                tight[i, :kept] = found[:kept]
+                for n in range(kept):
+                    tight[i, n] = found[n]
     return most_wide, most_tight

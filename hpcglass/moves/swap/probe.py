@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpcglass.core.pairs import pair_scalar
+from hpcglass.core.pairs import C0, C1, C2, pair_scalar
 from hpcglass.core.random import fill_draws
 from hpcglass.moves.swap.kernels import BATCH, SWAPPED, SWAPS, WORD, resize_change
 from hpcglass.moves.swap.lists import bin_particles, compiled, from_centre, inner, near, pair_length, pair_strength, separation
@@ -30,11 +30,11 @@ def wall_terms(x, y, z, size, pot, table, dimension, walls, buffers):
         x2, c, work = buffers[0], buffers[1], buffers[2:]
         for wall in range(2):
             x2[0] = max(gap[wall] * gap[wall] * scale, pot.floor)
-            pair_scalar(table, 0, 1, x2, work, c)
+            pair_scalar(table, C0, np.int64(1), x2, work, c)
             energy += strength * c[0]
-            pair_scalar(table, 1, 1, x2, work, c)
+            pair_scalar(table, C1, np.int64(1), x2, work, c)
             slope, curvature = strength * c[0] * scale * gap[wall], strength * c[0] * scale
-            pair_scalar(table, 2, 1, x2, work, c)
+            pair_scalar(table, C2, np.int64(1), x2, work, c)
             curvature += strength * c[0] * scale * x2[0]
             outward -= sign[wall] * slope
             laplacian += curvature + sign[wall] * slope * (dimension - 1) / r
@@ -55,7 +55,7 @@ def thermometer(record, n_owned, pot, table, cell, grid, cut, sums):
     dimension = len(cell.axes)
     buffers = np.empty((10, 64))
     for i in range(n_owned):
-        count = near(record, order, start, i, cell, low, bins, width, cut * cut, found)
+        count = np.int64(near(record, order, start, i, cell, low, bins, width, cut * cut, found))
         if count > buffers.shape[1]:
             buffers = np.empty((10, 2 * count))
         x2, scale, strength, rx, ry, rz, c = (buffers[0], buffers[1], buffers[2], buffers[3], buffers[4], buffers[5],
@@ -69,10 +69,10 @@ def thermometer(record, n_owned, pot, table, cell, grid, cut, sums):
             scale[k] = 1.0 / (lam * lam)
             strength[k] = pair_strength(size, record[j, 3], lam, pot.energy, pot.power)
             x2[k] = max((rx[k] * rx[k] + ry[k] * ry[k] + rz[k] * rz[k]) * scale[k], pot.floor)
-        pair_scalar(table, 0, count, x2, work, c)
+        pair_scalar(table, C0, count, x2, work, c)
         for k in range(count):
             sums[0] += 0.5 * strength[k] * c[k]
-        pair_scalar(table, 1, count, x2, work, c)
+        pair_scalar(table, C1, count, x2, work, c)
         fx, fy, fz, laplacian = 0.0, 0.0, 0.0, 0.0
         for k in range(count):
             c1 = strength[k] * c[k] * scale[k]
@@ -80,7 +80,7 @@ def thermometer(record, n_owned, pot, table, cell, grid, cut, sums):
             fy += c1 * ry[k]
             fz += c1 * rz[k]
             laplacian += dimension * c1
-        pair_scalar(table, 2, count, x2, work, c)
+        pair_scalar(table, C2, count, x2, work, c)
         for k in range(count):
             laplacian += strength[k] * c[k] * scale[k] * x2[k]
         energy, wx, wy, wz, lap = wall_terms(x, y, z, size, pot, table, dimension, pot.walls, buffers)
@@ -144,7 +144,8 @@ def gather(record, region, first, frozen_start, frozen, regions, periodic, cell,
     i00, i01, i11, i02, i12, i22 = cell.inverse
     count = 0
     for i in range(first[region], first[region + 1]):
-        out[count] = record[i]
+        for c in range(4):
+            out[count, c] = record[i, c]
         count += 1
     here = (region // (ny * nz), region // nz % ny, region % nz)
     for px in range(-1 if nx > 1 else 0, 2 if nx > 1 else 1):

@@ -17,11 +17,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from hpcglass.core.pairs import CHUNK
+from hpcglass.core.pairs import C0, C1, CHUNK
 from hpcglass.core.random import fill_draws
+from hpcglass.core.vectors import assign
 from hpcglass.landscape.forces import gather, scalars, scatter
 from hpcglass.moves.swap.kernels import LEFT, MOVED, MOVES, WORD, fold
-from hpcglass.moves.swap.lists import bin_particles, candidates, compiled, fraction, inner, pair_length, pair_strength, separation
+from hpcglass.moves.swap.lists import (
+    bin_particles,
+    candidates,
+    compiled,
+    fraction,
+    inner,
+    longer,
+    pair_length,
+    pair_strength,
+    separation,
+)
 
 EXPLODED = 100.0    # squared, in skins: who gets there between two looks at the list has exploded
 
@@ -47,9 +58,7 @@ def half_list(record, n_active, pot, cell, grid, cut, skin):
             if m < 0:
                 m = candidates(record, order, begin, b, cell, bins, around, numbers)
             if total + np.uint64(m) > np.uint64(len(found)):
-                longer = np.empty(2 * len(found) + m, dtype=np.uint32)
-                longer[: len(found)] = found
-                found = longer
+                found = longer(found, 2 * len(found) + m)
             x, y, z, size = record[i, 0], record[i, 1], record[i, 2], record[i, 3]
             for c in range(m):
                 dx, dy, dz = separation(around[0, c] - x, around[1, c] - y, around[2, c] - z, cell)
@@ -112,11 +121,11 @@ def _push(x, pairs, table, buffers, force):
     vector, x2, c, work = buffers
     start, index, inverse_length2, strength, _ = pairs
     force[:] = 0.0
-    row = 0
+    row = np.int64(0)
     for first in range(0, len(index), CHUNK):
         n = min(CHUNK, len(index) - first)
         last = _vectors(x, pairs, row, first, n, vector, x2)
-        scalars(1, first, n, inverse_length2, strength, table, x2, work, c)
+        scalars(C1, first, n, inverse_length2, strength, table, x2, work, c)
         scatter(start, index, row, first, n, vector, c, force)
         row = last
 
@@ -126,11 +135,11 @@ def _energy(x, pairs, table, buffers):
     """Energy of all pairs."""
     vector, x2, c, work = buffers
     _, index, inverse_length2, strength, _ = pairs
-    total, row = 0.0, 0
+    total, row = 0.0, np.int64(0)
     for first in range(0, len(index), CHUNK):
         n = min(CHUNK, len(index) - first)
         row = _vectors(x, pairs, row, first, n, vector, x2)
-        scalars(0, first, n, inverse_length2, strength, table, x2, work, c)
+        scalars(C0, first, n, inverse_length2, strength, table, x2, work, c)
         for k in range(n):
             total += c[k]
     return total
@@ -160,13 +169,13 @@ def trajectory(record, crossed, moves, draw, pot, table, cell, low, high, grid, 
         if exploded:
             return
         if far:
-            listed[:n, :d] = x[:n]
+            assign(listed, x[:n])
             pairs = half_list(listed, n, pot, cell, grid, cut, skin)
         _push(x, pairs, table, buffers, force)
         _kick(velocity, force, step if s < steps - 1 else 0.5 * step, n, d)
     change += _energy(x, pairs, table, buffers)
     if change + (_kinetic(velocity, n, d) - kinetic) <= limit:
-        record[:n, :d] = x[:n]
+        assign(record, x[:n])
         tally[MOVED] += 1
         gain[0] += change
 
