@@ -42,7 +42,8 @@ def blocks(seed=1, mean=1.0, strains=(0.0,)):
                "delta_tau_y": dice.uniform(0.2, 0.9, n)}
     columns["threshold"] = columns["stress"] + columns["delta_tau_y"]
     number = {"strain": np.array(strains), "shear_modulus": np.full(len(strains), 20.0 * mean),
-              "bulk_modulus": np.full(len(strains), 50.0), "delta_sigma": np.full(len(strains), 0.05)}
+              "bulk_modulus": np.full(len(strains), 50.0), "delta_sigma": np.full(len(strains), 0.05),
+              "patch_modulus": np.full(len(strains), 25.0 * mean)}
     return {"blocks": columns, "strength": number}
 
 
@@ -142,6 +143,15 @@ def test_any_number_of_ranks():
         while lattice.strain != 0.2:
             lattice.load(0.2)
     assert together.stress == again.stress and together.modulus == again.modulus
+
+
+def test_thresholds_of_a_matrix_that_relaxes():
+    """Times mu over that of the patches, 0.8 here, in a map and in a sample."""
+    lattice = made(comm, MAP.replace('"threshold", as_map', '"threshold", relaxed = true, as_map').replace('"map"', "0.0"))
+    table = blocks()["blocks"]
+    assert lattice.gather(lattice.threshold_field()) == pytest.approx(0.8 * table["threshold"].reshape(SIZE, SIZE).T)
+    sampled = made(comm, 'initial = { glass = "strength", quantity = "sigma_y", relaxed = true }')
+    assert sampled.model.thresholds.mean == pytest.approx(0.8 * table["sigma_y"].mean())
 
 
 def test_sampled_thresholds():

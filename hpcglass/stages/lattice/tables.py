@@ -48,6 +48,8 @@ class ThresholdParams(Table):
     stage: str | None = Field(None, description="label of the stage in a run that `glass` names")
     quantity: Literal["threshold", "sigma_y", "delta_tau_y", "sigma_y_backward", "delta_tau_y_backward"] = Field(
         "threshold", description="which yield stress of the blocks (docs/strength.md)")
+    relaxed: bool = Field(False, description="times the sample's modulus over that of its patches: what they would bear in a "
+                          "matrix that relaxes with them, and not behind a rigid wall")
     strain: float = Field(0.0, description="of the configuration in which they were measured, if there were several")
     as_map: bool = Field(False, description="the values are those of the L x L sites, in rows of equal y; not a sample")
 
@@ -56,8 +58,8 @@ class ThresholdParams(Table):
         given = {name for name in ("mean", "cv", "std", "shape", "scale") if getattr(self, name) is not None}
         if [self.distribution, self.file, self.glass].count(None) != 2:
             raise ValueError("give either a distribution or a file, or a glass")
-        if self.glass is None and self.stage is not None:
-            raise ValueError("stage belongs to a glass that is a run")
+        if self.glass is None and (self.stage is not None or self.relaxed):
+            raise ValueError("stage and relaxed belong to a glass")
         if self.distribution is None:
             if given or self.lower is not None or self.upper is not None:
                 raise ValueError("values from a file or a glass have no mean, cv, std, shape, scale, lower or upper")
@@ -102,7 +104,9 @@ class ThresholdParams(Table):
                              lower=lower, upper=self.upper)
         if self.glass is not None:
             glass = self.measured(context)
-            return glass.map(self.quantity, size) if self.as_map else epm.sample(glass.values(self.quantity))
+            factor = glass.number("shear_modulus") / glass.number("patch_modulus") if self.relaxed else 1.0
+            return (factor * glass.map(self.quantity, size) if self.as_map
+                    else epm.sample(factor * glass.values(self.quantity)))
         from hpcglass.stages.lattice.files import read_numbers
 
         assert self.file is not None and self.column is not None
