@@ -6,6 +6,7 @@ import contextlib
 from types import SimpleNamespace
 
 import numpy as np
+from glasses import whole
 
 from hpcglass.rundir import references
 
@@ -38,6 +39,7 @@ class Recorder:
         self.fields[name] = values
 
     def field_column(self, name, column, values, units="", long_name="", of=None):
+        values = whole(of, values)          # by id: each configuration has its own order
         known = self.fields.get(name, np.empty((len(values), 0)))
         self.fields[name] = np.column_stack([known, *[np.full(len(values), np.nan)] * (column + 1 - known.shape[1])])
         self.fields[name][:, column] = values

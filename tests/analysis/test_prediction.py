@@ -141,6 +141,19 @@ def test_packed():
     assert unpack(*pack("damaged")) == "damaged"
 
 
+def test_indicators_before_a_loading():
+    """Without `of` there is one configuration, the glass as cast, and fields are (N,)."""
+    field = np.zeros(N)
+    field[3] = 1.0
+    loading = StageResults(Path("03-shear.h5"), "shear", tables={
+        "events": table(trigger_id=[3], energy_drop=[0.1], gamma_c=[0.02]),
+        "loading": table(strain=[0.0, 0.05], dissipation_density=[0.0, 1.0])})
+    stage = StageResults(Path("02-indicators.h5"), "indicators", {"of": None}, fields={"theta": field})
+    found = of_stages("here", stage, loading)
+    assert plain(scores.first([found], 0.0), kind=0)["C_theta"] == pytest.approx(1.0) and found.localised is None
+    assert scores.before([found], 0.0) == []
+
+
 def test_without_located_events():
     loading = StageResults(Path("01-shear.h5"), "shear", tables={"events": table(strain=[0.1])})
     with pytest.raises(InputError, match="locate = true"):

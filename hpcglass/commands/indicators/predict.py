@@ -6,6 +6,7 @@ import argparse
 import csv
 import io
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from hpcglass import disk
 from hpcglass.commands.common import add_look, look
 from hpcglass.commands.merge import draw
 from hpcglass.errors import FileError, InputError
+from hpcglass.words import measured
 
 if TYPE_CHECKING:
     from hpcglass.analysis.open_run import Table
@@ -162,12 +164,17 @@ def _lines(groups: Sequence[Group], made: dict[str, Table], energies: Sequence[f
                          f", no first event{what} with indicators of the glass as cast"))
             for k in rows:
                 assert table is not None
-                lines[-1] += (f", first event{what} in {table['samples'][k]:.0f} of them, at strain {table['strain'][k]:.3g} "
-                              f"+- {table['strain_error'][k]:.1g}; C = 2 <r> - 1:")
+                lines[-1] += (f", first event{what} in {table['samples'][k]:.0f} of them, at strain "
+                              f"{measured(table['strain'][k], table['strain_error'][k], ' +- ')}; C = 2 <r> - 1:")
                 found = sorted(((float(table[f"C_{name}"][k]), float(table[f"error_{name}"][k]), name)
-                                for name in group.samples[0].names), reverse=True)
-                lines += [f"  {INDICATORS[name].symbol:5} {name:18} {score:6.3f} +- {wrong:.3f}" for score, wrong, name in found]
+                                for name in group.samples[0].names if math.isfinite(table[f"C_{name}"][k])), reverse=True)
+                lines += [f"  {INDICATORS[name].symbol:5} {name:18} {score:6.3f}{told(wrong)}" for score, wrong, name in found]
     return lines
+
+
+def told(wrong: float) -> str:
+    """The error of a score in words; nothing of a single sample."""
+    return f" +- {wrong:.3f}" if math.isfinite(wrong) else ""
 
 
 def _write(options: argparse.Namespace, made: dict[str, Table], texts: dict[str, list[str]], groups: Sequence[Group]
