@@ -101,6 +101,12 @@ def resize_change(record, row, count, i, partner, before, after, pot, cell, kept
         kept[2, hits] = new
         kept[3, hits] = other
         hits += np.uint32((r2 < pot.cut2 * largest * largest) & (j != partner))
+    return resized(kept, hits, x, y, z, before, after, pot, cell)
+
+
+@inner
+def resized(kept, hits, x, y, z, before, after, pot, cell):
+    """Energy with the size `after` minus with `before`; `kept` has r^2, lambda before, after, and the other size of each pair."""
     change = 0.0
     for c in range(hits):
         r2, old, new = kept[0, c], kept[1, c], kept[2, c]

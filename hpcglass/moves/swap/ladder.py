@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from hpcglass.core.random import fill_draws
-from hpcglass.moves.swap.kernels import BATCH, SWAPPED, SWAPS, WORD
+from hpcglass.moves.swap.kernels import BATCH, SWAPPED, SWAPS, WORD, resized
 from hpcglass.moves.swap.lists import (
     bin_particles,
     candidates,
@@ -22,10 +22,7 @@ from hpcglass.moves.swap.lists import (
     inner,
     longer,
     pair_length,
-    pair_strength,
-    phi,
     separation,
-    wall_energy,
 )
 
 WINDOW = 0.15       # w, of all rungs
@@ -63,7 +60,7 @@ def rows_within(record, n_active, pot, cell, grid, cut):
 
 
 @inner
-def _resized(record, size, rows, i, partner, before, after, pot, cell, kept):
+def _change(record, size, rows, i, partner, before, after, pot, cell, kept):
     """Energy of particle i with size `after` minus with size `before`, without its pair with `partner`."""
     start, stop, index, distance2 = rows
     hits = np.uint32(0)
@@ -77,17 +74,7 @@ def _resized(record, size, rows, i, partner, before, after, pot, cell, kept):
         if pot.energy is not None or pot.power is not None:
             kept[3, hits] = other
         hits += np.uint32((r2 < pot.cut2 * largest * largest) & (j != partner))
-    change = 0.0
-    for c in range(hits):
-        r2, old, new = kept[0, c], kept[1, c], kept[2, c]
-        above = phi(r2 / (new * new), pot.segments, pot.root, pot.floor, pot.pieces)
-        below = phi(r2 / (old * old), pot.segments, pot.root, pot.floor, pot.pieces)
-        if pot.energy is not None or pot.power is not None:
-            above *= pair_strength(after, kept[3, c], new, pot.energy, pot.power)
-            below *= pair_strength(before, kept[3, c], old, pot.energy, pot.power)
-        change += above - below
-    x, y, z = record[i, 0], record[i, 1], record[i, 2]
-    return change + (wall_energy(x, y, z, after, pot, cell, pot.walls) - wall_energy(x, y, z, before, pot, cell, pot.walls))
+    return resized(kept, hits, record[i, 0], record[i, 1], record[i, 2], before, after, pot, cell)
 
 
 @compiled
@@ -132,7 +119,7 @@ def _exchange(record, size, rows, i, j, limit, pot, cell, kept, tally, gain):
     if a == b:
         return False
     tally[SWAPS] += 1
-    change = _resized(record, size, rows, i, j, a, b, pot, cell, kept) + _resized(record, size, rows, j, i, b, a, pot, cell, kept)
+    change = _change(record, size, rows, i, j, a, b, pot, cell, kept) + _change(record, size, rows, j, i, b, a, pot, cell, kept)
     if not change <= limit:
         return False
     size[i], size[j] = b, a
