@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NAMES = ("sigma_y", "delta_tau_y", "threshold")
-BINS = 24               # of the whole range of one sample
+BINS = 24               # of the whole range, at most; fewer where there are few values
 STRAINS = 5             # in one panel, at most
 
 
@@ -54,10 +54,11 @@ def draw_sample(stage: StageResults) -> Figure:
     figure, places = row(len(names), 2.3, 2.3)
     for axes, name in zip(places, names, strict=True):
         values = blocks[name]
-        edges = np.linspace(np.nanmin(values), np.nanmax(values) + 1e-12, BINS + 1)
+        bins = most(np.isfinite(values).sum() / len(np.unique(blocks["strain"])))
+        edges = np.linspace(np.nanmin(values), np.nanmax(values) + 1e-12, bins + 1)
         for k, strain in enumerate(some(blocks["strain"])):
             here = values[np.isclose(blocks["strain"], strain) & np.isfinite(values)]
-            density = np.histogram(here, edges, density=True)[0] if here.size else np.zeros(BINS)
+            density = np.histogram(here, edges, density=True)[0] if here.size else np.zeros(bins)
             axes.stairs(density, edges, color=SERIES[k % 6], label=rf"$\gamma = {strain:.3g}$", linewidth=1.0)
         finish(axes, blocks, name)
     return figure
@@ -82,7 +83,7 @@ def coarser(table: Table, strain: float) -> tuple[np.ndarray, np.ndarray, np.nda
     here = np.isclose(table["strain"], strain)
     value, density, error = (table[name][here] for name in ("value", "density", "density_error"))
     fine = float(np.diff(np.unique(value)).min()) if len(value) > 1 else 1.0
-    group = max(round((np.ptp(value) + fine) / fine / BINS), 1)
+    group = max(round((np.ptp(value) + fine) / fine / most(table["count"][here].sum())), 1)
     bins = np.floor(value / (group * fine) + 1e-9).astype(np.int64)
     bins -= bins.min()
     total = np.bincount(bins, density) / group
@@ -90,6 +91,11 @@ def coarser(table: Table, strain: float) -> tuple[np.ndarray, np.ndarray, np.nda
     x = np.bincount(bins, value * density) / np.maximum(np.bincount(bins, density), 1e-300)
     good = total > 0
     return x[good], total[good], np.sqrt(variance)[good]
+
+
+def most(values: float) -> int:
+    """Bins for so many values."""
+    return int(min(BINS, max(np.sqrt(values), 4)))
 
 
 def finish(axes: Axes, table: Table, name: str) -> None:
@@ -111,7 +117,7 @@ def draw_strain(table: Table, merged: bool) -> Figure:
         spread = table[f"mean_{name}_error"] if merged else table[f"std_{name}"]
         upper.errorbar(table["strain"], mean, np.nan_to_num(spread), fmt=MARKERS[k] + "-", color=SERIES[k], markersize=3,
                        linewidth=0.8, label=SYMBOLS[name])
-    upper.set_ylabel(label(table, f"mean_{names[0]}", "mean over blocks"))
+    upper.set_ylabel(label(table, f"mean_{names[0]}", "blocks"))
     upper.legend()
     for k, (name, text) in enumerate((("delta_sigma", r"$\delta\sigma$ of blocks"), ("stress", r"stress $\Sigma$"))):
         lower.plot(table["strain"], table[name], MARKERS[k] + "-", color=SERIES[k + 3], markersize=3, linewidth=0.8, label=text)

@@ -9,7 +9,7 @@ import numpy as np
 
 from hpcglass.analysis.figures.catalogue import Figures, register
 from hpcglass.analysis.figures.cells import color_bar, discs, frame, view
-from hpcglass.analysis.figures.style import grid
+from hpcglass.analysis.figures.style import dimension, grid, spelled
 from hpcglass.analysis.open_run import StageResults
 
 if TYPE_CHECKING:
@@ -48,5 +48,5 @@ def draw_maps(stage: StageResults, names: list[str]) -> Figure:
         drawn = discs(axes, seen, values, norm=Normalize(low, max(high, low + 1e-12)), cmap="inferno_r")
         frame(axes, seen)
         axes.set_title(seen.title(SYMBOLS[name]))
-        color_bar(figure, drawn, axes, SYMBOLS[name], "energy/length^d", values)
+        color_bar(figure, drawn, axes, SYMBOLS[name], spelled("energy/length^d", dimension(stage)), values)
     return figure
