@@ -25,11 +25,11 @@ from hpcglass.commands import (
     validate,
 )
 from hpcglass.commands.common import add_run
-from hpcglass.commands.indicators import of_file, predict
+from hpcglass.commands.indicators import of_file, predict, softness
 from hpcglass.config.suggest import did_you_mean
 from hpcglass.errors import EXIT_INPUT
 
-SHARED = ("plot", "profile", "collect", "merge", "screening", "predict", "check")      # whose files the ranks share
+SHARED = ("plot", "profile", "collect", "merge", "screening", "predict", "softness", "check")      # whose files the ranks share
 EPILOG = "exit codes: 0 done, 2 input, 3 physics, 4 files, 75 stopped on request after a checkpoint (run again to go on)"
 
 
@@ -57,7 +57,7 @@ def build() -> Parser:
     calibrate.add_options(commands.add_parser("calibrate", help=calibrate.HELP, description=calibrate.__doc__, epilog=EPILOG))
     for name, module in (("validate", validate), ("info", info), ("list", listing), ("status", status), ("sweep", sweep),
                          ("plot", plot), ("report", report), ("collect", collect), ("merge", merge), ("screening", screening),
-                         ("indicators", of_file), ("predict", predict),
+                         ("indicators", of_file), ("predict", predict), ("softness", softness),
                          ("profile", profile), ("export", export), ("import", import_), ("check", check)):
         command = commands.add_parser(name, help=module.HELP, description=module.__doc__)
         module.add_options(command)

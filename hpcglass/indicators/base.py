@@ -30,6 +30,7 @@ class Indicator:
     summary : what it is, in one line
     compute : (n_owned,) values, NaN where it is not defined. Collective
     dimensions : where it is defined
+    given : a key without which it cannot be computed; "all" passes over it then
     library_3d : a package without which it cannot be computed in 3D
     """
 
@@ -44,6 +45,7 @@ class Indicator:
     compute: Callable[[Glass], Any]
     dimensions: tuple[int, ...] = (2, 3)
     library_3d: str = ""
+    given: str = ""
 
     def lacks(self, dimension: int) -> str:
         """The package that is missing here, if any."""

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from hpcglass.errors import InputError
-from hpcglass.indicators import contacts, nonlinear, response, saddles, soft_modes, strength, structure
+from hpcglass.indicators import contacts, nonlinear, response, saddles, soft_modes, softness, strength, structure
 from hpcglass.indicators.base import Indicator
 from hpcglass.plugins import Catalogue
 
-FAMILIES = (structure, contacts, response, soft_modes, nonlinear, saddles, strength)
+FAMILIES = (structure, contacts, response, soft_modes, nonlinear, saddles, softness, strength)
 
 
 def _wrong(name: str, thing: Any) -> str:
@@ -56,7 +56,7 @@ def chosen(words: Iterable[str], dimension: int) -> list[Indicator]:
                 raise InputError(f"indicator {word} is defined in {INDICATORS[word].dimensions[0]}D only")
             wanted.add(word)
         elif word in groups or word == "all":
-            members = list(INDICATORS) if word == "all" else groups[word]
+            members = [name for name in INDICATORS if not INDICATORS[name].given] if word == "all" else groups[word]
             wanted |= {name for name in members
                        if dimension in INDICATORS[name].dimensions and not INDICATORS[name].lacks(dimension)}
         else:

@@ -21,6 +21,7 @@ from hpcglass.indicators.neighbours.entropy import DELTA, FAR, first_minimum
 from hpcglass.indicators.neighbours.order import orientational_order
 from hpcglass.indicators.neighbours.surroundings import Surroundings, surroundings
 from hpcglass.indicators.nonaffinity import STEPS
+from hpcglass.indicators.plane import Plane
 from hpcglass.landscape.contractions import along_path
 from hpcglass.landscape.matrix.hessian import Hessian
 from hpcglass.landscape.matrix.solve import Solver
@@ -47,6 +48,7 @@ class Choices:
     saddle_cell : edge of the cells that each give a pair, or a cluster, to pull at [length]
     saddle_radius : of the discs in which they are looked for; None: 8 in 2D, 3.5 in 3D, or as the cell has room [length]
     saddle_refined : so many of the softest ones are refined in the whole glass
+    softness : what `hpcglass softness train` found
     """
 
     plane: str = "xy"
@@ -64,6 +66,7 @@ class Choices:
     saddle_cell: float = 4.0
     saddle_radius: float | None = None
     saddle_refined: int = 50
+    softness: Plane | None = None
 
 
 @dataclass

@@ -95,7 +95,7 @@ def test_what_is_refused(world):
 
 
 def test_the_catalogue():
-    assert {"structure", "contacts", "response", "soft_modes", "nonlinear", "saddles", "strength"} == set(families())
+    assert {"structure", "contacts", "response", "soft_modes", "nonlinear", "saddles", "softness", "strength"} == set(families())
     assert needs(["structure"]) == {"positions"} and needs(["z", "M"]) == {"potential", "modes"} and "cavity" in needs(["all"])
     assert all(indicator.name == name and indicator.soft in ("low", "high") for name, indicator in INDICATORS.items())
     assert IndicatorsParams(which=["structure"]).solvers(1) is None and IndicatorsParams().solvers(1) is not None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -105,6 +106,24 @@ class IndicatorsParams(AlongParams):
                                         "default 8 in 2D, 3.5 in 3D, or as much as the cell has room for")
     saddle_refined: int = Field(50, ge=0, le=1_000_000, description="so many of the softest saddles are refined "
                                 "in the whole glass")
+
+    softness: str | None = Field(None, description="for the indicator softness: file of `hpcglass softness train`")
+
+    @model_validator(mode="after")
+    def _given(self) -> IndicatorsParams:
+        if {"softness"} & set(self.which) and self.softness is None:
+            raise ValueError("softness needs the file of `hpcglass softness train`: give it by the key softness")
+        if self.softness is not None and "softness" not in self.which:
+            raise ValueError("softness: a file is given, but \"softness\" is not among those of `which`")
+        return self
+
+    def beside(self, folder: Path) -> Self:
+        if self.softness is None:
+            return self
+        path = (folder / self.softness).resolve()
+        if not path.is_file():
+            raise FileNotFoundError("softness", path)
+        return self.model_copy(update={"softness": str(path)})
 
     @field_validator("which")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpcglass.stages.base import Context, GivenUp, Snapshot, Stage, sparse_memory
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from hpcglass.core.system import System
     from hpcglass.indicators.base import Indicator
     from hpcglass.indicators.glass import Glass
+    from hpcglass.indicators.plane import Plane
     from hpcglass.stages.indicators.along import Place
 
 RESPONSE = ("hessian", "factors", "modes")
@@ -118,10 +120,12 @@ class Indicators(Stage):
         params: IndicatorsParams = self.params
         if any(indicator.needs in RESPONSE for indicator in wanted):
             check_minimum(system)
+        plane = read_plane(system.comm, params.softness) if params.softness else None
         return Glass(system, Choices(params.plane, params.x_cut, params.s2_delta, params.s2_range, params.r_c, params.modes,
                                      params.kick_steps, params.nonlinear_cell, params.nonlinear_tolerance,
                                      saddle_starts=tuple(params.saddle_starts), saddle_cell=params.saddle_cell,
-                                     saddle_radius=params.saddle_radius, saddle_refined=params.saddle_refined), look=look)
+                                     saddle_radius=params.saddle_radius, saddle_refined=params.saddle_refined, softness=plane),
+                     look=look)
 
     def force_evaluations(self, particles: int) -> float:
         from hpcglass.indicators.catalogue import needs
@@ -135,6 +139,28 @@ class Indicators(Stage):
 
     def memory(self, particles: int, dimension: int) -> float:
         return sparse_memory(particles, dimension) + 1000.0 * particles
+
+
+def read_plane(comm: Any, name: str) -> Plane:
+    """What `hpcglass softness train` wrote. Collective; InputError if a file is none of its, FileError if it is damaged."""
+    import numpy as np
+
+    from hpcglass.indicators.plane import Plane
+    from hpcglass.sealed.file import File
+    from hpcglass.stages.lattice.files import read_on_root
+
+    def read() -> Any:
+        with File(Path(name)) as file:
+            if "/results/softness_plane/weight" not in file:
+                raise ValueError("this is no file of `hpcglass softness train`")
+            model = np.frombuffer(str(file.value("/results/softness_model")).encode(), dtype=np.uint8).astype(np.float64)
+            rows = [np.asarray(file.value(f"/results/softness_plane/{column}")) for column in ("weight", "mean", "scale")]
+            return np.concatenate([[len(model), len(rows[0]), float(file.value("/results/softness_intercept"))], model, *rows])
+
+    told = read_on_root(comm, read, name)
+    letters, functions = int(told[0]), int(told[1])
+    weight, mean, scale = told[3 + letters:].reshape(3, functions)
+    return Plane(told[3: 3 + letters].astype(np.uint8).tobytes().decode(), weight, mean, scale, float(told[2]))
 
 
 def compute(glass: Glass, indicator: Indicator, context: Context) -> Any:

@@ -1,0 +1,1 @@
+"""Softness: labels of particles from critical modes, and the plane that a support vector machine finds between them."""
