@@ -81,13 +81,14 @@ def for_source(source: Stored | Foreign, module: Any, options: argparse.Namespac
     InputError
         The format has no room for it.
     """
-    from hpcglass.io.formats import image
     from hpcglass.io.formats.sites import Sites
 
     if not isinstance(source, Sites):
         return module
     if not module.__name__.endswith(".vtkhdf"):
         raise InputError(f"{options.output}: {options.file} is of a lattice, without particles; export it as VTKHDF (.vtkhdf)")
+    from hpcglass.io.formats import image       # with MPI
+
     return image
 
 

@@ -93,7 +93,7 @@ least_energy = 1e-2
 GIVEN = {"temperature": "$T", "temperature_end": 0.4, "time": 10.0, "sweeps": 100, "max_strain": 0.1, "pressure": 0.1,
          "gradient": [[0, 1, 0], [0, 0, 0], [0, 0, 0]], "count": 10, "size": 16, "shear_modulus": 20.0, "bulk_modulus": 50.0,
          "renewed_modulus": 15.0, "x_cut": 1.3, "s2_range": 1.5, "r_c": 4.0, "fit": "c0_c1", "plateau_from": 0.05, "start": 0.03,
-         "spacing": 5.0, "free": 2.0}
+         "spacing": 5.0, "free": 2.0, "saddle_radius": 6.0}
 THRESHOLDS = {"distribution": "normal", "mean": 1.0, "cv": 0.3, "lower": 0.1, "upper": 2.0}
 TABLES = {"initial": THRESHOLDS, "renewal": THRESHOLDS, "backward": THRESHOLDS, "slip": {"c0": 0.03, "c1": 0.02},
           "target": {"plateau": 0.8, "plateau_error": 0.01, "peak": 1.0, "peak_error": 0.01}}
