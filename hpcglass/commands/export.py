@@ -87,7 +87,7 @@ def for_source(source: Stored | Foreign, module: Any, options: argparse.Namespac
         return module
     if not module.__name__.endswith(".vtkhdf"):
         raise InputError(f"{options.output}: {options.file} is of a lattice, without particles; export it as VTKHDF (.vtkhdf)")
-    from hpcglass.io.formats import image       # with MPI
+    from hpcglass.io.formats import image  # with MPI
 
     return image
 

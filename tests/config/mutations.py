@@ -97,7 +97,7 @@ GIVEN = {"temperature": "$T", "temperature_end": 0.4, "time": 10.0, "sweeps": 10
 THRESHOLDS = {"distribution": "normal", "mean": 1.0, "cv": 0.3, "lower": 0.1, "upper": 2.0}
 TABLES = {"initial": THRESHOLDS, "renewal": THRESHOLDS, "backward": THRESHOLDS, "slip": {"c0": 0.03, "c1": 0.02},
           "target": {"plateau": 0.8, "plateau_error": 0.01, "peak": 1.0, "peak_error": 0.01}}
-LEFT_OUT = {"label", "range", "fraction", "strains", "of", "compare"}       # others exclude them
+LEFT_OUT = {"label", "range", "fraction", "strains", "of", "compare", "softness"}       # others exclude them, or they name a file
 WRONG = ['"text"', "true", "-1", "1.5", "[]", "[1, 2]", "{}", "nan", "inf", "1e400", "9" * 30, "1979-05-27T07:32:00Z",
          '"$nowhere"', '""']
 EXTREME = ["0", "-1", "1e-300", "5e-324", "-1e-300", "1e300", "-1e300", "1.7976931348623157e308", "1e12", "1e15", "1000000000000",
@@ -116,13 +116,13 @@ def stage_tables() -> list[str]:
             continue
         text = f'[[stage]]\nkind = "{kind}"\nlabel = "s{number}"\n'
         for row in keys(stage.Params):
-            if row["key"] in LEFT_OUT or row["key"] in TABLES:
+            if row["key"] in LEFT_OUT or (row["key"] in TABLES and stage.Params.model_fields[row["key"]].annotation is not bool):
                 continue
             value = GIVEN.get(row["key"], row.get("default"))
             assert value is not None, f"give a value for {kind}.{row['key']} here"
             text += f"{row['key']} = {json.dumps(value)}\n"
         for name, table in TABLES.items():
-            if name in stage.Params.model_fields:
+            if name in stage.Params.model_fields and stage.Params.model_fields[name].annotation is not bool:
                 text += f"[stage.{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
         tables.append(text)
     return tables
