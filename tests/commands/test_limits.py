@@ -69,6 +69,7 @@ def test_what_is_larger_than_the_machine_is_said_and_not_started(source, tmp_pat
     assert 1e8 < estimate.machine_memory() < 1e15
 
 
+@pytest.mark.needs("mumps")
 @pytest.mark.parametrize("stage", [
     "kind='modes', count=4611686018427387904", "kind='bonds', count=4611686018427387904",
     "kind='bonds', dipoles=4611686018427387904", "kind='bonds', count=4611686018427387904, pseudo_harmonic=4611686018427387904",

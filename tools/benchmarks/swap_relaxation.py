@@ -72,7 +72,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=4.0, help="CPU time of each chain and rank")
     options = parser.parse_args()
     comm, model, d = MPI.COMM_WORLD, MODELS[options.model], options.dimension
-    params = SystemParams(model=options.model, dimension=d, particles=options.particles, aspect=(1.0,) * d)
+    params = SystemParams(model=options.model, dimension=d, particles=options.particles, density=model.density[d],
+                          aspect=(1.0,) * d)
     liquid = build(comm, params, model, seed=1)
     before = SwapMonteCarlo(liquid, options.temperature, 0.2, 0.02, 5, True)
     tuned(before, 0)
