@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -91,6 +92,27 @@ def pytest_runtest_setup(item):
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call():
     return (yield from _unless_lacking())
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session, exitstatus):
+    session.config.end_of_ranks = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config):
+    """Several ranks end together, by MPI alone.
+
+    What PETSc does at the end of Python is collective: three ranks once waited for each other there, after all tests had passed.
+    """
+    MPI = getattr(sys.modules.get("mpi4py"), "MPI", None)
+    if MPI is None or not MPI.Is_initialized() or MPI.COMM_WORLD.size == 1:
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    MPI.COMM_WORLD.Barrier()
+    MPI.Finalize()
+    os._exit(getattr(config, "end_of_ranks", 1))
 
 
 @pytest.fixture(scope="session")
