@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hpcglass.errors import InputError
 from hpcglass.words import one_line
@@ -32,10 +33,28 @@ def add_run(command: argparse.ArgumentParser) -> None:
     command.add_argument("--no-plots", action="store_true", help="no figures at the end of each stage")
 
 
+def add_number(command: argparse.ArgumentParser, name: str, kind: type[int] | type[float], *, above: float = -math.inf,
+               least: float = -math.inf, most: float = math.inf, **rest: Any) -> None:
+    """An option that is a number between bounds, and finite; what is not is refused before anything is read."""
+    low = f"above {above:g}" if above > -math.inf else f"at least {least:.10g}" if least > -math.inf else ""
+    high = f"at most {most:.10g}" if most < math.inf else ""
+    said = " and ".join(filter(None, (low, high))) or "finite"
+
+    def read(word: str) -> float:
+        value = kind(word)
+        if not (above < value < math.inf and least <= value <= most):
+            raise argparse.ArgumentTypeError(f"{word}: must be {said}")
+        return value
+
+    read.__name__ = kind.__name__       # argparse names it where the word is none
+    command.add_argument(name, type=read, **rest)
+
+
 def add_look(command: argparse.ArgumentParser) -> None:
     """Options of commands that draw."""
     command.add_argument("--format", choices=["png", "pdf", "svg"], default="png", help="kind of file (default: png)")
-    command.add_argument("--dpi", type=int, default=200, metavar="N", help="dots per inch of what is not a vector (default: 200)")
+    add_number(command, "--dpi", int, least=20, most=2400, default=200, metavar="N",
+               help="dots per inch of what is not a vector (default: 200)")
     command.add_argument("--width", metavar="single|double|MM",
                          help="width: of one or two columns of a journal (86 or 178 mm), or in mm; letters keep their size")
     command.add_argument("--data", action="store_true", help="what a figure shows as a table, too: .csv beside it")
@@ -51,8 +70,6 @@ def look(options: argparse.Namespace) -> Look:
     """
     from hpcglass.analysis.figures.files import COLUMNS, Look
 
-    if not 20 <= options.dpi <= 2400:
-        raise InputError(f"--dpi {options.dpi}: must be from 20 to 2400")
     width = options.width
     if width is not None and width not in COLUMNS:
         try:

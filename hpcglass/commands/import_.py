@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpcglass import registry
+from hpcglass.commands.common import add_number
 from hpcglass.commands.parts.frames import which
 from hpcglass.config.suggest import did_you_mean
 from hpcglass.errors import InputError
@@ -22,9 +23,9 @@ HELP = "a configuration from other programs"
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="extended XYZ, LAMMPS data or dump, GSD or H5MD file")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.h5", help="file to write")
-    parser.add_argument("--tile", type=int, nargs="+", metavar="COPIES",
+    add_number(parser, "--tile", int, least=1, nargs="+", metavar="COPIES",
                         help="repeat the cell so many times along each edge (one number: along all)")
-    parser.add_argument("--frame", type=int, metavar="K", help="of a trajectory: frame K, from 0, or from the end if negative "
+    add_number(parser, "--frame", int, metavar="K", help="of a trajectory: frame K, from 0, or from the end if negative "
                         "(default: the last one)")
     parser.add_argument("--model", required=True, metavar="NAME", help="the model glass it is a configuration of; or a TOML file "
                         "with a table [model], as an input file has it")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hpcglass.commands.common import add_number
 from hpcglass.commands.parts.frames import Choice, add_frames, chosen, fields
 from hpcglass.errors import InputError
 
@@ -28,7 +29,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                         "(first, second, third), and are parallel to the others")
     parser.add_argument("--field", default="displacement", metavar="NAME", help="of the stage or of its frames; d2min, and "
                         "displacement (the non-affine one, default), are from each frame to the next")
-    parser.add_argument("--slabs", type=int, metavar="N", help="number of slabs (default: five mean spacings thick)")
+    add_number(parser, "--slabs", int, least=1, most=MOST, metavar="N",
+               help="number of slabs (default: five mean spacings thick)")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="table to write, .csv or .h5")
     add_frames(parser, "all")
 
@@ -36,8 +38,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace, ranks: Ranks) -> int:
     if options.output.suffix not in (".csv", ".h5"):
         raise InputError(f"-o {options.output}: the name must end in .csv or .h5")
-    if options.slabs is not None and not 0 < options.slabs <= MOST:
-        raise InputError(f"--slabs {options.slabs}: must be from 1 to {MOST}")
     opened: list[tuple[Stored, Choice]] = []
     ranks.of_all(lambda: look(options, opened))
     source, choice = opened[0]

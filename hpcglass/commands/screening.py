@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpcglass import disk
-from hpcglass.commands.common import add_look, look
+from hpcglass.commands.common import add_look, add_number, look
 from hpcglass.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,13 +28,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH",
                         help="directories of runs, ensembles or sweeps; stage files; or HDF5, .npz or text with positions and "
                              "displacements: x y [z] ux uy [uz]")
-    parser.add_argument("--bins", type=int, default=40, metavar="N", help="radial bins (default: 40)")
-    parser.add_argument("--kappa-max", type=float, metavar="KAPPA", help="largest kappa (default: a wave has four bins)")
-    parser.add_argument("--centre", type=float, nargs="+", metavar="X", help="centre of the walls, if the file does not say it")
-    parser.add_argument("--r-in", type=float, metavar="R", help="radius of the inner wall before inflation")
-    parser.add_argument("--r-out", type=float, metavar="R", help="radius of the outer wall")
-    parser.add_argument("--d0", type=float, metavar="D", help="displacement of the inner wall")
-    parser.add_argument("--medium", type=float, nargs=3, metavar=("K", "MU", "P"),
+    add_number(parser, "--bins", int, least=4, most=10_000, default=40, metavar="N", help="radial bins (default: 40)")
+    add_number(parser, "--kappa-max", float, above=0.0, metavar="KAPPA", help="largest kappa (default: a wave has four bins)")
+    add_number(parser, "--centre", float, nargs="+", metavar="X", help="centre of the walls, if the file does not say it")
+    add_number(parser, "--r-in", float, above=0.0, metavar="R", help="radius of the inner wall before inflation")
+    add_number(parser, "--r-out", float, above=0.0, metavar="R", help="radius of the outer wall")
+    add_number(parser, "--d0", float, metavar="D", help="displacement of the inner wall")
+    add_number(parser, "--medium", float, nargs=3, metavar=("K", "MU", "P"),
                         help="bulk modulus, shear modulus, pressure: energy of an elastic medium, to compare with")
     parser.add_argument("-o", "--output", type=Path, metavar="OUT", help="tables of all fields and of groups, .csv or .h5")
     parser.add_argument("--plot", action="store_true", help="figures of each field and of all, next to OUT or to the first file")
@@ -44,8 +44,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace, ranks: Ranks) -> int:
     if options.output is not None and options.output.suffix not in (".csv", ".h5"):
         raise InputError(f"-o {options.output}: the name must end in .csv or .h5")
-    if options.bins < 4:
-        raise InputError(f"--bins {options.bins}: at least 4 are needed")
     how = look(options)
     from hpcglass.analysis.screening.files import read_cases
     from hpcglass.analysis.screening.packed import pack, unpack

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hpcglass import launcher, registry, sweep
-from hpcglass.commands.common import add_input
+from hpcglass.commands.common import add_input, add_number
 from hpcglass.commands.parts.estimate import Estimate, estimate, machine_memory, size
 from hpcglass.config import Config, read_text
 from hpcglass.config.checks import refuse_walls
@@ -24,14 +24,12 @@ HELP = "check an input file, estimate memory, disk and time"
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_input(parser)
-    parser.add_argument("--ranks", type=int, default=1, metavar="P", help="number of MPI ranks to estimate for (default 1)")
+    add_number(parser, "--ranks", int, least=1, default=1, metavar="P", help="number of MPI ranks to estimate for (default 1)")
     parser.add_argument("--json", action="store_true", help="as JSON")
 
 
 def main(options: argparse.Namespace) -> int:
     try:
-        if options.ranks < 1:
-            raise InputError(f"--ranks {options.ranks}: must be at least 1")
         whole = sweep.Sweep.read(read_text(options.input), options.input, options.set)
         config, tasks = whole.config, whole.tasks(Path())
         refuse_missing(config, options.input)

@@ -191,7 +191,7 @@ def test_width_and_dots_per_inch(tmp_path):
     assert (tmp_path / "00-shear.pdf").read_bytes().startswith(b"%PDF")
 
 
-@pytest.mark.parametrize("wrong", [["--width", "wide"], ["--width", "5"], ["--width", "nan"], ["--dpi", "0"], ["--dpi", "9999"]])
+@pytest.mark.parametrize("wrong", [["--width", "wide"], ["--width", "5"], ["--width", "nan"]])
 def test_sizes_that_no_figure_can_have(tmp_path, capsys, wrong):
     (tmp_path / "00-swap.h5").touch()
     assert main(["plot", str(tmp_path / "00-swap.h5"), *wrong]) == 2

@@ -190,3 +190,26 @@ def test_a_wrong_setting_of_the_library_is_an_input_error(monkeypatch):
     monkeypatch.setenv("HPCGLASS_IO", "x")
     with pytest.raises(InputError):
         settings.check()
+
+
+@pytest.mark.parametrize("words,said", [
+    (["indicators", "x.csv", "--x-cut", "-1"], "--x-cut: -1: must be above 0 and at most 10"),
+    (["indicators", "x.csv", "--x-cut", "nan"], "--x-cut: nan: must be above 0"),
+    (["indicators", "x.csv", "--s2-range", "1e9"], "--s2-range: 1e9: must be above 0 and at most 100"),
+    (["indicators", "x.csv", "--diameters", "1", "0"], "--diameters: 0: must be above 0"),
+    (["indicators", "x.csv", "--box", "nan", "3"], "--box: nan: must be above 0"),
+    (["predict", "x", "--bins", "0"], "--bins: 0: must be at least 1"),
+    (["predict", "x", "--least-energy", "inf"], "--least-energy: inf: must be at least 0"),
+    (["softness", "train", "x", "-o", "w.h5", "--held-out", "1"], "--held-out: 1: must be at least 2"),
+    (["screening", "x", "--bins", "3"], "--bins: 3: must be at least 4"),
+    (["screening", "x", "--r-in", "nan"], "--r-in: nan: must be above 0"),
+    (["screening", "x", "--d0", "inf"], "--d0: inf: must be finite"),
+    (["profile", "x.h5", "--across", "x", "-o", "x.csv", "--slabs", "0"], "--slabs: 0: must be at least 1"),
+    (["import", "x.xyz", "-o", "x.h5", "--model", "ipl12", "--tile", "0"], "--tile: 0: must be at least 1"),
+    (["validate", "x.toml", "--ranks", "0"], "--ranks: 0: must be at least 1"),
+    (["plot", "x", "--dpi", "1"], "--dpi: 1: must be at least 20 and at most 2400"),
+])
+def test_numbers_of_options_out_of_range_are_refused(capsys, words, said):
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    assert said in capsys.readouterr().err

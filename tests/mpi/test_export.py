@@ -151,7 +151,6 @@ def test_profiles_of_fields(trajectory):
     table, _ = profile(Ranks(comm), trajectory, "m.csv", "--across", "x", "--field", "mode", "--frame", "0")
     assert set(table["frame"]) == {0} and {"mean_x", "mean_y"} < set(table.dtype.names)
     for words, said in ((["--across", "z"], "two dimensions"), (["--across", "x", "--frame", "0"], "no frame before it"),
-                        (["--across", "x", "--field", "none"], "no such field"),
-                        (["--across", "x", "--slabs", "0"], "must be from 1")):
+                        (["--across", "x", "--field", "none"], "no such field")):
         with pytest.raises(InputError, match=said):
             profile(Ranks(comm), trajectory, "no.csv", *words)

@@ -79,9 +79,9 @@ def test_any_number_of_ranks(ensemble, capsys):
 
 
 def test_what_is_refused(ensemble, capsys):
-    for words, why in ((["-o", "x.csv"], "must end in .h5"), (["--bins", "0"], "at least one"),
+    for words, why in ((["-o", "x.csv"], "must end in .h5"),
                        (["--distributions", "thetta"], "no indicator"), (["--distributions", "structure"], "is a family"),
-                       (["--least-energy", "-1"], "not negative"), (["-o", "nowhere/x.h5"], "no directory"),
+                       (["-o", "nowhere/x.h5"], "no directory"),
                        (["--stage", "quench"], "no sample with indicators"), (["--stage", "nothing"], "no sample")):
         with pytest.raises(InputError, match=why):
             command(Ranks(comm), "predict", ensemble, *words)

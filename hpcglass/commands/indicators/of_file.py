@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpcglass import disk
-from hpcglass.commands.common import add_look, look
+from hpcglass.commands.common import add_look, add_number, look
 from hpcglass.errors import InputError
 from hpcglass.words import show
 
@@ -28,16 +28,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                         "positions only, or structure (default: theta,s2)")
     parser.add_argument("--columns", default="", metavar="x=X,...", help="what the table calls x, y, z, diameter (or radius), "
                         "species, where it is not that")
-    parser.add_argument("--diameters", type=float, nargs="+", metavar="D", help="where the file has none: of all particles, or "
-                        "of each species, in the order of their names")
-    parser.add_argument("--box", type=float, nargs="+", metavar="L", help="edges of a periodic cell; a table without one has an "
-                        "open boundary")
+    add_number(parser, "--diameters", float, above=0.0, nargs="+", metavar="D",
+               help="where the file has none: of all particles, or of each species, in the order of their names")
+    add_number(parser, "--box", float, above=0.0, nargs="+", metavar="L",
+               help="edges of a periodic cell; a table without one has an open boundary")
     parser.add_argument("--open", action="store_true", help="the boundary is open, whatever the file says")
-    parser.add_argument("--frame", type=int, metavar="K", help="of a trajectory (default: the last one)")
-    parser.add_argument("--x-cut", type=float, metavar="X", help="neighbours of Psi and Theta are closer than X lambda_ij "
-                        "(default: 1.33)")
-    parser.add_argument("--s2-range", type=float, metavar="R", help="upper end of the integral of s2, in mean diameters "
-                        "(default: first minimum of g(r))")
+    add_number(parser, "--frame", int, metavar="K", help="of a trajectory (default: the last one)")
+    add_number(parser, "--x-cut", float, above=0.0, most=10.0, metavar="X",
+               help="neighbours of Psi and Theta are closer than X lambda_ij (default: 1.33)")
+    add_number(parser, "--s2-range", float, above=0.0, most=100.0, metavar="R",
+               help="upper end of the integral of s2, in mean diameters (default: first minimum of g(r))")
     parser.add_argument("-o", "--output", type=Path, metavar="OUT.csv", help="a row for each particle, maps beside it (default: "
                         "FILE-indicators.csv)")
     parser.add_argument("--no-plots", action="store_true", help="no maps")
@@ -88,6 +88,8 @@ def _read(options: argparse.Namespace) -> Configuration:
     if options.file.suffix.lower() in TABLES:
         if not options.file.is_file():
             raise InputError(f"{options.file}: no such file")
+        if options.frame is not None:
+            raise InputError("--frame: a table has no frames")
         names = dict(pair.split("=", 1) for pair in options.columns.split(",") if pair.count("=") == 1)
         if unknown := set(names) - {"x", "y", "z", "diameter", "radius", "size", "species"} or (
                 {options.columns} if options.columns and not names else set()):
@@ -110,8 +112,6 @@ def _diameters(found: Configuration, options: argparse.Namespace) -> Any:
     import numpy as np
 
     given = options.diameters
-    if given is not None and min(given) <= 0:
-        raise InputError(f"--diameters {' '.join(f'{d:g}' for d in given)}: must be positive")
     if found.diameter is not None:
         if given is not None:
             raise InputError(f"{options.file}: has diameters; remove --diameters, or the column")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpcglass import disk
-from hpcglass.commands.common import add_look, look
+from hpcglass.commands.common import add_look, add_number, look
 from hpcglass.commands.merge import draw
 from hpcglass.errors import FileError, InputError
 from hpcglass.words import measured
@@ -33,9 +33,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stage", default="indicators", metavar="LABEL", help="stage with the indicators (default: indicators)")
     parser.add_argument("-o", "--output", type=Path, metavar="OUT.h5", help="all tables; figures go next to it")
     parser.add_argument("--csv", type=Path, metavar="NAME", help="all tables as NAME-first.csv, NAME-strain.csv, ...")
-    parser.add_argument("--least-energy", type=float, default=0.0, metavar="E",
+    add_number(parser, "--least-energy", float, least=0.0, default=0.0, metavar="E",
                         help="say everything once more of the events that dissipate at least so much")
-    parser.add_argument("--bins", type=int, default=12, metavar="N", help="bins of strain (default: 12)")
+    add_number(parser, "--bins", int, least=1, most=10_000, default=12, metavar="N", help="bins of strain (default: 12)")
     parser.add_argument("--distributions", default="theta,delta_tau_y", metavar="NAMES",
                         help="indicators whose distributions are wanted (default: theta,delta_tau_y, where they are)")
     parser.add_argument("--no-plots", action="store_true", help="no figures")
@@ -79,10 +79,6 @@ def main(options: argparse.Namespace, ranks: Ranks) -> int:
 def _check(options: argparse.Namespace) -> None:
     if options.output is not None and options.output.suffix != ".h5":
         raise InputError(f"-o {options.output}: the name must end in .h5")
-    if options.bins < 1:
-        raise InputError(f"--bins {options.bins}: at least one is needed")
-    if not 0.0 <= options.least_energy < float("inf"):
-        raise InputError(f"--least-energy {options.least_energy:g}: must be a number, not negative")
     from hpcglass.indicators.catalogue import INDICATORS, chosen
 
     for name in filter(None, options.distributions.split(",")):

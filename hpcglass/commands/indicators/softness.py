@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hpcglass.commands.common import add_number
 from hpcglass.errors import FileError, InputError
 
 if TYPE_CHECKING:
@@ -23,16 +24,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                         "located loading, of one model and preparation")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.h5", help="weights, for the key `softness`")
     parser.add_argument("--stage", default="shear", metavar="LABEL", help="the loading (default: shear)")
-    parser.add_argument("--least-energy", type=float, default=0.0, metavar="E", help="events that dissipate at least so much")
-    parser.add_argument("--held-out", type=int, default=4, metavar="N", help="each N-th sample is held out (default: 4)")
-    parser.add_argument("--seed", type=int, default=1, help="of the choice of examples (default: 1)")
+    add_number(parser, "--least-energy", float, least=0.0, default=0.0, metavar="E",
+               help="events that dissipate at least so much")
+    add_number(parser, "--held-out", int, least=2, default=4, metavar="N", help="each N-th sample is held out (default: 4)")
+    add_number(parser, "--seed", int, least=0, most=2**32 - 1, default=1, help="of the choice of examples (default: 1)")
 
 
 def main(options: argparse.Namespace, ranks: Ranks) -> int:
     if options.output.suffix != ".h5":
         raise InputError(f"-o {options.output}: the name must end in .h5")
-    if options.held_out < 2:
-        raise InputError(f"--held-out {options.held_out}: at least 2, or nothing is left to train on")
     from hpcglass.analysis.softness.labels import examples
     from hpcglass.analysis.softness.training import train
 

@@ -60,6 +60,9 @@ def read(path: Path, names: Mapping[str, str], edges: Floats | None = None) -> C
     else:
         found = Configuration(position, box)
     found.diameter, said = diameters({name: rows.numbers([columns[name]])[:, 0] for name in SIZES if name in columns}, path)
+    if edges is not None and (far := np.ptp(position, axis=0) / np.asarray(edges)).max() > 1.0:
+        said = [*said, f"positions reach over {far.max():.4g} cells along {AXES[int(far.argmax())]}: they are taken back into "
+                       "one, as those of a periodic trajectory"]
     found.notes = tuple(said)
     for name in SPECIES[:2]:
         if name in columns and (kinds := numbered(rows.words(columns[name]))) is not None:
