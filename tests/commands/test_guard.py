@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,15 @@ def test_a_wrong_input_is_said_once_by_all_ranks(tmp_path):
     assert said.count("system.model: is missing") == 1
     assert said.count("there is no [[stage]]") == 1
     assert "Traceback" not in said
+
+
+@pytest.mark.skipif(find_spec("petsc4py") is None, reason="petsc4py is not installed")
+def test_ranks_end_though_they_dropped_matrices_in_another_order():
+    """PETSc would wait at the end for a rank that has nothing left (what garbage collection of cycles may lead to)."""
+    program = ("from hpcglass.landscape.matrix.hessian import PETSc\n"
+               "vector = PETSc.Vec().createMPI(10, comm=PETSc.COMM_WORLD)\n"
+               "if PETSc.COMM_WORLD.getRank(): vector.destroy()\n")
+    assert start(3, ["-c", program])[0] == 0
 
 
 def test_srun_without_pmi_is_explained_before_mpi_fails(source):
