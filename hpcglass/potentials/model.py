@@ -152,7 +152,7 @@ class Mixing:
     """lambda_ij and eps_ij of a pair.
 
     By diameters: lambda_ij = (D_i + D_j)/2 * (1 - n_a |D_i - D_j|), eps_ij = 1.
-    By species (when `length` is given): lambda_ij = length[a][b], eps_ij = energy[a][b].
+    By species (when `length` is given): lambda_ij = length[a, b], eps_ij = energy[a, b].
     Both times lambda_ij**energy_power (2 for springs of given stiffness: k (r - lambda)^2 / 2).
     """
 

@@ -1,8 +1,8 @@
 """Merge one stage of the samples of an ensemble: histograms, power laws, lengths, means, all with errors.
 
->>> ensemble = merge(["results/many"], "bonds")
->>> tables, numbers = ensemble.finish()
->>> tables["eigenvalue_tail"]["prefactor"]
+    >>> ensemble = merge(["results/many"], "bonds")
+    >>> tables, numbers = ensemble.finish()
+    >>> tables["eigenvalue_tail"]["prefactor"]
 
 What is kept of the stage files does not grow with their number (see `collectors.py`). Several processes may share the work: each
 reads some of the files, all hear of all samples, in the same order, and each has some of the collectors.

@@ -33,7 +33,7 @@ class ThresholdParams(Table):
     distribution: Literal["normal", "weibull", "gamma"] | None = Field(
         None, description="named distribution: normal (mean, std), weibull or gamma (shape, scale), "
                           "or any of them by mean and cv")
-    mean: float | None = Field(None, description="mean, before it is cut to [lower, upper] [stress]")
+    mean: float | None = Field(None, description="mean, before it is cut to lower and upper [stress]")
     cv: float | None = Field(None, gt=0, description="coefficient of variation, std/mean")
     std: float | None = Field(None, gt=0, description="standard deviation of a normal distribution [stress]")
     shape: float | None = Field(None, gt=0, description="shape of a Weibull or gamma distribution")

@@ -1,0 +1,106 @@
+"""tools/gallery: all figures of the papers are there, what is kept fits them, the page says what is kept, and an entry runs."""
+
+from __future__ import annotations
+
+import doctest
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tools"))
+
+from papers import campaign, entry, page, results, store  # noqa: E402
+from papers.catalogue import CAMPAIGNS, ENTRIES  # noqa: E402
+from papers.results import Gallery  # noqa: E402
+
+from hpcglass.config import Config  # noqa: E402
+
+FIGURES = {"000": 11, "001": 9, "002": 7, "003": 11, "004": 7}
+GALLERY = str(ROOT / "tools" / "gallery")
+
+
+def test_every_figure_and_table_is_there():
+    """All but Fig. 2 of paper 003, which explains indicators."""
+    wanted = {f"{paper}-fig{n}" for paper, last in FIGURES.items() for n in range(1, last + 1)} - {"003-fig2"}
+    assert {one.id for one in ENTRIES} == wanted | {"000-table1", "000-table2"}
+    assert len(ENTRIES) == 46
+
+
+def test_examples_of_the_docstrings():
+    assert doctest.testmod(entry).failed == 0
+
+
+def test_campaigns_are_used_and_have_inputs():
+    assert {name for one in ENTRIES for name in one.campaigns} == set(CAMPAIGNS)
+    assert page.missing() == []
+
+
+@pytest.mark.parametrize("one", CAMPAIGNS.values(), ids=lambda one: one.name)
+@pytest.mark.parametrize("scale", campaign.SCALES)
+def test_what_is_set_is_understood(one, scale):
+    text = campaign.source(one)
+    for _, member in one.members:
+        Config.load(text, campaign.keys(one, member, scale))
+
+
+def test_names_of_numbers_are_distinct_and_say_where_they_are_read():
+    for one in ENTRIES:
+        names = [number.name for number in one.numbers]
+        assert len(set(names)) == len(names) and all(number.read for number in one.numbers), one.id
+        assert one.numbers or one.note
+
+
+@pytest.mark.parametrize("one", ENTRIES, ids=lambda one: one.id)
+def test_what_is_kept(one):
+    """Numbers have the names of the entry, come from a commit, and pictures are small."""
+    record = store.kept(one)
+    if record is not None:
+        assert set(record.numbers) == {number.name for number in one.numbers}
+        assert record.commit and record.date and all(line.startswith("hpcglass run inputs/papers/") for line in record.commands)
+    picture = store.KEPT / f"{one.id}.png"
+    assert not picture.exists() or picture.stat().st_size < store.LARGEST
+
+
+def test_nothing_else_is_kept():
+    assert {path.stem for path in store.KEPT.glob("*")} <= {one.id for one in ENTRIES}
+
+
+def test_the_page_is_up_to_date():
+    assert page.PAGE.read_text(encoding="utf-8") == page.page()
+
+
+def test_numbers_taken_from_tables():
+    x = np.geomspace(1, 10, 9)
+    assert results.slope(x, 3 * x**-2.0)[0] == pytest.approx(-2.0)
+    noisy = x**0.5 * np.exp(0.02 * np.array([1, -1, 1, -1, 0, 1, -1, 1, -1]))
+    n, error = results.slope(x, noisy)
+    assert abs(n - 0.5) < 3 * error < 0.1
+    assert results.slope(x, x, 0.1 * x)[1] == pytest.approx(0.1 / np.sqrt(((np.log(x) - np.log(x).mean()) ** 2).sum()))
+    assert results.mean([1.0, 3.0, np.nan]) == (2.0, 1.0)
+    assert results.ratio((6.0, 0.6), (2.0, 0.2)) == pytest.approx((3.0, 3 * 0.1 * 2**0.5))
+    assert results.difference((3.0, 0.3), (1.0, 0.4)) == pytest.approx((2.0, 0.5))
+    assert results.share(0, 6)[0] == 0.0 and 0.05 < results.share(0, 6)[1] < 0.2
+    assert results.taken(lambda at: {}["no such column"], Gallery(Path("nowhere"), "small"))[0] is math.nan
+
+
+def test_an_entry_runs_and_a_run_of_elsewhere_is_added(tmp_path):
+    """The lattices of 001, Fig. 6, small: the same numbers from the campaign, and from its directory given to `add`."""
+    done = subprocess.run(
+        [sys.executable, GALLERY, "--results", str(tmp_path / "a"), "run", "001-fig6", "--scale", "small"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    at = Gallery(tmp_path / "a", "small")
+    place = at["001-fig6-epm"]
+    assert (place.directory / "together-maps.png").exists() and campaign.seconds(place) > 0.5
+    one = next(one for one in ENTRIES if one.id == "001-fig6")
+    record = store.measure(one, at)
+    assert record.numbers["bands at T_p = 0.7"][0] is not None
+    assert record.commands == ["hpcglass run inputs/papers/001-fig6-epm.toml --set L=8"]
+    assert campaign.recorded(place) > 0.0

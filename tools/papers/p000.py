@@ -1,0 +1,230 @@
+"""Paper 000: screened elasticity around an inflated core, by Kumar, Moshe, Procaccia and Singh."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from papers.entry import Campaign, Entry, Measured, Number, about, above, below
+from papers.results import Gallery, share
+
+POWER_LAW = (
+    (2.0, 0.65, 0.101),
+    (0.2, 0.5, 0.05),
+    (0.3, 0.65, 0.1),
+    (0.5, 0.5, 0.09),
+    (0.4, 0.5, 0.07),
+    (0.2, 0.7, 0.1),
+)  # T_m, r_in, d_0
+LENNARD_JONES = ((1.0, 0.6, 0.15), (0.9, 0.7, 0.13), (1.0, 0.72, 0.06), (1.0, 0.75, 0.11), (0.9, 0.63, 0.1), (0.9, 0.75, 0.12))
+REARRANGED = -0.01  # energy that is not given back when the wall returns, at least
+AFTER = ("screening {run} -o {out}/screening.h5 --plot",)
+REDUCED = ("sweeps=100", "quench.force_tolerance=1e-8", "inflate.force_tolerance=1e-8")
+
+
+def rows(values: tuple[tuple[float, float, float], ...], r_out: float) -> str:
+    """A sweep over the rows of a table, in smaller annuli."""
+    return "sweep=[" + ",".join(f"{{T_m={t},r_in={r},r_out={r_out:g},d_0={d}}}" for t, r, d in values) + "]"
+
+
+CAMPAIGNS = (
+    Campaign("000-fig1", (*REDUCED, rows(((0.4, 0.72, 0.15), (0.3, 0.8, 0.18)), 30)), after=AFTER, minutes=1),
+    Campaign("000-table1", (*REDUCED, rows(POWER_LAW, 30)), after=AFTER, minutes=2),
+    Campaign("000-fig5", (*REDUCED, rows(((0.9, 0.6, 0.1), (0.5, 0.75, 0.15)), 30)), after=AFTER, minutes=1),
+    Campaign("000-table2", (*REDUCED, "r_out=30", rows(LENNARD_JONES, 30)), after=AFTER, minutes=2),
+    Campaign("000-fig9", (*REDUCED, "r_out=30", "inflate.fraction=[0.1,0.2,0.3,0.4]"), after=AFTER, minutes=1),
+)
+
+
+def fields(at: Gallery, campaign: str) -> Any:
+    """A row for each displacement field."""
+    return at[campaign].file("screening.h5").tables["screening"]
+
+
+def screened(campaign: str) -> Any:
+    """Share of the fields that are called screened."""
+
+    def of(at: Gallery) -> Measured:
+        table = fields(at, campaign)
+        return share(int(table["screened"].sum()), table.rows)
+
+    return of
+
+
+def rearranged(campaign: str) -> Any:
+    """Share of the glasses that do not give their energy back."""
+
+    def of(at: Gallery) -> Measured:
+        table = fields(at, campaign)
+        return share(int((table["energy_plastic"] < REARRANGED).sum()), table.rows)
+
+    return of
+
+
+def middle(campaign: str, column: str, times: str = "") -> Any:
+    """Median over the fields, with its standard error from the quartiles."""
+
+    def of(at: Gallery) -> Measured:
+        table = fields(at, campaign)
+        values = table[column] * (table[times] if times else 1.0)
+        low, median, high = np.percentile(values, [25, 50, 75])
+        return float(median), 1.253 * float(high - low) / 1.349 / math.sqrt(len(values))
+
+    return of
+
+
+def scaled_elasticity(campaign: str) -> Any:
+    """Share of the fields that elasticity of another amplitude describes better than any kappa."""
+
+    def of(at: Gallery) -> Measured:
+        table = fields(at, campaign)
+        return share(int((table["misfit_scaled"] < -2).sum()), table.rows)
+
+    return of
+
+
+def monotonic(column: str) -> Any:
+    """Spearman's correlation of a column with the change of energy, over the inflations of one glass."""
+
+    def of(at: Gallery) -> Measured:
+        from scipy.stats import spearmanr
+
+        table = fields(at, "000-fig9")
+        return float(spearmanr(table["energy_change"], table[column]).statistic), math.nan
+
+    return of
+
+
+def sign_changes(at: Gallery) -> Measured:
+    """Of M(kappa) of the theory for the annulus of Fig. 11, kappa up to 0.2."""
+    from hpcglass.analysis.screening.annulus import Annulus, deviation_of_kappa
+
+    kappa = np.linspace(0.001, 0.2, 4000)
+    signed, _ = deviation_of_kappa(kappa, Annulus(0.72, 80.0, 0.1))
+    return float((np.diff(np.sign(signed)) != 0).sum()), math.nan
+
+
+def draw_theory(at: Gallery) -> Any:
+    """M against kappa, both signs, by the theory."""
+    from hpcglass.analysis.figures.style import BLUE, panels
+    from hpcglass.analysis.screening.annulus import Annulus, deviation_of_kappa
+
+    figure, (axes,) = panels(1, 4.0, 2.6)
+    kappa = np.linspace(0.001, 0.2, 4000)
+    axes.plot(kappa, deviation_of_kappa(kappa, Annulus(0.72, 80.0, 0.1))[0], color=BLUE)
+    axes.axhline(0.0, color="0.7", linewidth=0.8)
+    axes.set(xlabel=r"$\kappa$ [1/length]", ylabel="$M$", yscale="symlog")
+    return figure
+
+
+ELASTIC = """Elastic here too, with about twice the amplitude that the wall alone would give: the medium begins at the
+particles that touch the wall ([screening](screening.md#how-it-is-measured))."""
+TABLE = """The paper shows samples chosen for their response; here are single glasses that were not chosen, in annuli of
+r_out = 30 instead of 80. [Screening](screening.md#the-papers-tables) has the rows of Table I with r_out = 80,
+and what decides: at density 1.0 one of twelve was screened, most answered elastically with twice the expected
+amplitude; κ r_out > 3 appears where a few plastic events happened, which is more likely near zero pressure and
+for large d_0, and does not follow from the rows' T_m."""
+
+
+def anomalous(campaign: str) -> tuple[Number, ...]:
+    """Numbers of a table of screened samples."""
+    return (
+        Number("share of glasses that are screened", "all samples shown", screened(campaign), **about(1.0, 0.0, "6 of 6")),
+        Number("best κ times r_out, median", "from κ and r_out", middle(campaign, "kappa", "r_out"), **above(3.3, "3.4 to 18")),
+        Number("share of glasses that rearranged", "Sec. V", rearranged(campaign), **above(0.5, "all")),
+        Number("amplitude A of the elastic field that fits best, median", "Eq. 2", middle(campaign, "elastic_amplitude")),
+    )
+
+
+def elastic(campaign: str) -> tuple[Number, ...]:
+    """Numbers of a figure of nearly elastic samples."""
+    return (
+        Number("share of glasses that are screened", "“quasi-elastic”", screened(campaign), **about(0.0, 0.0, "none")),
+        Number(
+            "amplitude A of the elastic field that fits best, median",
+            "Eq. 2 fits with the actual d_0",
+            middle(campaign, "elastic_amplitude"),
+            **about(1.0, 0.1, "1"),
+        ),
+    )
+
+
+ENTRIES = (
+    Entry(
+        "000-fig1",
+        "displacement around the core: nearly elastic, inverse power law",
+        ("000-fig1",),
+        elastic("000-fig1"),
+        ELASTIC,
+        picture="000-fig1/*screening*.png",
+    ),
+    Entry(
+        "000-fig2",
+        "displacement around the core: anomalous, inverse power law",
+        ("000-table1",),
+        (
+            Number(
+                "share of fields that A times the elastic one describes better than any κ",
+                "Fig. 2: none",
+                scaled_elasticity("000-table1"),
+                **about(0.0, 0.0, "none"),
+            ),
+        ),
+        TABLE,
+        picture="000-table1/run/*/*map*.png",
+    ),
+    Entry("000-fig3", "angle averages of Fig. 1", ("000-fig1",), elastic("000-fig1")[1:], ELASTIC),
+    Entry("000-fig4", "angle averages of Fig. 2", ("000-table1",), anomalous("000-table1")[1:], TABLE),
+    Entry("000-fig5", "displacement around the core: nearly elastic, Lennard-Jones", ("000-fig5",), elastic("000-fig5"), ELASTIC),
+    Entry("000-fig6", "angle averages of Fig. 5", ("000-fig5",), elastic("000-fig5")[1:], ELASTIC),
+    Entry(
+        "000-fig7",
+        "displacement around the core: anomalous, Lennard-Jones",
+        ("000-table2",),
+        (
+            Number(
+                "share of fields that A times the elastic one describes better than any κ",
+                "Fig. 7: none",
+                scaled_elasticity("000-table2"),
+                **about(0.0, 0.0, "none"),
+            ),
+        ),
+        TABLE,
+    ),
+    Entry("000-fig8", "angle averages of Fig. 7", ("000-table2",), anomalous("000-table2")[1:], TABLE),
+    Entry(
+        "000-fig9",
+        "screening parameter against the energy lost, one glass",
+        ("000-fig9",),
+        (
+            Number("rank correlation of κ with ΔE", "Fig. 9", monotonic("kappa"), **below(-0.5, "near -1")),
+            Number(
+                "smallest ΔE",
+                "Fig. 9",
+                lambda at: (float(fields(at, "000-fig9")["energy_change"].min()), math.nan),
+                **below(0.0, "< 0"),
+            ),
+        ),
+        """ΔE is negative here because the glass is under slight tension (density 0.92): P ΔV alone makes it so, without any κ
+([screening](screening.md#the-papers-tables)).""",
+    ),
+    Entry(
+        "000-fig10",
+        "deviation M against κ, theory",
+        (),
+        (Number("sign changes of M(κ), κ up to 0.2", "Fig. 10", sign_changes, **above(2.0, "oscillates")),),
+        "No simulation: the integral of Eq. 9 over the solution, without the modulus, which the paper prints and does not plot.",
+        draw_theory,
+    ),
+    Entry(
+        "000-fig11",
+        "deviation M against the energy lost, one glass",
+        ("000-fig9",),
+        (Number("rank correlation of M with ΔE", "Fig. 11", monotonic("M"), **above(0.8, "1: monotonic")),),
+        "With d_0, M and ΔE both change monotonically, screened or not: see [screening](screening.md#the-papers-tables).",
+    ),
+    Entry("000-table1", "κ of six anomalous samples, inverse power law", ("000-table1",), anomalous("000-table1"), TABLE),
+    Entry("000-table2", "κ of six anomalous samples, Lennard-Jones", ("000-table2",), anomalous("000-table2"), TABLE),
+)

@@ -1,0 +1,333 @@
+"""Paper 002: modes of the bond operator, by Giannini, Richard, Manning and Lerner."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from papers.entry import Campaign, Entry, Measured, Number, about, above, below, between
+from papers.results import Gallery, cell, mean, ratio, slope
+
+TEMPERATURES = ("1.0", "0.6", "0.45")
+SIZES = ("125", "250", "500", "1000")
+
+CAMPAIGNS = (
+    Campaign("002-fig1ab", ("sweeps=50",), after=("plot {run} -o {out}/plots",), minutes=1),
+    Campaign(
+        "002-fig1cd",
+        ("N=300", "T_p=1.0", "sweeps=200", "ensemble.samples=25"),
+        minutes=4,
+        after=("merge {task} --stage modes -o {out}-modes.h5", "merge {task} --stage bonds -o {out}-bonds.h5"),
+    ),
+    Campaign("002-fig2", ("sweeps=50",), after=("plot {run} -o {out}/plots",), minutes=1),
+    Campaign(
+        "002-fig3",
+        ("N=300", "sweeps=1000", "ensemble.samples=20"),
+        tuple((t, (f"T_p={t}",)) for t in TEMPERATURES),
+        after=("merge {task} --stage bonds -o {out}-bonds.h5",),
+        minutes=10,
+    ),
+    Campaign(
+        "002-fig4",
+        ("N=1000", "sweeps=1000", "ensemble.samples=4", "count=6"),
+        minutes=3,
+        after=("merge {task} --stage bonds -o {out}-bonds.h5",),
+    ),
+    Campaign(
+        "002-fig6",
+        ("N=300", "sweeps=200", "ensemble.samples=20"),
+        minutes=2,
+        after=("merge {task} --stage bonds -o {out}-bonds.h5",),
+    ),
+    Campaign(
+        "002-fig7",
+        ("ensemble.samples=10",),
+        tuple((n, (f"N={n}",)) for n in SIZES[:3]),
+        minutes=5,
+        after=("merge {task} --stage modes -o {out}-modes.h5", "merge {task} --stage bonds -o {out}-bonds.h5"),
+    ),
+)
+
+
+def negative(x: Measured) -> Measured:
+    return -x[0], x[1]
+
+
+def least_participation(stage: str, column: str) -> Any:
+    """N e of the most localised of the softest modes of the 2D glass."""
+
+    def of(at: Gallery) -> Measured:
+        glass = next(at["002-fig1ab"].samples(stage))
+        table = glass.tables["bond_modes" if stage == "bonds" else "modes"]
+        assert glass.diameter is not None
+        return len(glass.diameter) * float(table[column][:1].mean()), math.nan
+
+    return of
+
+
+def bond_tail(campaign: str, member: str = "", fixed: int = 0, column: str = "exponent") -> Any:
+    """Of the fit of the tail of P(lambda)."""
+    return lambda at: cell(at[campaign, member].merged("bonds").tables["eigenvalue_tail"], column, fixed=fixed)
+
+
+def middle(at: Gallery) -> Measured:
+    """Exponent of P(lambda) between the stiff modes and the tail: half a decade above and one below the mean eigenvalue unit."""
+    merged = at["002-fig3", "1.0"].merged("bonds")
+    table = merged.tables["eigenvalue_density"]
+    x = np.sqrt(table["low"] * table["high"]) / merged.results["eigenvalue_unit"]
+    keep = (x > 0.6) & (x < 4.0)
+    return slope(x[keep], table["density"][keep])
+
+
+def length(member: str) -> Any:
+    """xi in units of a_0, from the plateau of the participation of force modes."""
+
+    def of(at: Gallery) -> Measured:
+        found = at["002-fig3", member].merged("bonds").results
+        return found["mode_length"], found["mode_length_error"]
+
+    return of
+
+
+def prefactor(member: str) -> Any:
+    """A_g from P(lambda), in the model's units."""
+    return bond_tail("002-fig3", member, 1, "prefactor")
+
+
+def pair_prefactor(member: str) -> Any:
+    """A_g from the energies of pairs under strain (001, Fig. 1)."""
+    return lambda at: cell(at["001-fig1b", member].merged("expand").tables["bond_tail"], "prefactor", order=1, fixed=1)
+
+
+def decay(kind: str, low: float = 2.0, high: float = 5.0) -> Any:
+    """Exponent of the decay of modes between two distances."""
+
+    def of(at: Gallery) -> Measured:
+        table = at["002-fig4"].merged("bonds").tables["mean_decay"]
+        keep = (table["distance"] > low) & (table["distance"] < high)
+        return slope(table["distance"][keep], table[kind][keep])
+
+    return of
+
+
+def convergence(kind: str) -> Any:
+    """Exponent of 1 - <V|V_PH> against lambda."""
+
+    def of(at: Gallery) -> Measured:
+        table = at["002-fig4"].merged("bonds").tables["overlap_profile"]
+        return slope(table["eigenvalue"], table[f"overlap_{kind}"])
+
+    return of
+
+
+def dipole_decay(at: Gallery) -> Measured:
+    """Exponent of the response to a dipole, r from 4 to a fifth of the box, medians over particles; mean over the dipoles."""
+    glass = next(at["002-fig2"].samples("bonds"))
+    assert glass.position is not None and glass.box is not None
+    box = np.diag(glass.box)
+    found = []
+    for k in range(glass.fields["dipole_responses"].shape[2]):
+        size = np.linalg.norm(glass.fields["dipole_responses"][:, :, k], axis=1)
+        away = glass.position - glass.position[size.argmax()]
+        r = np.linalg.norm(away - box * np.round(away / box), axis=1)
+        edges = np.geomspace(4.0, box.min() / 5, 8)
+        middle = [np.median(size[(r > a) & (r < b)]) for a, b in pairwise(edges)]
+        found.append(slope(np.sqrt(edges[1:] * edges[:-1]), middle)[0])
+    return mean(found)
+
+
+def intermediate(at: Gallery) -> Measured:
+    """Participation of displacement over that of force modes, median over the profile's soft half."""
+    table = at["002-fig6"].merged("bonds").tables["eigenvalue_participation"]
+    half = len(table["eigenvalue"]) // 2
+    return mean(table["participation_displacement"][half:] / table["participation_force"][half:])
+
+
+def plateau(at: Gallery) -> Measured:
+    found = at["002-fig6"].merged("bonds").results
+    return found["plateau"], found["plateau_error"]
+
+
+def size_ratio(stage: str, table: str, column: str, small: str, large: str) -> Any:
+    """A number of the small packings over that of the large ones."""
+
+    def of(at: Gallery) -> Measured:
+        a, b = (cell(at["002-fig7", size].merged(stage).tables[table], column, fixed=1) for size in (small, large))
+        return ratio(a, b)
+
+    return of
+
+
+def lowest(size: str) -> Any:
+    """Mean over samples of the median of the first phonon band's frequencies: the six lowest modes of a 3D cell."""
+    return lambda at: mean(np.median(one.tables["modes"]["omega2"][:12] ** 0.5) for one in at["002-fig7", size].samples("modes"))
+
+
+def draw_annealing(at: Gallery) -> Any:
+    """A_g and xi over their values at the highest parent temperature, by both ways."""
+    from hpcglass.analysis.figures.style import BLUE, RED, row
+
+    figure, (left, right) = row(2)
+    temperature = [float(t) for t in TEMPERATURES]
+    for of, colour, marker, text in (
+        (prefactor, BLUE, "o", r"$P(\lambda)$ (002)"),
+        (pair_prefactor, RED, "s", r"$P(\varphi_\gamma)$ (001)"),
+    ):
+        values = np.array([ratio(of(t)(at), of(TEMPERATURES[0])(at)) for t in TEMPERATURES])
+        left.errorbar(temperature, values[:, 0], values[:, 1], color=colour, marker=marker, label=text)
+    left.set(yscale="log", xlabel=r"$T_\mathrm{p}$", ylabel=r"$A_\mathrm{g}$ over that of $T_\mathrm{p} = 1$")
+    left.legend()
+    values = np.array([ratio(length(t)(at), length(TEMPERATURES[0])(at)) for t in TEMPERATURES])
+    right.errorbar(temperature, values[:, 0], values[:, 1], color=BLUE, marker="o")
+    right.set(xlabel=r"$T_\mathrm{p}$", ylabel=r"$\xi$ over that of $T_\mathrm{p} = 1$")
+    return figure
+
+
+ENTRIES = (
+    Entry(
+        "002-fig1",
+        "a soft mode with and without phonons, and spectra D(ω) and P(λ)",
+        ("002-fig1ab", "002-fig1cd"),
+        (
+            Number(
+                "exponent of the tail of P(λ), 3D",
+                "Fig. 1d, Eq. 11",
+                lambda at: negative(bond_tail("002-fig1cd")(at)),
+                **about(-3.5, 0.2, "-7/2"),
+            ),
+            Number(
+                "exponent of D(ω) below the first phonons",
+                "Fig. 1c",
+                lambda at: cell(at["002-fig1cd"].merged("modes").tables["omega_tail"], "exponent", fixed=0),
+                **about(4.0, 0.4, "4"),
+            ),
+            Number(
+                "N e of the softest vibrational mode, 2D",
+                "Fig. 1a",
+                least_participation("modes", "participation"),
+                **above(400.0, "hybridised: spread over the box"),
+            ),
+            Number(
+                "N e of the softest bond mode, 2D",
+                "Fig. 1b",
+                least_participation("bonds", "participation_displacement"),
+                **below(400.0, "quasilocalised"),
+            ),
+        ),
+        picture="002-fig1cd/run-bonds-eigenvalues.png",
+    ),
+    Entry(
+        "002-fig2",
+        "response to a unit dipole on one bond",
+        ("002-fig2",),
+        (Number("exponent of the decay of |δR|, 2D", "Sec. III B: r^−(d−1)", dipole_decay, **about(-1.0, 0.2, "-1")),),
+        picture="002-fig2/plots/*dipoles*.png",
+    ),
+    Entry(
+        "002-fig3",
+        "spectrum and participation of bond modes against the parent temperature, 3D",
+        ("002-fig3",),
+        (
+            Number(
+                "exponent of the tail, T_p = 1",
+                "Fig. 3a",
+                lambda at: negative(bond_tail("002-fig3", "1.0")(at)),
+                **about(-3.5, 0.2, "-7/2"),
+            ),
+            Number("exponent in the middle, T_p = 1", "Fig. 3a", middle, **about(-2.0, 0.2, "-2")),
+            Number(
+                "plateau of N e, T_p = 1",
+                "Fig. 3b",
+                lambda at: (
+                    at["002-fig3", "1.0"].merged("bonds").results["plateau"],
+                    at["002-fig3", "1.0"].merged("bonds").results["plateau_error"],
+                ),
+                **between(10, 99, "tens of particles"),
+            ),
+        ),
+        picture="002-fig3/1.0/run-bonds-eigenvalues.png",
+    ),
+    Entry(
+        "002-fig4",
+        "bond modes beside pseudo-harmonic modes: decay and convergence, 3D",
+        ("002-fig4",),
+        (
+            Number("decay exponent of D", "Fig. 4d", decay("D"), **about(-2.0, 0.3, "-2")),
+            Number("decay exponent of F", "Fig. 4d", decay("F"), **about(-2.0, 0.3, "-2")),
+            Number("decay exponent of D_PH", "Fig. 4d", decay("D_PH"), **about(-2.0, 0.3, "-2")),
+            Number("decay exponent of F_PH", "Fig. 4d", decay("F_PH"), **about(-9.0, 1.5, "-9")),
+            Number("exponent of 1 − ⟨D|D_PH⟩ against λ", "Fig. 4e", convergence("displacement"), **about(-4.0, 1.0, "-4")),
+            Number(
+                "exponent of 1 − ⟨F|F_PH⟩ against λ", "Fig. 4e", convergence("force"), **about(0.0, 0.5, "0: does not converge")
+            ),
+        ),
+        picture="002-fig4/run-bonds-decay.png",
+    ),
+    Entry(
+        "002-fig5",
+        "density and length of soft modes against the parent temperature",
+        ("002-fig3", "001-fig1b"),
+        (
+            Number(
+                "A_g(0.45)/A_g(1)",
+                "Fig. 5",
+                lambda at: ratio(prefactor("0.45")(at), prefactor("1.0")(at)),
+                **below(0.3, "falls by three decades down to T_p = 0.32"),
+            ),
+            Number("ξ(0.45)/ξ(1)", "Fig. 5, inset", lambda at: ratio(length("0.45")(at), length("1.0")(at)), **below(1.0, "< 1")),
+            Number(
+                "A_g(0.6)/A_g(1) by bond modes over the same by pair energies (001)",
+                "Fig. 5; 001 Fig. 1c",
+                lambda at: ratio(
+                    ratio(prefactor("0.6")(at), prefactor("1.0")(at)), ratio(pair_prefactor("0.6")(at), pair_prefactor("1.0")(at))
+                ),
+                **about(1.0, 0.5, "1"),
+            ),
+        ),
+        picture=draw_annealing,
+    ),
+    Entry(
+        "002-fig6",
+        "participation of intermediate bond modes, 2D",
+        ("002-fig6",),
+        (
+            Number(
+                "N e of displacement over that of force modes, soft half of the spectrum",
+                "Fig. 6a",
+                intermediate,
+                **above(1.0, "an overall factor > 1, the same trend"),
+            ),
+            Number("plateau of N e of force modes", "Fig. 6a", plateau, **between(5, 60, "a plateau of tens of particles")),
+        ),
+        picture="002-fig6/run-bonds-eigenvalues.png",
+    ),
+    Entry(
+        "002-fig7",
+        "harmonic packings of several sizes: spectra with and without phonons",
+        ("002-fig7",),
+        (
+            Number(
+                "prefactor of P(λ) ~ λ^−7/2, N = 250 over 500",
+                "Fig. 7a",
+                size_ratio("bonds", "eigenvalue_tail", "prefactor", "250", "500"),
+                **about(1.0, 0.15, "1: no dependence on the size"),
+            ),
+            Number(
+                "exponent of the tail of P(λ), N = 500",
+                "Fig. 7a",
+                lambda at: negative(bond_tail("002-fig7", "500")(at)),
+                **about(-3.5, 0.3, "-7/2"),
+            ),
+            Number(
+                "lowest phonons, N = 125 over 500",
+                "Fig. 7b: ω ~ 1/L",
+                lambda at: ratio(lowest("125")(at), lowest("500")(at)),
+                **about(4 ** (1 / 3), 0.1, "1.59"),
+            ),
+        ),
+        picture="002-fig7/500/run-bonds-eigenvalues.png",
+    ),
+)

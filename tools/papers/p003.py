@@ -1,0 +1,319 @@
+"""Paper 003: structural indicators and plasticity, by Richard and others."""
+
+from __future__ import annotations
+
+from papers.entry import Campaign, Entry, Number, about, above, below, between
+from papers.plastic import (
+    BAND,
+    FINITE_SIZE,
+    FIRST,
+    POLY,
+    STABLE,
+    approaching,
+    dissipation,
+    drop,
+    first_strain,
+    hysteresis,
+    in_band,
+    median_strength,
+    memory,
+    overlap,
+    reversible,
+    scaled,
+    score,
+    soft_share,
+)
+from papers.results import difference, ratio
+
+CAMPAIGNS = (
+    Campaign(
+        FIRST,
+        ("N=1000", "step=1e-4", "strain=0.05", "ensemble.samples=6"),
+        (("0.3", ("T_p=0.3", "sweeps=500")), ("0.12", ("T_p=0.12", "sweeps=5000")), ("0.085", ("T_p=0.085", "sweeps=20000"))),
+        after=("merge {task} --stage shear -o {out}-shear.h5",),
+        minutes=4,
+    ),
+    Campaign(
+        "003-fig3",
+        ("N=1000", "sweep=[]", "melting=5.0", "holding=10.0", "step=1e-4", "strain=0.01", "ensemble.samples=12"),
+        after=("predict {run} -o {out}/predict.h5",),
+        minutes=4,
+    ),
+    Campaign(
+        POLY,
+        (
+            "N=4096",
+            "sweep=[{T_p=0.3,sweeps=2000},{T_p=0.12,sweeps=20000}]",
+            "step=1e-4",
+            "strain=0.05",
+            "ensemble.samples=20",
+            'stage.3.which=["structure","contacts","response","soft_modes","nonlinear","strength"]',
+            'approach.which=["theta","z","vibrality","nafmu","mu"]',
+            "approach.events=2",
+            "approach.before_events=[1e-4,1e-3,1e-2]",
+        ),
+        after=(
+            "predict {run} -o {out}/predict.h5 --least-energy 0.01",
+            "predict {run} --stage approach -o {out}/approach.h5 --least-energy 0.01",
+        ),
+        minutes=120,
+    ),
+    Campaign(STABLE, ("N=400", "T_p=0.085", "sweeps=20000", "step=1e-4", "strain=0.05", "ensemble.samples=8"), minutes=2),
+    Campaign(
+        "003-fig7",
+        ("N=1000", "T_p=0.085", "sweeps=20000", "step=1e-4", "strain=0.05", "ensemble.samples=10", 'indicators.which=["theta"]'),
+        after=("predict {run} -o {out}/predict.h5",),
+        minutes=3,
+    ),
+    Campaign(
+        BAND,
+        (
+            "N=1000",
+            "step=1e-4",
+            "strain=0.11",
+            "ensemble.samples=3",
+            "sweep=[{T_p=0.3,sweeps=500},{T_p=0.085,sweeps=20000}]",
+            'indicators.which=["delta_tau_y","theta"]',
+            "indicators.strains=[0.0,0.045,0.11]",
+        ),
+        after=("predict {run} -o {out}/predict.h5",),
+        minutes=6,
+    ),
+)
+
+ENTRIES = (
+    Entry(
+        "003-fig1",
+        "first events and stress drops from ductile to brittle glasses",
+        (FIRST,),
+        (
+            Number(
+                "⟨γ_min⟩ at T_ini = 0.12 over that at 0.3",
+                "Fig. 1c",
+                lambda at: ratio(first_strain("0.12")(at), first_strain("0.3")(at)),
+                **above(1.0, "> 1"),
+            ),
+            Number(
+                "⟨γ_min⟩ at T_ini = 0.3, taken to N = 10⁴ by N^−0.6",
+                "Sec. III A and D",
+                lambda at: scaled(first_strain("0.3")(at), 0.1**FINITE_SIZE),
+                **between(0.0005, 0.002, "about 0.001"),
+            ),
+            Number(
+                "⟨γ_min⟩ at T_ini = 0.085 over that at 0.3",
+                "Fig. 1c",
+                lambda at: ratio(first_strain("0.085")(at), first_strain("0.3")(at)),
+                **above(1.5, "about 10"),
+            ),
+            Number(
+                "mean stress drop up to γ = 0.05, T_ini = 0.085 over 0.3",
+                "Fig. 1d",
+                lambda at: ratio(drop("0.085")(at), drop("0.3")(at)),
+                **below(1.0, "< 1 before yielding"),
+            ),
+        ),
+        picture="003-fig1/0.085/run-shear-first.png",
+    ),
+    Entry(
+        "003-fig3",
+        "rank of the first event for a poor indicator and two fair ones, binary Lennard-Jones",
+        ("003-fig3",),
+        (
+            Number(
+                "C_min of the thermal expansion α",
+                "Fig. 3b: no sign of correlation",
+                score("003-fig3", "thermal_expansion"),
+                **about(0.0, 0.1, "0"),
+            ),
+            Number("C_min of the free volume φ", "Fig. 3b, c", score("003-fig3", "phi"), **above(0.0, "> 0")),
+            Number("C_min of the local shear modulus μ", "Fig. 3b, c", score("003-fig3", "mu"), **above(0.0, "> 0")),
+        ),
+        picture="003-fig3/predict-ranks.png",
+    ),
+    Entry(
+        "003-fig4",
+        "scores of all indicators, and how they decay",
+        (POLY,),
+        (
+            Number(
+                "C_min of the vibrality, T_ini = 0.12, events of at least 0.01",
+                "Fig. 4e, f",
+                score(POLY, "vibrality", 0.12, least=0.01),
+                **above(0.8, "near 1"),
+            ),
+            Number(
+                "C_min of Δτ_y, T_ini = 0.12, events of at least 0.01",
+                "Fig. 4e",
+                score(POLY, "delta_tau_y", 0.12, least=0.01),
+                **above(0.8, "near 1"),
+            ),
+            Number(
+                "C_min of Θ, T_ini = 0.12, events of at least 0.01",
+                "Fig. 4e",
+                score(POLY, "theta", 0.12, least=0.01),
+                **above(0.5, "good"),
+            ),
+            Number(
+                "C_min of φ less that of the vibrality",
+                "Fig. 4f",
+                lambda at: difference(score(POLY, "phi", 0.12, least=0.01)(at), score(POLY, "vibrality", 0.12, least=0.01)(at)),
+                **below(0.0, "< 0: much worse"),
+            ),
+            Number(
+                "C_min of the vibrality, T_ini = 0.12 less 0.3",
+                "Fig. 4e",
+                lambda at: difference(
+                    score(POLY, "vibrality", 0.12, least=0.01)(at), score(POLY, "vibrality", 0.3, least=0.01)(at)
+                ),
+                **above(0.0, "> 0: grows with stability"),
+            ),
+            Number(
+                "C_Δγ of the vibrality 10⁻⁴ before an event",
+                "Fig. 4i",
+                approaching("vibrality", 1e-4, 0.3),
+                **above(0.9, "nearly 1 up to 10⁻³"),
+            ),
+            Number(
+                "the same 10⁻² before, less that",
+                "Fig. 4i",
+                lambda at: difference(approaching("vibrality", 1e-2, 0.3)(at), approaching("vibrality", 1e-4, 0.3)(at)),
+                **below(0.0, "< 0"),
+            ),
+        ),
+        picture="003-fig4/predict-scores.png",
+    ),
+    Entry(
+        "003-fig5",
+        "anelastic events of stable glasses",
+        (STABLE,),
+        (
+            Number(
+                "share of first events that are reversible",
+                "Fig. 5, Sec. III A",
+                reversible,
+                **above(0.2, "common in very stable glasses"),
+            ),
+            Number("strain of the event less that of recovery", "Fig. 5: hysteretic", hysteresis, **above(0.0, "> 0")),
+        ),
+    ),
+    Entry(
+        "003-fig6",
+        "memory of the glass as cast, and the energy dissipated",
+        (FIRST, POLY),
+        (
+            Number(
+                "Γ up to γ = 0.03, T_ini = 0.3 over 0.085",
+                "Fig. 6d: about four decades to T_ini = 0.05",
+                lambda at: ratio(dissipation("0.3", 0.03)(at), dissipation("0.085", 0.03)(at)),
+                **above(10.0, "> 10; 10⁴ at T_ini = 0.05"),
+            ),
+            Number(
+                "C_γ of the vibrality, last bin of strain less first, T_ini = 0.3",
+                "Fig. 6b",
+                memory("vibrality", 0.3),
+                **below(0.0, "< 0: decays"),
+            ),
+            Number("the same of Δτ_y", "Fig. 6a", memory("delta_tau_y", 0.3), **below(0.0, "< 0: decays")),
+        ),
+        picture="003-fig4/predict-strain.png",
+    ),
+    Entry(
+        "003-fig7",
+        "Θ of a stable glass as cast, moved affinely, nonaffinely, and at the onset",
+        ("003-fig7",),
+        (
+            Number(
+                "C_min at the onset less as cast",
+                "Fig. 7a",
+                lambda at: difference(score("003-fig7", "theta", kind=1)(at), score("003-fig7", "theta")(at)),
+                **above(0.0, "> 0"),
+            ),
+            Number(
+                "C_min affinely and nonaffinely moved less as cast",
+                "Fig. 7a",
+                lambda at: difference(score("003-fig7", "theta", kind=4)(at), score("003-fig7", "theta")(at)),
+                **above(0.0, "> 0"),
+            ),
+            Number(
+                "C_min at the onset less affinely and nonaffinely moved",
+                "Fig. 7a",
+                lambda at: difference(score("003-fig7", "theta", kind=1)(at), score("003-fig7", "theta", kind=4)(at)),
+                **about(0.0, 0.1, "slightly > 0"),
+            ),
+        ),
+        picture="003-fig7/predict-moved.png",
+    ),
+    Entry(
+        "003-fig8",
+        "distributions of the strain to yield and of Θ, as cast",
+        (BAND,),
+        (
+            Number(
+                "share of Θ > 0.1, T_ini = 0.3 over 0.085",
+                "Fig. 8c",
+                lambda at: ratio(soft_share("theta", 0.1, 0.3, 1)(at), soft_share("theta", 0.1, 0.085, 1)(at)),
+                **above(1.0, "> 1; a decade in the tail at 0.05"),
+            ),
+            Number(
+                "share of Δτ_y/μ < 3 %, T_ini = 0.3 over 0.085",
+                "Fig. 8b",
+                lambda at: ratio(
+                    soft_share("delta_tau_y", 0.03, 0.3, -1, True)(at), soft_share("delta_tau_y", 0.03, 0.085, -1, True)(at)
+                ),
+                **above(2.0, "> 2; two decades in the tail at 0.05"),
+            ),
+        ),
+        picture="003-fig8-10/predict-distributions.png",
+    ),
+    Entry(
+        "003-fig9",
+        "residual strength along a loading",
+        (BAND,),
+        (
+            Number(
+                "median of Δτ_y at γ = 0.045 over as cast, T_ini = 0.085",
+                "Fig. 9b",
+                lambda at: ratio(median_strength(0.085, 1)(at), median_strength(0.085, 0)(at)),
+                **below(1.0, "< 1: softens"),
+            ),
+            Number(
+                "the same, T_ini = 0.3, less the other",
+                "Fig. 9a, b",
+                lambda at: difference(
+                    ratio(median_strength(0.3, 1)(at), median_strength(0.3, 0)(at)),
+                    ratio(median_strength(0.085, 1)(at), median_strength(0.085, 0)(at)),
+                ),
+                **above(0.0, "> 0: ductile glasses change less"),
+            ),
+        ),
+        picture="003-fig8-10/predict-distributions.png",
+    ),
+    Entry(
+        "003-fig10",
+        "mean ranks inside the shear band",
+        (BAND,),
+        (
+            Number("⟨r⟩ of Θ in the band at γ = 0.11", "Fig. 10c", in_band("theta", 0.11), **above(0.5, "> 0.5 after yielding")),
+            Number("⟨r⟩ of Θ in the band-to-be, as cast", "Fig. 10c", in_band("theta", 0.0), **about(0.5, 0.03, "0.5")),
+            Number(
+                "⟨r⟩ of Δτ_y in the band at γ = 0.11",
+                "Fig. 10c",
+                in_band("delta_tau_y", 0.11),
+                **above(0.5, "> 0.5 after yielding"),
+            ),
+        ),
+    ),
+    Entry(
+        "003-fig11",
+        "convergence of the softest mode to the critical mode",
+        (STABLE,),
+        (
+            Number(
+                "1 − |Ψ_c · Ψ_γ| at the last stable state, at most 10⁻⁴ before γ_c",
+                "Fig. 11b, App. A 3",
+                overlap,
+                **below(0.1, "< 0.01 to 0.1"),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,193 @@
+"""What is taken from the runs of paper 003: first events, scores, memory, softening."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from papers.entry import Measured
+from papers.results import NONE, Gallery, Member, cell, difference, mean, row, share
+
+FIRST = "003-fig1"
+POLY = "003-fig4"
+STABLE = "003-fig5"
+BAND = "003-fig8-10"
+FINITE_SIZE = 1.0 / (1.0 + 2.0 / 3.0)  # gamma_min ~ N^-1/(1 + theta), theta = 2/3: Sec. III D
+
+
+def first_strain(member: str) -> Any:
+    """Mean strain of the first event."""
+
+    def of(at: Gallery) -> Measured:
+        found = at[FIRST, member].merged("shear").results
+        return found["first_event_strain"], found["first_event_strain_error"]
+
+    return of
+
+
+def scaled(x: Measured, factor: float) -> Measured:
+    return x[0] * factor, x[1] * factor
+
+
+def dissipation(member: str, strain: float) -> Any:
+    """Energy dissipated per volume up to a strain, mean over samples."""
+
+    def of(at: Gallery) -> Measured:
+        found = []
+        for one in at[FIRST, member].samples("shear"):
+            table = one.tables["loading"]
+            found.append(float(table["dissipation_density"][np.abs(table["strain"] - strain).argmin()]))
+        return mean(found)
+
+    return of
+
+
+def drop(member: str) -> Any:
+    """Mean stress drop of the events up to the end of the loading."""
+    return lambda at: mean(
+        np.mean(one.tables["events"]["stress_drop"]) for one in at[FIRST, member].samples("shear") if one.tables["events"].rows
+    )
+
+
+def preparation(place: Member, name: str, temperature: float) -> int:
+    """Number of a preparation in the tables of `predict`."""
+    table = place.file(name).tables["prediction_groups"]
+    if "T_p" not in table:
+        return 0
+    return int(table["group"][np.abs(table["T_p"] - temperature).argmin()])
+
+
+def score(campaign: str, indicator: str, temperature: float = math.nan, kind: int = 0, least: float = 0.0) -> Any:
+    """C_min of an indicator: first event, of the glass as cast (kind 0), moved (3, 4), or at the onset (1)."""
+
+    def of(at: Gallery) -> Measured:
+        place = at[campaign]
+        group = 0 if math.isnan(temperature) else preparation(place, "predict.h5", temperature)
+        found = row(place.file("predict.h5").tables["prediction_first"], group=group, kind=kind, least_energy=least)
+        return found[f"C_{indicator}"], found[f"error_{indicator}"]
+
+    return of
+
+
+def approaching(indicator: str, distance: float, temperature: float) -> Any:
+    """C_Delta_gamma, so much strain before an event."""
+
+    def of(at: Gallery) -> Measured:
+        place = at[POLY]
+        table = place.file("approach.h5").tables["prediction_before"]
+        found = row(table, group=preparation(place, "approach.h5", temperature), distance=distance, least_energy=0.01)
+        return found[f"C_{indicator}"], found[f"error_{indicator}"]
+
+    return of
+
+
+def memory(indicator: str, temperature: float) -> Any:
+    """C_gamma in the last bin of strain less that in the first bin that has one, events that dissipate at least 0.01."""
+
+    def of(at: Gallery) -> Measured:
+        place = at[POLY]
+        table = place.file("predict.h5").tables["prediction_strain"]
+        keep = (
+            (table["group"] == preparation(place, "predict.h5", temperature))
+            & (table["least_energy"] == 0.01)
+            & np.isfinite(table[f"error_{indicator}"])
+        )
+        c, error = table[f"C_{indicator}"][keep], table[f"error_{indicator}"][keep]
+        return difference((c[-1], error[-1]), (c[0], error[0])) if len(c) > 1 else NONE
+
+    return of
+
+
+def correlation(a: str, b: str, temperature: float) -> Any:
+    """Spearman's correlation of two indicators over the particles."""
+
+    def of(at: Gallery) -> Measured:
+        place = at[POLY]
+        table = place.file("predict.h5").tables["prediction_spearman"]
+        names = [name for name in table if name not in ("group", "row")]
+        return cell(table, b, group=preparation(place, "predict.h5", temperature), row=names.index(a))
+
+    return of
+
+
+def reversible(at: Gallery) -> Measured:
+    """Share of first events that unloading undoes."""
+    firsts = [one.tables["events"]["reversible"][0] for one in at[STABLE].samples("shear") if one.tables["events"].rows]
+    return share(int(np.nansum(firsts)), len(firsts))
+
+
+def hysteresis(at: Gallery) -> Measured:
+    """Strain of reversible events less that at which the state before is recovered."""
+    found = []
+    for one in at[STABLE].samples("shear"):
+        table = one.tables["events"]
+        keep = (table["reversible"] == 1) & np.isfinite(table["gamma_c"])
+        found += list(table["gamma_c"][keep] - table["recovering_strain"][keep])
+    return mean(found)
+
+
+def overlaps(at: Gallery) -> list[tuple[float, float]]:
+    """gamma_c - gamma and 1 - |Psi_c . Psi|, Psi the softest mode of the last stable state before each sample's first event."""
+    import hpcglass
+    from hpcglass.landscape.matrix.hessian import Hessian
+    from hpcglass.landscape.modes import softest_modes
+
+    found = []
+    for one in at[STABLE].samples("shear"):
+        for event in one.events[:1]:
+            critical = event.after.fields.get("critical_mode", event.before.fields.get("critical_mode"))
+            gap = float(event.row["gamma_c"]) - float(event.before.time)
+            if critical is not None and math.isfinite(gap):
+                modes = softest_modes(Hessian(hpcglass.load(event.before)), 1)
+                found.append((gap, 1.0 - abs(float((np.asarray(modes.vectors)[..., 0] * critical).sum()))))
+    return found
+
+
+def overlap(at: Gallery) -> Measured:
+    return mean(lost for _, lost in overlaps(at))
+
+
+def soft_share(indicator: str, limit: float, temperature: float, sign: int, over_modulus: bool = False) -> Any:
+    """Share of the particles beyond a limit, as cast, mean over samples."""
+
+    def of(at: Gallery) -> Measured:
+        place, found = at[BAND], []
+        task = next(name for name in place.tasks if name.split(",")[0] == f"T_p={temperature:g}")
+        loadings = place.samples("shear", task)
+        for one, loading in zip(place.samples("indicators", task), loadings, strict=True):
+            values = one.fields[indicator].reshape(one.fields[indicator].shape[0], -1)[:, 0]
+            if over_modulus:
+                table = loading.tables["loading"]
+                values = (
+                    values * (table["strain"][10] - table["strain"][0]) / (table["shear_stress"][10] - table["shear_stress"][0])
+                )
+            found.append(float(np.nanmean(sign * values > sign * limit)))
+        return mean(found)
+
+    return of
+
+
+def median_strength(temperature: float, column: int) -> Any:
+    """Median of the residual strength at a strain, mean over samples."""
+
+    def of(at: Gallery) -> Measured:
+        place = at[BAND]
+        task = next(name for name in place.tasks if name.split(",")[0] == f"T_p={temperature:g}")
+        return mean(np.nanmedian(one.fields["delta_tau_y"][:, column]) for one in place.samples("indicators", task))
+
+    return of
+
+
+def in_band(indicator: str, strain: float) -> Any:
+    """Mean rank inside the band at a strain, stable glasses."""
+
+    def of(at: Gallery) -> Measured:
+        place = at[BAND]
+        found = row(
+            place.file("predict.h5").tables["prediction_band"], group=preparation(place, "predict.h5", 0.085), strain=strain
+        )
+        return found[f"r_{indicator}"], found[f"error_{indicator}"]
+
+    return of
