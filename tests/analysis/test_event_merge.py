@@ -77,6 +77,33 @@ def test_drops_and_rates_in_bins_of_strain(tmp_path):
     assert (density["density"] * np.diff(ends)[:, 0]).sum() == pytest.approx(1.0)
     assert tables["size_density"]["count"].max() == 360
 
+def test_slips_are_weighed_with_the_volume_that_slipped(tmp_path):
+    """A loading forward and back: there stress drops, slips and volumes are negative, and count as positive."""
+    there = np.linspace(0, 0.24, 241)
+    strain = np.concatenate([there, there[-2::-1]])
+    rng = np.random.default_rng(6)
+    samples, plain = [], []
+    for _ in range(4):
+        steps = np.sort(rng.choice(np.arange(1, 481), 60, replace=False))
+        sense = np.where(steps > 240, -1.0, 1.0)
+        slip, volume = rng.normal(0.05, 0.01, 60), rng.exponential(2.0, 60)
+        samples.append({"loading": loading(strain), "events": events(steps, strain, sense * volume, slip=sense * slip,
+                                                                      slipped_volume=sense * volume)})
+        plain.append((strain[steps] - sense * 5e-4, slip, volume))
+    _, tables, _ = merged(tmp_path, samples)
+    rate = tables["event_rate"]
+    for k in (0, 7, 23):
+        inside = [(x > rate["low"][k]) & (x < rate["high"][k]) for x, *_ in plain]
+        volume = np.array([v[i].sum() for (_, _, v), i in zip(plain, inside, strict=True)])
+        weighed = np.array([(s * v)[i].sum() for (_, s, v), i in zip(plain, inside, strict=True)])
+        assert rate["slip"][k] == pytest.approx(weighed.sum() / volume.sum())
+        assert rate["slipped_volume"][k] == pytest.approx(volume.sum() / rate["events"][k])
+        left = (weighed.sum() - weighed) / (volume.sum() - volume)
+        assert rate["slip_error"][k] == pytest.approx((3 / 4 * ((left - left.mean()) ** 2).sum()) ** 0.5)
+    every = np.concatenate([s for _, s, _ in plain])
+    assert tables["slip_density"]["count"].sum() == (every > 0).sum()
+
+
 
 def test_backward_and_cyclic_loadings_count_along_the_motion(tmp_path):
     """To -0.1, or to 0.1 and back: drops against the motion are positive, rates are per strain travelled."""

@@ -83,32 +83,35 @@ class FirstEvents:
 class Drops:
     """Number of events and their mean stress and energy drops, in bins of strain; distributions of drops and sizes.
 
-    A stress drop counts along the motion: it is positive if the stress falls in forward, or rises in backward shear.
+    A stress drop counts along the motion: it is positive if the stress falls in forward, or rises in backward shear. So does a
+    slip. Its mean weighs each event with its slipped volume, by which it strains the glass.
     """
 
     BINS = 24
     GRID = log_edges(-16, 8)
-    SIZES: ClassVar = {"stress_drop": "energy/length^d", "energy_drop": "energy", "size": ""}
+    SIZES: ClassVar = {"stress_drop": "energy/length^d", "energy_drop": "energy", "size": "", "slip": ""}
 
     def __init__(self, first: Sample) -> None:
         strain = first.tables["loading"]["strain"]
         self.edges = np.linspace(strain.min(), max(strain.max(), strain.min() + 1e-12), self.BINS + 1)
         self.particles = first.particles
-        self.sums = np.zeros((BLOCKS, 4, self.BINS))            # strain travelled, events, stress drops, energy drops
-        self.counts = np.zeros((BLOCKS, len(self.SIZES), len(self.GRID) - 1))
-        self.total = np.zeros((BLOCKS, len(self.SIZES)))
+        self.names = [name for name in self.SIZES if name in first.tables["events"]]
+        self.sums = np.zeros((BLOCKS, 6, self.BINS))            # see `add`
+        self.counts = np.zeros((BLOCKS, len(self.names), len(self.GRID) - 1))
+        self.total = np.zeros((BLOCKS, len(self.names)))
 
     def add(self, sample: Sample, block: int) -> None:
         events, strain = sample.tables["events"], sample.tables["loading"]["strain"]
         motion = np.diff(strain)
         step = events["step"].astype(np.int64) - 1
         middle = (strain[1:] + strain[:-1]) / 2
-        values = {"stress_drop": events["stress_drop"] * np.sign(motion[step]), "energy_drop": events["energy_drop"],
-                  "size": events["size"]}
-        weights = [np.ones(len(step)), values["stress_drop"], values["energy_drop"]]
+        along = np.sign(motion[step])
+        values = {name: events[name] * (along if name in ("stress_drop", "slip") else 1.0) for name in self.names}
+        slipped = events["slipped_volume"] * along if "slip" in self.names else np.zeros(len(step))
+        weights = [np.ones(len(step)), values["stress_drop"], values["energy_drop"], slipped, slipped * values.get("slip", 0.0)]
         self.sums[block] += [np.histogram(middle, self.edges, weights=np.abs(motion))[0],
                              *(np.histogram(middle[step], self.edges, weights=weight)[0] for weight in weights)]
-        for k, name in enumerate(self.SIZES):
+        for k, name in enumerate(self.names):
             self.counts[block, k] += np.histogram(values[name], self.GRID)[0]
             self.total[block, k] += len(step)
 
@@ -124,15 +127,19 @@ class Drops:
         columns: Columns = {"strain": ((self.edges[1:] + self.edges[:-1]) / 2, "", "strain, middle of the bin"),
                             "low": (self.edges[:-1], "", "lower edge"), "high": (self.edges[1:], "", "upper edge"),
                             "events": (kept[:, 1].sum(axis=0), "", "events of all samples")}
-        for name, a, b, units, text in (("rate", 1, 0, "", "events of a sample per strain"),
-                                        ("stress_drop", 2, 1, "energy/length^d", "mean stress drop of an event"),
-                                        ("energy_drop", 3, 1, "energy", "mean energy drop of an event")):
+        means = [("rate", 1, 0, "", "events of a sample per strain"),
+                 ("stress_drop", 2, 1, "energy/length^d", "mean stress drop of an event"),
+                 ("energy_drop", 3, 1, "energy", "mean energy drop of an event")]
+        if "slip" in self.names:
+            means += [("slipped_volume", 4, 1, "length^d", "mean slipped volume of an event"),
+                      ("slip", 5, 4, "", "mean slip of a block around the core, weighed with the slipped volume")]
+        for name, a, b, units, text in means:
             columns[name] = (ratio(a, b)(np.ones(blocks, dtype=bool)), units, text)
             columns[f"{name}_error"] = (jackknife(ratio(a, b), blocks), units, "its error")
         columns["rate_per_particle"] = (columns["rate"][0] / self.particles, "", "events per strain and particle")
         tables = {"event_rate": make_table(columns)}
-        for k, (name, units) in enumerate(self.SIZES.items()):
-            tables[f"{name}_density"] = self._density(k, name, units, blocks)
+        for k, name in enumerate(self.names):
+            tables[f"{name}_density"] = self._density(k, name, self.SIZES[name], blocks)
         return tables, {}
 
     def _density(self, k: int, name: str, units: str, blocks: int) -> Table:

@@ -18,6 +18,7 @@ from hpcglass.stages.base import Context
 from hpcglass.stages.shear.loading import AXES, STRESS, State, Step
 from hpcglass.stages.shear.observer import Frames
 from hpcglass.stages.shear.params import ShearParams
+from hpcglass.stages.shear.slips import COLUMNS, Slips
 
 if TYPE_CHECKING:
     from hpcglass.core.system import System
@@ -36,7 +37,7 @@ class Events:
     gradient : (d, d) velocity gradient A
     frames : where configurations go
     params : whether to keep those before and after each event (`event_frames`), to find its instability (`locate`, see
-        `moves.quasistatic.fold.locate`), and whether it is tested by unloading (`reverse`)
+        `moves.quasistatic.fold.locate`), how much its core slips (`slips`), and whether it is tested by unloading (`reverse`)
     scalars : of an interrupted run
     """
 
@@ -44,6 +45,7 @@ class Events:
                  scalars: dict[str, Any] | None = None) -> None:
         self.system, self.context, self.gradient, self.frames = system, context, gradient, frames
         self.keep_frames, self.locate, self.reverse = params.event_frames, params.locate, params.reverse
+        self.slips = Slips(system, gradient, params.plane, scalars) if params.slips else None
         self.largest = float(scalars["largest event"]) if scalars else 0.0
         self.start: tuple[NDArray[np.int64], Floats]        # ids and unwrapped positions before the step
         self.table = context.table("events", **self._columns())
@@ -60,6 +62,8 @@ class Events:
             "size": ("", "number of particles, N times the participation ratio"), "largest_d2min": ("length^2", "largest D2min"),
             "core_id": ("", "particle with the largest D2min"),
             **{f"core_{axis}": ("length", "position of the core") for axis in axes}}
+        if self.slips:
+            columns |= COLUMNS
         if self.locate:
             columns |= {
                 "gamma_c": ("", "strain of the instability; NaN if none was found"),
@@ -76,7 +80,7 @@ class Events:
     @property
     def scalars(self) -> dict[str, Any]:
         """Numbers that `__init__` takes to go on."""
-        return {"largest event": self.largest}
+        return {"largest event": self.largest, **(self.slips.scalars if self.slips else {})}
 
     def before(self) -> None:
         """Keep the positions."""
@@ -91,7 +95,8 @@ class Events:
     def _add(self, step: Step) -> None:
         system, state, last = self.system, step.state, step.history[-1]
         size = state.strain - last.strain
-        field = d2min(system, system.reorder(*self.start), deformation(self.gradient, size))
+        begin, stretch = system.reorder(*self.start), deformation(self.gradient, size)
+        field = d2min(system, begin, stretch)
         core, place = position_of_largest(system, field)
         top = float(largest(system.comm, float(field.max()) if field.size else 0.0))
         part = participation(system, field)
@@ -99,6 +104,8 @@ class Events:
                "energy_drop": step.dissipated, "participation": part, "size": part * system.n_total,
                "largest_d2min": top, "core_id": core,
                **{f"core_{axis}": float(x) for axis, x in zip(AXES, place, strict=False)}}
+        if self.slips:
+            row |= self.slips.of(step, system.unwrapped() - begin @ stretch.T, field, place, row["stress_drop"])
         if step.dissipated > self.largest:
             self.largest = step.dissipated
             system.fields["largest event"] = field

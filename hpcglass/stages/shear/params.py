@@ -32,6 +32,7 @@ class ShearParams(StageParams):
     smallest_step: float = Field(1e-7, gt=0, description="no halving below this strain")
     event_energy: float = Field(1e-3, gt=0, description="a step that dissipates more than this is a plastic event [energy]")
     locate: bool = Field(False, description="find each event's instability to round-off: strain, stress, critical mode")
+    slips: bool = Field(False, description="measure how much the core of each event slips, as a block of a lattice would")
     reverse: bool = Field(False, description="after each event unload a copy: is the state before recovered, and where?")
     reverse_strain: float = Field(0.02, gt=0, description="unload by at most so much")
     frames_every: int = Field(0, ge=0, description="keep the configuration every so many steps; 0 = none")
@@ -55,6 +56,8 @@ class ShearParams(StageParams):
             raise ValueError(f"turning_points {self.turning_points} must differ from one to the next, and the first one from 0")
         if not all(abs(point) <= self.max_strain for point in points):
             raise ValueError(f"turning_points {self.turning_points} go beyond max_strain = {self.max_strain:g}")
+        if self.slips and self.mode == "dilation":
+            raise ValueError("slips are along a shear: leave them out in a dilation")
         if self.adaptive and not abs(self.strain_step) <= MOST_HALVINGS * self.smallest_step:
             raise ValueError(f"smallest_step = {self.smallest_step:g} is too small beside strain_step = {self.strain_step:g}: "
                              f"give at least {abs(self.strain_step) / MOST_HALVINGS:.3g}")
