@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import resource
 import shlex
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from hpcglass.__main__ import main
 from papers.entry import Campaign
 from papers.results import Gallery, Member
 
@@ -70,16 +72,27 @@ def filled(word: str, words: dict[str, str]) -> str:
 
 
 def execute(arguments: Sequence[str], place: Member, ranks: int) -> None:
-    """An hpcglass command; its processor time is added to what the member has taken so far."""
-    start = [str(ROOT / "tools" / "launch"), str(ranks)] if ranks > 1 else []
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    """An hpcglass command; its processor time is added to what the member has taken so far.
+
+    On one rank it runs in this process: to start one takes seconds.
+    """
     print("hpcglass " + shlex.join(arguments), flush=True)
-    done = subprocess.run([*start, sys.executable, "-m", "hpcglass", *arguments], cwd=ROOT)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    used = sum(getattr(after, kind) - getattr(before, kind) for kind in ("ru_utime", "ru_stime"))
-    ledger(place).write_text(f"{seconds(place) + used:.1f}\n")
-    if done.returncode:
-        raise SystemExit(done.returncode)
+    before = used()
+    if ranks > 1:
+        code = subprocess.run(
+            [str(ROOT / "tools" / "launch"), str(ranks), sys.executable, "-m", "hpcglass", *arguments], cwd=ROOT
+        ).returncode
+    else:
+        with contextlib.chdir(ROOT):
+            code = main(list(arguments))
+    ledger(place).write_text(f"{seconds(place) + used() - before:.1f}\n")
+    if code:
+        raise SystemExit(code)
+
+
+def used() -> float:
+    """Processor seconds of this process and of those it has waited for."""
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
 def ledger(place: Member) -> Path:
