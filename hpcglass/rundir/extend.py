@@ -1,4 +1,4 @@
-"""A directory whose input has grown: a finished stage is made longer, an ensemble gets more samples. Any other change is refused.
+"""A directory whose input has grown: a stage made longer, stages behind the last one, more samples. Any other change is refused.
 
 Which keys of a stage may grow, its Params say (`GROWS`), and why certain values of them will not do (`no_longer`).
 """
@@ -27,8 +27,8 @@ HINT = "use --fresh to start over (the old files are kept aside), or another --o
 class Growth:
     """How an input differs from that which a directory was made from.
 
-    lines : the keys that changed, as "key: old -> new"; none: it is the same input
-    stages : numbers of the stages that become longer
+    lines : the keys that changed, as "key: old -> new", of a new stage its kind; none: it is the same input
+    stages : numbers of the stages that become longer, or are new
     """
 
     lines: tuple[str, ...] = ()
@@ -57,12 +57,14 @@ def growth(old: str, config: Config, where: Path, last: int | None = None) -> Gr
         keys = _keys(old, new)
     except (tomllib.TOMLDecodeError, RecursionError):
         keys = []           # damaged: that is said below
-    wrong = [key for key in keys if not _may_grow(key, tomllib.loads(old), tomllib.loads(new))]
+    before, after = (tomllib.loads(text) if keys else {} for text in (old, new))
+    wrong = [key for key in keys if not _may_grow(key, before, after)]
     if wrong or not keys:
-        refuse_changed(old, new, where, _why(wrong, tomllib.loads(old), tomllib.loads(new)) if keys else "")
+        refuse_changed(old, new, where, _why(wrong, before, after) if keys else "")
         return Growth()
     lines = {key: line for key, line in zip(keys, changes(old, new), strict=True)
-             if last is None or (key != SAMPLES and _number(key) <= last)}
+             if (last is None or (key != SAMPLES and _number(key) <= last))
+             and (not _is_new(key, before, after) or key.endswith(".kind"))}
     stages = tuple(sorted({_number(key) for key in lines if key != SAMPLES}))
     if stages:
         _refuse(old, config, where, stages, list(lines.values()))
@@ -93,7 +95,7 @@ def _refuse(old: str, config: Config, where: Path, stages: tuple[int, ...], line
     except HpcglassError as error:
         raise InputError(f"{where} was made by another version, whose input cannot be read: {error}\n{HINT}") from None
     for number in stages:
-        if reason := config.stage[number].no_longer(former.stage[number]):
+        if number < len(former.stage) and (reason := config.stage[number].no_longer(former.stage[number])):
             raise InputError(f"{where} cannot be continued with\n  " + "\n  ".join(lines) + f"\n{reason}; {HINT}")
 
 
@@ -136,8 +138,15 @@ def _may_grow(key: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
     found = STAGE_KEY.fullmatch(key)
     if found is None:
         return False
+    if _is_new(key, old, new):
+        return True
     kind, known = _kind(new, int(found[1])), registry.stages()
     return kind in known and _kind(old, int(found[1])) == kind and found[2] in known[kind].Params.GROWS
+
+
+def _is_new(key: str, old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether it is a key of a stage that comes after all that there were; the first of which keep their places."""
+    return len(old.get("stage", [])) <= _number(key) < len(new.get("stage", []))
 
 
 def _kind(data: dict[str, Any], number: int) -> str:

@@ -116,6 +116,21 @@ def test_a_longer_loading(before, after, place):
     assert total(comm, 1) == comm.size
 
 
+@pytest.mark.parametrize("samples", [1, 2])
+def test_a_further_stage(samples, place):
+    """What is there stays as it is, to the byte; what comes is as if it had been in the input at once."""
+    before = SHEAR.replace("[system]", f"[ensemble]\nsamples = {samples}\n[system]", 1)
+    after = before + '[[stage]]\nkind = "shear"\nlabel = "back"\nstrain_step = -2e-3\nmax_strain = 4e-3\n'
+    runs = [place / "run" / f"sample-{k:04d}" for k in range(samples)] if samples > 1 else [place / "run"]
+    assert run(place / "run", before, strain=0.004) == 0
+    made = [(path / "01-quench.h5").read_bytes() for path in runs]
+    assert run(place / "run", after, strain=0.004) == 0 == run(place / "at-once", after, strain=0.004)
+    for path, bytes_before in zip(runs, made, strict=True):
+        same(path / "02-back.h5", place / "at-once" / path.relative_to(place / "run") / "02-back.h5")
+        assert (path / "01-quench.h5").read_bytes() == bytes_before
+    assert examine(comm, runs).faults == []
+
+
 @pytest.mark.parametrize("thermostat", ["nose-hoover", "langevin"])
 def test_longer_dynamics(thermostat, place):
     for time in (0.2, 0.36, 0.5):       # the second one ends between two rows of the table

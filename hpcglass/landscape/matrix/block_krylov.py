@@ -48,7 +48,7 @@ def eigenvectors_between(hessian: Hessian, matrix: Any, low: float, high: float,
     shift = 0.5 * (max(low, 0.0) + high)
     solve, destroy = _inverse(hessian, matrix, shift)
     comm, d = hessian.system.comm, hessian.system.dimension
-    rest = np.column_stack([vector.array for vector in hessian.zero_modes()])
+    rest = np.column_stack([hessian.rows(vector).ravel() for vector in hessian.zero_modes()])
     first = np.column_stack([irregular(hessian.system, k).ravel() for k in range(1, BLOCK + 1)])
     for _ in range(2):
         first -= rest @ ranks.total(comm, rest.T @ first)

@@ -86,7 +86,7 @@ class Inverse:
         columns = np.empty((self._first_right.getLocalSize(), len(stack)), order="F")
         for k, rows in enumerate(stack):
             self._send(rows)
-            columns[:, k] = self._first_right.array
+            columns[:, k] = self._first_right.array_r
         solutions = np.empty_like(columns)
         if self._ksp is not None:
             dense = [PETSc.Mat().createDense(columns.shape, array=values, comm=PETSc.COMM_SELF)

@@ -38,9 +38,9 @@ from hpcglass.landscape.rattlers import bonded_pairs, select, with_pairs
 petsc4py.init(["-no_signal_handler"])
 from petsc4py import PETSc  # noqa: E402
 
-# What Python has dropped is freed at the end, by all ranks together; but a rank with nothing left on this communicator would not
+# What Python has dropped is freed at the end, by all ranks together; but a rank with nothing left would not
 # come (PetscFinalize of PETSc 3.18), and the others would wait for it for ever. So each keeps something
-KEPT = PETSc.IS().createStride(0, comm=PETSc.COMM_WORLD)
+KEPT = PETSc.IS().createStride(0)
 Floats = NDArray[np.float64]
 SHELL = 0.05        # beyond the cut-off, in units of lambda_ij: pairs that the pattern has room for
 
