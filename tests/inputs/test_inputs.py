@@ -93,7 +93,8 @@ CHECKS = {"loading": loading, "comparison": comparison, "bond_distribution": dis
           "bond_modes": bond_spectrum}
 
 
-@pytest.mark.parametrize("path", INPUTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [pytest.param(path, id=path.stem, marks=[pytest.mark.papers] * (path.parent.name == "papers"))
+                                  for path in INPUTS])
 def test_input_runs(path, tmp_path):
     refuse_lacking(Config.load(path, small(path)[1::2]), 1)     # then it is skipped
     out = tmp_path / "out"
