@@ -51,8 +51,8 @@ class SoftMode:
     distance: float
 
 
-def soft_mode(system: System, gradient: Floats, inverse: Inverse, guess: Floats | None = None, look: Look = straight_on
-              ) -> SoftMode:
+def soft_mode(system: System, gradient: Floats, inverse: Inverse, guess: Floats | None = None, look: Look = straight_on,
+              close: float = CLOSE) -> SoftMode:
     """Softest mode of a stable configuration, with its coupling to a strain of velocity gradient A. Collective.
 
     Parameters
@@ -61,6 +61,7 @@ def soft_mode(system: System, gradient: Floats, inverse: Inverse, guess: Floats 
     inverse : factors of this very configuration
     guess : (n_owned, d) softest mode of a configuration nearby; saves two thirds of the solves
     look : called before each solve
+    close : angle to the true mode that is accepted, about
 
     Raises
     ------
@@ -68,7 +69,7 @@ def soft_mode(system: System, gradient: Floats, inverse: Inverse, guess: Floats 
         Not found in 100 solves.
     """
     system = bonded(system)
-    vector = _lanczos(system, inverse, guess, look)
+    vector = _lanczos(system, inverse, guess, look, close)
     vector /= np.sqrt(dot(system, vector, vector))
     path = along_path(system, np.zeros_like(system.box), [vector], 3)
     eigenvalue, cubic = float(path.energy[2]), float(path.energy[3])
@@ -89,7 +90,7 @@ def hessian_times(system: System, field: Floats) -> Floats:
     return along_path(system, np.zeros_like(system.box), [field], 1).gradient
 
 
-def _lanczos(system: System, inverse: Inverse, guess: Floats | None, look: Look) -> Floats:
+def _lanczos(system: System, inverse: Inverse, guess: Floats | None, look: Look, close: float) -> Floats:
     """Eigenvector of the largest eigenvalue of H^-1, by Lanczos' method with full orthogonalisation."""
     start = irregular(system)
     if guess is not None:
@@ -111,7 +112,7 @@ def _lanczos(system: System, inverse: Inverse, guess: Floats | None, look: Look)
         values, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1))
         norm = float(np.sqrt(dot(system, image, image)))
         # the residual of the inverse, times lambda, bounds the angle to the mode
-        if norm * abs(vectors[-1, -1]) <= 0.1 * CLOSE * values[-1]:
+        if norm * abs(vectors[-1, -1]) <= 0.1 * close * values[-1]:
             return np.asarray(sum(weight * other for weight, other in zip(vectors[:, -1], basis, strict=True)))
         beside.append(norm)
         basis.append(image / norm)

@@ -22,7 +22,7 @@ Watch = Callable[[int, float, dict[str, Any]], int]
 
 
 def to_minimum(system: System, algorithm: str, tolerance: float, max_evaluations: int, watch: Watch | None = None,
-               state: dict[str, Any] | None = None) -> tuple[Report, Mechanics]:
+               state: dict[str, Any] | None = None, evaluations: int = 0) -> tuple[Report, Mechanics]:
     """Minimise until max|F| <= tolerance * force scale, with the scale of the minimum itself. Collective.
 
     Parameters
@@ -31,13 +31,14 @@ def to_minimum(system: System, algorithm: str, tolerance: float, max_evaluations
     watch : called with (evaluations, max_force, state) at safe points; `state` given back resumes from there. Returns after how
         many evaluations in all it is to be called next, at first after one
     state : numbers of an interrupted call
+    evaluations : count to start from
 
     Raises
     ------
     PhysicsError
         When the minimum is not reached.
     """
-    evaluations = int(state["evaluations"]) if state else 0
+    evaluations = int(state["evaluations"]) if state else evaluations
     method: str | Method = algorithm
     if state:
         scale = float(state["scale"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
@@ -34,9 +35,15 @@ class Quench(Stage):
         """Minimise, recording energy and largest force at evenly spaced logarithms of the evaluations."""
         from hpcglass.landscape.forces import evaluate
         from hpcglass.moves import relax
+        from hpcglass.moves.landing import land_alone
+        from hpcglass.moves.quasistatic.choice import landing_pays
 
         params: QuenchParams = self.params
         context.cite("bitzek2006" if params.algorithm == "fire" else "polak1969")
+        minimise: Callable[..., Any] = relax.to_minimum
+        if system.walls is None and landing_pays(system.n_total, system.dimension):
+            minimise = land_alone
+            context.cite("nocedal1980")
         table = context.table("minimisation", evaluations=("", "force evaluations"), energy=("energy", "potential energy"),
                               max_force=("energy/length", "largest force on a particle"))
         state: dict[str, Any] = dict(context.restored.scalars) if context.restored else {}
@@ -63,8 +70,8 @@ class Quench(Stage):
             nonlocal done, resumed, box
             box = rounds
             with context.timer("minimise"):
-                report, mechanics = relax.to_minimum(system, params.algorithm, params.force_tolerance, params.max_evaluations,
-                                                     watch, resumed)
+                report, mechanics = minimise(system, params.algorithm, params.force_tolerance, params.max_evaluations,
+                                             watch, resumed)
             done, resumed = done + report.evaluations, None
             last[:] = [report]
             return mechanics

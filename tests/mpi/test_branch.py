@@ -143,7 +143,7 @@ def test_a_saddle_that_is_not_left(world, monkeypatch):
     s = glass(world, "ipl12-2d")
     s.move(0.1 * np.sin(1.0 + s.id[: s.n_owned, None] * np.arange(1.0, 3.0)))
     s.update()
-    monkeypatch.setattr(branch_file, "to_minimum", lambda *_: (type("R", (), {"evaluations": 0}), None))
+    monkeypatch.setattr(branch_file, "land", lambda *_, **__: (type("R", (), {"evaluations": 0}), None, None))
     with pytest.raises(PhysicsError, match="negative eigenvalue after 3 descents"):
         Branch(s, simple_shear(2, "xy"), "fire", 1e-10, MANY)
 

@@ -8,6 +8,8 @@ from glasses import glass, system
 from recorder import Recorder
 
 from hpcglass.core.system import System
+from hpcglass.moves import landing
+from hpcglass.moves.quasistatic import choice
 from hpcglass.potentials.library import MODELS
 from hpcglass.stages.quench import Quench
 
@@ -41,6 +43,33 @@ def test_relaxation_to_a_pressure(world, algorithm):
     for number in (1, 2, max(rounds)):
         places = [step for step, found in zip(steps, rounds, strict=True) if found == number]
         (numbers, rows), snapshot, tables = whole.kept[places[len(places) // 2]]
+        again, found = run(System.from_state(world, start.model, numbers, rows), restored=snapshot, tables=tables)
+        assert again.tables == whole.tables and again.results["energy"] == whole.results["energy"]
+        assert all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True)), number
+
+
+@pytest.mark.parametrize("lead", [True, False])
+def test_a_quench_that_ends_with_factors(world, monkeypatch, lead):
+    """In the same minimum, with fewer evaluations; it goes on to the bit, also after factors that led nowhere."""
+    def run(system, **resumed):
+        context = Watching(system, **resumed)
+        Quench(Quench.Params()).run(system, context)
+        return context, [values for _, values in sorted(system.state()[1].items())]
+
+    start = glass(world, "ipl12-2d")
+    start.move(0.02 * np.sin(1.0 + start.id[: start.n_owned, None] * np.arange(1.0, 3.0)))
+    monkeypatch.setattr(System, "pace", 40)
+    plain, _ = run(start.renewed())
+    monkeypatch.setattr(choice, "FEWEST", 10)
+    monkeypatch.setattr(landing, "REACH", landing.REACH if lead else 0.0)
+    whole, expected = run(begun := System.from_state(world, start.model, *start.state()))
+    assert begun.n_total < 1000 and ("factors" in whole.results["reason"]) == lead
+    assert whole.results["energy"] == pytest.approx(plain.results["energy"], abs=1e-10)
+    assert not lead or whole.results["evaluations"] < 0.7 * plain.results["evaluations"]
+    tried = [int(snapshot.scalars["tried"]) for _, snapshot, _ in whole.kept.values()]
+    assert set(tried) == ({0} if lead else {0, 1, 2})
+    for number in set(tried):
+        (numbers, rows), snapshot, tables = list(whole.kept.values())[tried.index(number)]
         again, found = run(System.from_state(world, start.model, numbers, rows), restored=snapshot, tables=tables)
         assert again.tables == whole.tables and again.results["energy"] == whole.results["energy"]
         assert all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True)), number

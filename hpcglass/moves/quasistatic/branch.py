@@ -34,15 +34,16 @@ from hpcglass.landscape.forces import Mechanics, evaluate, largest_force
 from hpcglass.landscape.matrix.factors import Inverse
 from hpcglass.landscape.matrix.hessian import Hessian
 from hpcglass.landscape.rattlers import bonded
+from hpcglass.moves.landing import Settled, land
 from hpcglass.moves.minimise import Report
 from hpcglass.moves.quasistatic.newton import Correction, correct
-from hpcglass.moves.relax import force_scale, paced, to_minimum
+from hpcglass.moves.relax import force_scale, paced
 
 Floats = NDArray[np.float64]
 
 STRAYED = 0.3           # largest correction over the largest nonaffine motion
 MANY = 7                # iterations of a correction, from which new factors pay
-DEEPEST = 3             # halvings of a step
+DEEPEST = 1             # halvings of a step
 STRAIGHT = 1e-3         # change of the stress that may be curvature where none is seen
 SAME_STRAIN = 1e-13     # of two velocities
 ROUNDING = 1e-13        # of energies, per particle
@@ -110,21 +111,24 @@ class Branch:
 
     # ------------------------------------------------------------------ moves
 
-    def start(self) -> None:
-        """Begin a new branch at the present minimum: no past, new factors. A saddle is left first.
+    def start(self, settled: Settled | None = None) -> None:
+        """Begin a new branch at the present minimum: no past, new factors. A saddle is left first. Collective.
+
+        settled : how a descent ended here, if by our factors: they serve if they led there quickly
 
         Raises PhysicsError if the descents from a saddle end in saddles.
         """
         for attempt in range(TRIES + 1):
             mechanics = self.mechanics = evaluate(self.system)
             self._forget()
-            self._factorise()
+            if settled is None or settled.iterations > MANY or self._epoch != self.system.epoch:
+                self._factorise()
             if self.inverse.stable:
                 self.passed = [self._minimum(self.passed[-1].strain if self.passed else 0.0, mechanics)]
                 return
             if attempt < TRIES:
                 self.system.move(irregular(self.system), KICK)
-                self.counts["evaluations"] += self._descend()[0].evaluations
+                _, _, settled = self._descend()
         raise PhysicsError(f"the configuration has a negative eigenvalue after {TRIES} descents: it has parts that "
                            'nothing holds; take method = "fire"')
 
@@ -141,12 +145,12 @@ class Branch:
     def fall(self, step: float) -> tuple[Report, Mechanics]:
         """An affine step and a plain descent; then a new branch. Collective."""
         self.system.deform(deformation(self.gradient, step))
-        report, mechanics = self._descend()
-        self.counts.update(evaluations=report.evaluations, falls=1)
+        report, mechanics, settled = self._descend()
+        self.counts["falls"] += 1
         there = self._minimum(self.passed[-1].strain + step, mechanics)
         self.surprised = not self._balanced(there)
         self.passed = [there]
-        self.start()
+        self.start(settled)
         return report, self.mechanics
 
     def _walk(self, step: float, depth: int, before: Memory) -> float | None:
@@ -311,8 +315,16 @@ class Branch:
         work = self.system.volume * float((mechanics.stress * self.gradient).sum())
         return Minimum(strain, work, mechanics.energy, force_scale(mechanics))
 
-    def _descend(self) -> tuple[Report, Mechanics]:
-        return to_minimum(self.system, self.algorithm, self.tolerance, self.max_evaluations, paced(self.system, self.look))
+    def _descend(self) -> tuple[Report, Mechanics, Settled | None]:
+        """To the minimum below, with factors of the configuration at the end."""
+        report, mechanics, settled = land(self.system, self.algorithm, self.tolerance, self.max_evaluations, self._new_factors,
+                                          paced(self.system, self.look), look=self.look)
+        self.counts.update(evaluations=report.evaluations, solves=settled.solves if settled else 0)
+        return report, mechanics, settled
+
+    def _new_factors(self) -> Inverse:
+        self._factorise()
+        return self.inverse
 
 
 COUNTED = ("steps", "evaluations", "solves", "factorisations", "refused", "falls")

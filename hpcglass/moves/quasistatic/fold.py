@@ -37,7 +37,9 @@ Floats = NDArray[np.float64]
 
 APPROACHES = 60         # minima on the way at most
 SHARE = 0.75            # of the distance foretold
-NEAR = 1e-6             # strain from which the fold is tried
+NEAR = 1e-5             # strain from which the fold is tried
+ROUGH = 1e-3            # angle of a mode that shows the way
+MARGIN = 1e-6           # strain by which a fold may lie beyond the end
 TIGHT = 1e-12           # max|F| on the way, in units of the force scale
 FLAT = 1e-8             # |lambda| aimed at [energy/length^2]; g_c is then exact to lambda^2/(2 kappa nu), below 1e-15
 ACCEPTED = 1e-6         # |lambda| accepted
@@ -45,6 +47,7 @@ ROUNDS, SECANTS = 60, 12
 LINEAR = 1e-9           # |H u' + H.(A x) g'| of a tangent
 STRAYED = 0.3           # largest correction over the largest motion foretold, beyond which we are not on the branch any more
 SMALLEST = 1e-14        # strain
+STILL = 1e-14           # rest of a way along psi
 SLOWEST = 0.8           # least contraction of an iteration with factors from nearby
 
 
@@ -90,11 +93,11 @@ def locate(system: System, gradient: Floats, end: float, look: Look = straight_o
             system.restore(*here[1])
         else:
             here = covered, system.state()
-            mode = soft_mode(system, gradient, inverse, guess, look)
+            mode = soft_mode(system, gradient, inverse, guess, look, ROUGH)
             ahead, guess = sign * mode.distance, mode.vector
             if 0.0 < ahead < NEAR:
                 fold = _fold(system, gradient, inverse, mode, tolerance, look)
-                if fold is not None and 0.0 < sign * fold.strain <= limit - covered + NEAR:
+                if fold is not None and 0.0 < sign * fold.strain <= limit - covered + MARGIN:
                     inverse.destroy()
                     fold.strain += sign * covered
                     return fold
@@ -181,11 +184,11 @@ class Border:
             system.refresh_ghosts()
             force = forces(system)
             largest = largest_force(system, force)
-            if largest <= tolerance and (abs(along) <= 1e-14 or not largest < SLOWEST * last):
+            if largest <= tolerance and (abs(along) <= STILL or not largest < SLOWEST * last):
                 return strain
             if not largest < 1e3 * last:
                 return None
-            last = min(last, largest)
+            last = min(last, largest) if abs(along) <= STILL else np.inf     # a move along psi takes the particles out of balance
             x, y = self.solve(force, along)
             along -= dot(system, self.psi, x)
             strain += y
