@@ -18,7 +18,7 @@ from hpcglass.config import Config
 from hpcglass.errors import HpcglassError, InputError
 from hpcglass.rundir.ready import changes, refuse_changed
 
-STAGE_KEY = re.compile(r"stage\.(\d+)\.([A-Za-z_]+)(?:\..*)?")     # of a list or a table its members differ
+STAGE_KEY = re.compile(r"stage\.(\d+)\.(\w+)(?:\..*)?")     # of a list or a table its members differ
 SAMPLES = "ensemble.samples"
 HINT = "use --fresh to start over (the old files are kept aside), or another --output"
 

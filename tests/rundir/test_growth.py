@@ -96,17 +96,17 @@ def test_what_may_not(before, after, said):
 
 def test_stages_behind_the_last_one():
     """They may be added, and only there; a file of the stages before is not concerned."""
-    text, more = INPUT.format(**BEFORE), '[[stage]]\nkind = "modes"\n[[stage]]\nkind = "bonds"\n'
+    text, more = INPUT.format(**BEFORE), '[[stage]]\nkind = "indicators"\n[[stage]]\nkind = "bonds"\n'
     old, new = Config.parse(text, "input.toml"), Config.parse(text + more, "input.toml")
     found = growth(old.to_toml(), new, Path("run"))
-    assert found.stages == (4, 5) and found.lines == ("stage.4.kind: not set -> modes", "stage.5.kind: not set -> bonds")
+    assert found.stages == (4, 5) and found.lines == ("stage.4.kind: not set -> indicators", "stage.5.kind: not set -> bonds")
     assert growth(old.to_toml(), new, Path("run"), last=3) == Growth()
     both = Config.parse(INPUT.format(**BEFORE | {"strain": 0.3}) + more, "input.toml")
     assert growth(old.to_toml(), both, Path("run")).stages == (2, 4, 5)
     for wrong in (config(seed=2), Config.parse(text.replace("[[stage]]", more + "[[stage]]", 1), "input.toml")):
         with pytest.raises(InputError, match="was made from another input"):
             growth(old.to_toml(), wrong, Path("run"))
-    with pytest.raises(InputError, match="modes -> not set"):
+    with pytest.raises(InputError, match="indicators -> not set"):
         growth(new.to_toml(), old, Path("run"))
 
 
