@@ -85,9 +85,9 @@ def draw_scores(stage: StageResults) -> Figure:
             axes.errorbar(np.arange(len(names)) + 0.2 * k, score, np.nan_to_num(wrong), fmt="os"[k % 2], ms=4, elinewidth=0.8,
                           color=SERIES[k], mfc="white" if k else SERIES[0],
                           label="all events" if not least else f"of at least {least:g}")
-        if len(energies(found)) > 1:
-            axes.legend(loc="best", ncols=2)
-        axes.set_title(f"{title(group)}, {found['events'][0]:.0f} first events" if found.rows else title(group))
+        if not g and len(energies(found)) > 1:
+            axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)
+        axes.set_title(f"{title(group)}, {found['events'][0]:.0f} first events" if found.rows else title(group), loc="left")
         score_axis(axes, r"$C_\mathrm{min}$")
     places[-1].set_xticks(range(len(names)), [symbol(name) for name in names], fontsize=7)
     return figure
@@ -104,14 +104,17 @@ def _families(axes: Axes, names: list[str]) -> None:
 
 
 def draw_preparation(stage: StageResults) -> Figure:
-    """C_min against the preparation: the parameter of the sweep, if there is one."""
+    """C_min against the preparation: over 1/T_p as in the paper, or over the parameter of the sweep, if there is one."""
     groups, names, told = texts(stage, "groups"), texts(stage, "indicators"), table(stage, "groups")
     values = [name for name in told if name not in ("group", "samples", "located", "unlocated") and np.isfinite(told[name]).all()
               and len(set(told[name].tolist())) == len(groups)]
-    x = told[values[0]] if len(values) == 1 else np.arange(len(groups), dtype=np.float64)
+    over = "T_p" if "T_p" in values else values[0] if len(values) == 1 else ""
+    x = np.arange(len(groups), dtype=np.float64)
+    if over:
+        x = 1.0 / told[over] if over == "T_p" else told[over]
     families = list(dict.fromkeys(INDICATORS[name].family for name in names))
-    figure, places = row(len(families), width=2.3)
-    for axes, family in zip(places, families, strict=True):
+    figure, places = grid(len(families), 3, 3.2, 2.5)
+    for axes, family in zip(places, families, strict=False):
         members = [name for name in names if INDICATORS[name].family == family]
         for k, name in enumerate(members):
             scores = [rows(table(stage, "first"), group=g, kind=0, least_energy=0.0) for g in range(len(groups))]
@@ -119,13 +122,14 @@ def draw_preparation(stage: StageResults) -> Figure:
                         for what in ("C", "error"))
             color = None if len(members) <= len(SERIES) else shades(len(members))[k]
             curve(axes, x, y, wrong, k, symbol(name), color)
-        if len(values) == 1:
-            axes.set_xlabel(SYMBOLS.get(values[0], values[0]))
+        if over:
+            axes.set_xlabel(r"$1/T_\mathrm{p}$" if over == "T_p" else SYMBOLS.get(over, over))
         else:
-            axes.set_xticks(x, [title(group) for group in groups], rotation=30, fontsize=7, ha="right")
+            axes.set_xticks(x, [title(group) for group in groups], rotation=20, fontsize=7, ha="right")
         axes.set_title(family.replace("_", " "))
-        score_axis(axes, r"$C_\mathrm{min}$" if axes is places[0] else "")
-        axes.legend(fontsize=6, ncols=2, handlelength=1.0, columnspacing=0.8)
+        score_axis(axes, r"$C_\mathrm{min}$")
+        axes.set_ylim(-1.05, 1.05)
+        axes.legend(fontsize=6, handlelength=1.0, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
 
