@@ -11,6 +11,7 @@ from mpi4py import MPI
 from test_shared_work import command, on_all_and_alone, same, spoil
 
 from hpcglass.analysis.open_run import read_stage
+from hpcglass.commands.indicators.predict import preparations
 from hpcglass.config import Config
 from hpcglass.errors import InputError
 from hpcglass.io.share import Ranks
@@ -76,6 +77,15 @@ def test_any_number_of_ranks(ensemble, capsys):
         first = density["strain"] == 0.0
         assert (density["density"][first] * np.diff(density["value"][first])[0]).sum() == pytest.approx(1.0, abs=0.05)
         assert sorted(path.name for path in place.glob("by-one-*.png"))
+
+
+def test_which_samples_are_one_preparation():
+    """Those of one ensemble, named one by one; not those of two that happen to have the same name."""
+    a, b, c = Path("x/a/sample-0001"), Path("x/a/sample-0002"), Path("y/b")
+    assert preparations([a, b, c]) == {a: "a", b: "a", c: "b"}
+    other = Path("y/a/sample-0001")
+    found = preparations([a, b, other])
+    assert found[a] == found[b] != found[other] and found[other].endswith("y/a")
 
 
 def test_what_is_refused(ensemble, capsys):

@@ -7,6 +7,8 @@ import csv
 import io
 import json
 import math
+import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from hpcglass.io.share import Answer, Ranks
 
 HELP = "scores of structural indicators against located events"
+SAMPLE = re.compile(r"sample-\d{4,}")
 TEXTS = {"group": "groups", "row": "indicators", "indicator": "distributed"}       # columns that number these
 
 
@@ -96,17 +99,26 @@ def _look(options: argparse.Namespace) -> str:
     for place in (options.output, options.csv):
         if place is not None and not place.parent.is_dir():
             raise InputError(f"{place}: there is no directory {place.parent}")
-    cases = []
+    cases, named = [], preparations(options.runs)
     for directory in options.runs:
         opened = open_results(directory)
         if not isinstance(opened, Run | Sweep):
             raise InputError(f"{directory}: is a file; give the directory of runs")
         for case in opened.cases:
             told = [f"{name} = {value}" if name != "directory" else str(value) for name, value in case.values.items()]
-            name = ", ".join([directory.name] * (len(options.runs) > 1 or not told) + told)
+            name = ", ".join([named[directory]] * (len(set(named.values())) > 1 or not told) + told)
             numbers = {key: float(value) for key, value in case.values.items() if not isinstance(value, str)}
             cases.append([name, numbers, str(case.directory)])
     return json.dumps(cases)
+
+
+def preparations(directories: Sequence[Path]) -> dict[Path, str]:
+    """What the preparations are called: by directory, samples by that of their ensemble; with the way to it where two are
+    alike."""
+    places = {directory: (directory.absolute().parent if SAMPLE.fullmatch(directory.name) else directory.absolute())
+              for directory in directories}
+    ends = Counter(place.name for place in set(places.values()))
+    return {directory: place.name if ends[place.name] == 1 else str(place) for directory, place in places.items()}
 
 
 def _grouped(cases: Sequence[Any], found: Sequence[Forecasts | str]) -> list[Group]:
