@@ -32,9 +32,10 @@ def small(path: Path) -> list[str]:
 
 
 def keys(campaign: Campaign, member: Sequence[str], scale: str, more: Sequence[str] = ()) -> list[str]:
-    """All that is set: what comes later counts."""
+    """All that is set; of a key that comes twice the last."""
     chosen = {"small": [*member, *small(source(campaign))], "measured": [*campaign.measured, *member], "paper": list(member)}
-    return [*chosen[scale], *more]
+    every = [*chosen[scale], *more]
+    return list({key.partition("=")[0]: key for key in every}.values())
 
 
 def command(campaign: Campaign, member: Sequence[str], scale: str, more: Sequence[str] = ()) -> list[str]:
@@ -48,8 +49,20 @@ def run(campaign: Campaign, at: Gallery, ranks: int = 1, more: Sequence[str] = (
     for name, member in campaign.members:
         if only is None or name == only:
             place = at[campaign.name, name]
-            place.directory.mkdir(parents=True, exist_ok=True)
+            note(place, more)
             execute([*command(campaign, member, at.scale, more), "--no-plots", "--output", str(place.run)], place, ranks)
+
+
+def note(place: Member, more: Sequence[str]) -> None:
+    """Write down what was set besides, for the record of the entries."""
+    place.directory.mkdir(parents=True, exist_ok=True)
+    (place.directory / "set").write_text("".join(f"{key}\n" for key in more))
+
+
+def noted(place: Member) -> list[str]:
+    """What was set besides."""
+    path = place.directory / "set"
+    return path.read_text().splitlines() if path.exists() else []
 
 
 def finish(campaign: Campaign, at: Gallery) -> None:

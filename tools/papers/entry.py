@@ -118,7 +118,8 @@ def below(high: float, words: str = "") -> dict[str, Any]:
 def verdict(number: Number, value: float, error: float) -> str:
     """Does a measured value agree with the paper's?
 
-    It does if it is within two standard errors of what agrees. It says little if two errors are larger than the value itself.
+    It does if it is within two standard errors of what agrees. It says little if two errors are larger than the
+    value itself, but for numbers that should be zero.
 
     >>> one = Number("exponent", "Eq. 1", lambda at: (0.0, 0.0), **about(3.5, 0.1))
     >>> verdict(one, 3.75, 0.1), verdict(one, 3.8, 0.05), verdict(one, 3.4, 2.0), verdict(one, math.nan, 0.1)
@@ -129,9 +130,9 @@ def verdict(number: Number, value: float, error: float) -> str:
     if math.isnan(number.low):
         return "no number in the paper"
     margin = 2 * error if math.isfinite(error) else 0.0
-    if margin > abs(value) and number.low <= value + margin and value - margin <= number.high:
-        return "too uncertain"
-    return "agrees" if number.low - margin <= value <= number.high + margin else "differs"
+    if not number.low - margin <= value <= number.high + margin:
+        return "differs"
+    return "too uncertain" if margin > abs(value) and not number.low <= 0 <= number.high else "agrees"
 
 
 def shown(value: float, error: float = math.nan) -> str:

@@ -224,7 +224,7 @@ ENTRIES = (
         "response to a unit dipole on one bond",
         ("002-fig2",),
         (Number("exponent of the decay of |δR|, 2D", "Sec. III B: r^−(d−1)", dipole_decay, **about(-1.0, 0.2, "-1")),),
-        picture="002-fig2/plots/*dipoles*.png",
+        picture="002-fig2/plots/02-bonds-dipole.png",
     ),
     Entry(
         "002-fig3",

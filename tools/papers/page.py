@@ -22,7 +22,7 @@ tools/gallery list                       # entries, and what is measured
 tools/gallery run 001-fig1               # run (or go on with) what an entry needs, take its numbers, draw its picture
 tools/gallery run 001-fig1 --set ensemble.samples=400         # more samples: only those are run that are not there yet
 tools/gallery run 001-fig1 --scale paper --ranks 64           # the paper's sizes: for a cluster; --scale small: a minute's try
-tools/gallery add 003-fig4 results/mine --set N=4096          # numbers of a run that was made elsewhere
+tools/gallery add 003-fig4 results/mine --set N=4096          # take a run that was made elsewhere
 tools/gallery table                      # write this page
 ```
 
@@ -45,20 +45,20 @@ def page() -> str:
 
 def summary() -> str:
     """A row for each figure."""
-    lines = ["| | | number | paper | here | | CPU |", "|---|---|---|---|---|---|---|"]
+    lines = ["| | number | paper | here | | CPU |", "|---|---|---|---|---|---|"]
     count = 0
     for entry in ENTRIES:
         record = store.kept(entry)
         link = f"[{entry.id[:3]} {entry.figure}](#{anchor(entry)})"
         if not entry.numbers:
-            lines.append(f"| {link} | {entry.what} | | | | no number | |")
+            lines.append(f"| {link} | {entry.what} | | | no number | |")
             continue
         first = entry.numbers[0]
         value, error = record.number(first.name) if record else (float("nan"), float("nan"))
         said = verdict(first, value, error) if record else "not run"
         count += record is not None and said != "no value"
         lines.append(
-            f"| {link} | {entry.what} | {first.name} | {first.theirs} | {shown(value, error)} | {said} | "
+            f"| {link} | {first.name} | {first.theirs} | {shown(value, error)} | {said} | "
             f"{duration(record.seconds) if record else ''} |"
         )
     return f"{len(ENTRIES)} figures and tables; {count} have a number of ours.\n\n" + "\n".join(lines) + "\n\n"

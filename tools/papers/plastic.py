@@ -10,33 +10,41 @@ import numpy as np
 from papers.entry import Measured
 from papers.results import NONE, Gallery, Member, cell, difference, mean, row, share
 
-FIRST = "003-fig1"
 POLY = "003-fig4"
 STABLE = "003-fig5"
 BAND = "003-fig8-10"
 FINITE_SIZE = 1.0 / (1.0 + 2.0 / 3.0)  # gamma_min ~ N^-1/(1 + theta), theta = 2/3: Sec. III D
+PARTICLES = 4096  # of the glasses of POLY; 10 000 in the paper
 
 
-def first_strain(member: str) -> Any:
-    """Mean strain of the first event."""
+def task(place: Member, temperature: float) -> str:
+    """The task of a sweep over parent temperatures."""
+    return next(name for name in place.tasks if name.split(",")[0] == f"T_p={temperature:g}")
+
+
+def first_strain(temperature: float, least: float = 0.0) -> Any:
+    """Mean strain of the first event that dissipates at least so much."""
 
     def of(at: Gallery) -> Measured:
-        found = at[FIRST, member].merged("shear").results
-        return found["first_event_strain"], found["first_event_strain_error"]
+        place = at[POLY]
+        table = place.file("predict.h5").tables["prediction_first"]
+        return cell(table, "strain", group=preparation(place, "predict.h5", temperature), kind=0, least_energy=least)
 
     return of
 
 
-def scaled(x: Measured, factor: float) -> Measured:
+def in_the_papers_size(x: Measured) -> Measured:
+    """The strain of a first event taken to N = 10 000."""
+    factor = (PARTICLES / 1e4) ** FINITE_SIZE
     return x[0] * factor, x[1] * factor
 
 
-def dissipation(member: str, strain: float) -> Any:
+def dissipation(temperature: float, strain: float) -> Any:
     """Energy dissipated per volume up to a strain, mean over samples."""
 
     def of(at: Gallery) -> Measured:
         found = []
-        for one in at[FIRST, member].samples("shear"):
+        for one in at[POLY].samples("shear", task(at[POLY], temperature)):
             table = one.tables["loading"]
             found.append(float(table["dissipation_density"][np.abs(table["strain"] - strain).argmin()]))
         return mean(found)
@@ -44,11 +52,14 @@ def dissipation(member: str, strain: float) -> Any:
     return of
 
 
-def drop(member: str) -> Any:
-    """Mean stress drop of the events up to the end of the loading."""
-    return lambda at: mean(
-        np.mean(one.tables["events"]["stress_drop"]) for one in at[FIRST, member].samples("shear") if one.tables["events"].rows
-    )
+def drop(temperature: float) -> Any:
+    """Mean stress drop of a sample's events, mean over samples."""
+
+    def of(at: Gallery) -> Measured:
+        events = [one.tables["events"] for one in at[POLY].samples("shear", task(at[POLY], temperature))]
+        return mean(np.mean(table["stress_drop"]) for table in events if table.rows)
+
+    return of
 
 
 def preparation(place: Member, name: str, temperature: float) -> int:
@@ -132,16 +143,16 @@ def overlaps(at: Gallery) -> list[tuple[float, float]]:
     """gamma_c - gamma and 1 - |Psi_c . Psi|, Psi the softest mode of the last stable state before each sample's first event."""
     import hpcglass
     from hpcglass.landscape.matrix.hessian import Hessian
-    from hpcglass.landscape.modes import softest_modes
+    from hpcglass.landscape.modes import lowest_modes
 
     found = []
-    for one in at[STABLE].samples("shear"):
+    for one in at[POLY].samples("shear", task(at[POLY], 0.12)):
         for event in one.events[:1]:
-            critical = event.after.fields.get("critical_mode", event.before.fields.get("critical_mode"))
-            gap = float(event.row["gamma_c"]) - float(event.before.time)
-            if critical is not None and math.isfinite(gap):
-                modes = softest_modes(Hessian(hpcglass.load(event.before)), 1)
-                found.append((gap, 1.0 - abs(float((np.asarray(modes.vectors)[..., 0] * critical).sum()))))
+            gap = float(event.row["gamma_c"]) - event.before.strain
+            if math.isfinite(gap):
+                glass = hpcglass.load(event.before)
+                mode = lowest_modes(Hessian(glass), 1).vectors[..., 0]
+                found.append((gap, 1.0 - abs(float((mode * event.mode[glass.id[: glass.n_owned]]).sum()))))
     return found
 
 
@@ -153,10 +164,9 @@ def soft_share(indicator: str, limit: float, temperature: float, sign: int, over
     """Share of the particles beyond a limit, as cast, mean over samples."""
 
     def of(at: Gallery) -> Measured:
-        place, found = at[BAND], []
-        task = next(name for name in place.tasks if name.split(",")[0] == f"T_p={temperature:g}")
-        loadings = place.samples("shear", task)
-        for one, loading in zip(place.samples("indicators", task), loadings, strict=True):
+        place, found = at[POLY], []
+        name = task(place, temperature)
+        for one, loading in zip(place.samples("indicators", name), place.samples("shear", name), strict=True):
             values = one.fields[indicator].reshape(one.fields[indicator].shape[0], -1)[:, 0]
             if over_modulus:
                 table = loading.tables["loading"]
@@ -174,8 +184,8 @@ def median_strength(temperature: float, column: int) -> Any:
 
     def of(at: Gallery) -> Measured:
         place = at[BAND]
-        task = next(name for name in place.tasks if name.split(",")[0] == f"T_p={temperature:g}")
-        return mean(np.nanmedian(one.fields["delta_tau_y"][:, column]) for one in place.samples("indicators", task))
+        glasses = place.samples("indicators", task(place, temperature))
+        return mean(np.nanmedian(one.fields["delta_tau_y"][:, column]) for one in glasses)
 
     return of
 

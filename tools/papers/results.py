@@ -13,6 +13,7 @@ import numpy as np
 import hpcglass
 from hpcglass.analysis.open_run import StageResults, read_stage
 from hpcglass.analysis.tables import Table
+from hpcglass.errors import HpcglassError
 from hpcglass.results.sweep import Sweep
 from papers.entry import Measured
 
@@ -62,12 +63,13 @@ class Gallery:
 
 
 def taken(of: Callable[[Gallery], Measured], at: Gallery) -> Measured:
-    """A number from the results; none if there is too little in them for it."""
+    """A number from the results; none, with the reason on the terminal, if there is too little in them for it."""
     try:
-        value, error = of(at)
-    except (KeyError, IndexError, ZeroDivisionError, StopIteration, FileNotFoundError):
+        value, spread = of(at)
+    except (KeyError, IndexError, ZeroDivisionError, StopIteration, HpcglassError) as error:
+        print(f"no value: {type(error).__name__} {error}")
         return NONE
-    return float(value), float(error)
+    return float(value), float(spread)
 
 
 def row(table: Table, **values: float) -> dict[str, float]:

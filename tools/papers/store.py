@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import math
+import shlex
 import subprocess
 from dataclasses import asdict, dataclass, field
 from io import BytesIO
@@ -47,12 +48,15 @@ class Record:
         return (math.nan if value is None else value), (math.nan if error is None else error)
 
 
-def measure(entry: Entry, at: Gallery, more: tuple[str, ...] = ()) -> Record:
+def measure(entry: Entry, at: Gallery) -> Record:
     """Take all numbers of an entry from the results."""
     numbers = {number.name: [x if math.isfinite(x) else None for x in taken(number.of, at)] for number in entry.numbers}
     used = [(CAMPAIGNS[name], member) for name in entry.campaigns for member in CAMPAIGNS[name].members]
     there = [(campaign, name, keys) for campaign, (name, keys) in used if at[campaign.name, name].run.exists()]
-    lines = ["hpcglass " + quoted(campaigns.command(campaign, keys, at.scale, more)) for campaign, _, keys in there]
+    lines = [
+        "hpcglass " + shlex.join(campaigns.command(campaign, keys, at.scale, campaigns.noted(at[campaign.name, name])))
+        for campaign, name, keys in there
+    ]
     total = sum(campaigns.seconds(at[campaign.name, name]) for campaign, name, _ in there)
     return Record(
         entry.id,
@@ -64,13 +68,6 @@ def measure(entry: Entry, at: Gallery, more: tuple[str, ...] = ()) -> Record:
         datetime.datetime.now(datetime.UTC).date().isoformat(),
         versions(),
     )
-
-
-def quoted(words: list[str]) -> str:
-    """A shell's line, with quotes only where they are needed."""
-    import shlex
-
-    return shlex.join(words)
 
 
 def keep(record: Record) -> None:
@@ -98,7 +95,8 @@ def picture(entry: Entry, at: Gallery) -> Path | None:
     if isinstance(entry.picture, str):
         found = sorted((at.root / at.scale).glob(entry.picture))
         if not found:
-            raise SystemExit(f"{entry.id}: there is no picture {entry.picture} among the results")
+            print(f"{entry.id}: there is no picture {entry.picture} among the results")
+            return None
         data: Any = found[0]
     else:
         data = drawn(entry, at)

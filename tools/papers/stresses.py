@@ -49,8 +49,7 @@ def strengths(method: str, column: str, temperature: str) -> Any:
     """Mean over samples of the mean, or of the standard deviation over blocks, of the local yield stress."""
 
     def of(at: Gallery) -> Measured:
-        task = next(name for name in at["001-fig4"].tasks if name.split(",")[0] == f"T_p={temperature}")
-        return mean(one.tables["strength"][column][0] for one in at["001-fig4"].samples(method, task))
+        return mean(one.tables["strength"][column][0] for one in at["001-fig4", temperature].samples(method))
 
     return of
 
@@ -167,3 +166,30 @@ def series(stage: str, observable: str, strain: float) -> Any:
 
 def overshoot(at: Gallery) -> Measured:
     return difference(peak(2)(at), steady("001-fig5ab-epm", "L=40", "steady_stress")(at))
+
+
+def draw_strengths(at: Gallery) -> Any:
+    """Distributions of the blocks' yield stress, and their mean and variance against the parent temperature, by both methods."""
+    from hpcglass.analysis.figures.style import BLUE, GREEN, RED, row
+
+    figure, (left, middle, right) = row(3, 2.9, 2.5)
+    present = [t for t in ("0.7", "0.4", "0.2") if at["001-fig4", t].run.exists()]
+    for temperature, colour in zip(present, (BLUE, RED, GREEN), strict=False):
+        for method, marker, filled in (("series", "o", colour), ("exact", "s", "white")):
+            table = at["001-fig4", temperature].merged(method).tables["sigma_y_density"]
+            x, y = table["value"], table["density"]
+            left.plot(x[y > 0], y[y > 0], marker, color=colour, markerfacecolor=filled, markersize=4)
+        left.plot([], [], color=colour, label=rf"$T_\mathrm{{p}}$ = {temperature}")
+    left.set(xlabel=r"$\sigma_\mathrm{Y}$", ylabel=r"$P(\sigma_\mathrm{Y})$", yscale="log")
+    left.legend()
+    for method, marker, filled in (("series", "o", BLUE), ("exact", "s", "white")):
+        name = {"series": "bond micromechanics", "exact": "frozen matrix"}[method]
+        for axes, column, power in ((middle, "mean_sigma_y", 1), (right, "std_sigma_y", 2)):
+            found = [strengths(method, column, t)(at) for t in present]
+            y = [value**power for value, _ in found]
+            error = [power * value ** (power - 1) * spread for value, spread in found]
+            axes.errorbar([float(t) for t in present], y, error, marker=marker, color=BLUE, markerfacecolor=filled, label=name)
+    middle.set(xlabel=r"$T_\mathrm{p}$", ylabel=r"mean of $\sigma_\mathrm{Y}$")
+    middle.legend()
+    right.set(xlabel=r"$T_\mathrm{p}$", ylabel=r"variance of $\sigma_\mathrm{Y}$")
+    return figure
