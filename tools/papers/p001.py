@@ -45,8 +45,8 @@ CAMPAIGNS = (
     Campaign("001-fig3", ("N=2500", "sweeps=500", "T_p=0.5"), after=("plot {run} -o {out}/plots",), minutes=1),
     Campaign(
         "001-fig4",
-        ("sweep=[]", "N=2500", "ensemble.samples=2"),
-        tuple((t, ("sweep=[]", f"T_p={t}")) for t in ("0.7", "0.4", "0.2")),
+        ("N=2500", "ensemble.samples=2"),
+        tuple((t, (f"sweep.T_p=[{t}]",)) for t in ("0.7", "0.4", "0.2")),
         minutes=20,
         after=("merge {task} --stage exact -o {out}-exact.h5", "merge {task} --stage series -o {out}-series.h5"),
     ),

@@ -18,14 +18,14 @@ CAMPAIGNS = (
     Campaign("002-fig1ab", ("sweeps=50",), after=("plot {run} -o {out}/plots",), minutes=1),
     Campaign(
         "002-fig1cd",
-        ("N=300", "T_p=1.0", "sweeps=200", "ensemble.samples=25"),
+        ("N=300", "T_p=1.0", "sweeps=200", "ensemble.samples=12"),
         minutes=4,
         after=("merge {task} --stage modes -o {out}-modes.h5", "merge {task} --stage bonds -o {out}-bonds.h5"),
     ),
     Campaign("002-fig2", ("sweeps=50",), after=("plot {run} -o {out}/plots",), minutes=1),
     Campaign(
         "002-fig3",
-        ("N=300", "sweeps=1000", "ensemble.samples=20"),
+        ("N=300", "sweeps=1000", "ensemble.samples=12"),
         tuple((t, (f"T_p={t}",)) for t in TEMPERATURES),
         after=("merge {task} --stage bonds -o {out}-bonds.h5",),
         minutes=10,
@@ -44,7 +44,7 @@ CAMPAIGNS = (
     ),
     Campaign(
         "002-fig7",
-        ("ensemble.samples=10",),
+        ("ensemble.samples=6",),
         tuple((n, (f"N={n}",)) for n in SIZES[:3]),
         minutes=5,
         after=("merge {task} --stage modes -o {out}-modes.h5", "merge {task} --stage bonds -o {out}-bonds.h5"),

@@ -36,6 +36,12 @@ class Member:
         opened = hpcglass.open(self.run)
         return {task.name: task.directory for task in opened.tasks} if isinstance(opened, Sweep) else {"run": self.run}
 
+    @property
+    def only(self) -> str:
+        """The name of the only task."""
+        (name,) = self.tasks
+        return name
+
     def merged(self, stage: str, task: str = "run") -> StageResults:
         """What `merge` made of a stage of all samples."""
         return read_stage(self.directory / f"{task}-{stage}.h5")

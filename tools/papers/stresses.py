@@ -49,7 +49,8 @@ def strengths(method: str, column: str, temperature: str) -> Any:
     """Mean over samples of the mean, or of the standard deviation over blocks, of the local yield stress."""
 
     def of(at: Gallery) -> Measured:
-        return mean(one.tables["strength"][column][0] for one in at["001-fig4", temperature].samples(method))
+        place = at["001-fig4", temperature]
+        return mean(one.tables["strength"][column][0] for one in place.samples(method, place.only))
 
     return of
 
@@ -168,6 +169,11 @@ def overshoot(at: Gallery) -> Measured:
     return difference(peak(2)(at), steady("001-fig5ab-epm", "L=40", "steady_stress")(at))
 
 
+def coarse(values: Any, by: int = 6) -> Any:
+    """Means of so many neighbouring bins, which are of equal width."""
+    return values[: len(values) // by * by].reshape(-1, by).mean(axis=1)
+
+
 def draw_strengths(at: Gallery) -> Any:
     """Distributions of the blocks' yield stress, and their mean and variance against the parent temperature, by both methods."""
     from hpcglass.analysis.figures.style import BLUE, GREEN, RED, row
@@ -176,12 +182,13 @@ def draw_strengths(at: Gallery) -> Any:
     present = [t for t in ("0.7", "0.4", "0.2") if at["001-fig4", t].run.exists()]
     for temperature, colour in zip(present, (BLUE, RED, GREEN), strict=False):
         for method, marker, filled in (("series", "o", colour), ("exact", "s", "white")):
-            table = at["001-fig4", temperature].merged(method).tables["sigma_y_density"]
-            x, y = table["value"], table["density"]
+            place = at["001-fig4", temperature]
+            table = place.merged(method, place.only).tables["sigma_y_density"]
+            x, y = (coarse(table[column]) for column in ("value", "density"))
             left.plot(x[y > 0], y[y > 0], marker, color=colour, markerfacecolor=filled, markersize=4)
         left.plot([], [], color=colour, label=rf"$T_\mathrm{{p}}$ = {temperature}")
-    left.set(xlabel=r"$\sigma_\mathrm{Y}$", ylabel=r"$P(\sigma_\mathrm{Y})$", yscale="log")
-    left.legend()
+    left.set(xlabel=r"$\sigma_\mathrm{Y}$", ylabel=r"$P(\sigma_\mathrm{Y})$", yscale="log", ylim=(None, 30.0))
+    left.legend(ncols=len(present), loc="upper center", columnspacing=1.0, handlelength=1.2)
     for method, marker, filled in (("series", "o", BLUE), ("exact", "s", "white")):
         name = {"series": "bond micromechanics", "exact": "frozen matrix"}[method]
         for axes, column, power in ((middle, "mean_sigma_y", 1), (right, "std_sigma_y", 2)):
