@@ -57,11 +57,13 @@ def summary() -> str:
         value, error = record.number(first.name) if record else (float("nan"), float("nan"))
         said = verdict(first, value, error) if record else "not run"
         count += record is not None and said != "no value"
-        lines.append(
-            f"| {link} | {first.name} | {first.theirs} | {shown(value, error)} | {said} | "
-            f"{duration(record.seconds) if record else ''} |"
-        )
+        lines.append(cells(link, first.name, first.theirs, shown(value, error), said, duration(record.seconds) if record else ""))
     return f"{len(ENTRIES)} figures and tables; {count} have a number of ours.\n\n" + "\n".join(lines) + "\n\n"
+
+
+def cells(*texts: str) -> str:
+    """A row of a table."""
+    return "| " + " | ".join(text.replace("|", "\\|") for text in texts) + " |"
 
 
 def section(entry: Entry) -> str:
@@ -88,7 +90,7 @@ def section(entry: Entry) -> str:
         for number in entry.numbers:
             value, error = record.number(number.name) if record else (float("nan"), float("nan"))
             said = verdict(number, value, error) if record else "not run"
-            lines.append(f"| {number.name} | {number.read} | {number.theirs} | {shown(value, error)} | {said} |")
+            lines.append(cells(number.name, number.read, number.theirs, shown(value, error), said))
     if entry.note:
         lines += ["", entry.note]
     return "\n".join(lines) + "\n\n"
