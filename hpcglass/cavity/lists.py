@@ -40,28 +40,48 @@ def find_candidates(axes, table, n_free, y, particles, diameter, species, forwar
         longest = lengths.max()
     far = cutoff * longest + extra
     far2 = far * far
-    count, low = 0, n_free
+    near = np.empty(particles, dtype=np.uint32)
+    count, free_end, low, high = 0, n_free, n_free, particles
+    if in_order:
+        free_end, high = 0, n_free
     for i in range(n_free):
         if in_order:
+            while free_end < n_free and x[free_end, 0] - x[i, 0] <= far:
+                free_end += 1
             while low < particles and x[low, 0] < x[i, 0] - far:
                 low += 1
-        for part in range(2):
-            begin, end = (i + 1, n_free) if part == 0 else (low, particles)
-            for j in range(begin, end):
-                if in_order and x[j, 0] - x[i, 0] > far:
-                    break
-                square = 0.0
-                for a in range(d):
-                    square += (x[j, a] - x[i, a]) ** 2
-                if square >= far2:
-                    continue
-                own = cutoff * pair_length(by_species, lengths, nonadditivity, diameter, species, i, j)
-                if square < (own + extra) ** 2:
-                    if count == first.size:
-                        return -1
-                    first[count], second[count], reach[count] = i, j, own
-                    count += 1
+            high = max(high, low)
+            while high < particles and x[high, 0] - x[i, 0] <= far:
+                high += 1
+        found = within(axes, x, i, i + 1, free_end, far2, near, 0)
+        found = within(axes, x, i, low, high, far2, near, found)
+        for k in range(found):
+            j = near[k]
+            square = 0.0
+            for a in range(d):
+                square += (x[j, a] - x[i, a]) ** 2
+            own = cutoff * pair_length(by_species, lengths, nonadditivity, diameter, species, i, j)
+            if square < (own + extra) ** 2:
+                if count == first.size:
+                    return -1
+                first[count], second[count], reach[count] = i, j, own
+                count += 1
     return count
+
+
+@numba.njit(cache=True, fastmath=FAST, error_model="numpy")
+def within(axes, x, i, begin, end, far2, near, count):
+    """Appends to `near` the points begin..end - 1 closer to point i than far, and returns how many it has; nothing to mispredict."""
+    j, have = np.uint64(begin), np.uint64(count)        # unsigned: a signed index could be negative, and every access asks
+    me, one = np.uint64(i), np.uint64(1)
+    for _ in range(end - begin):
+        square = 0.0
+        for a in range(len(axes)):
+            square += (x[j, a] - x[me, a]) ** 2
+        near[have] = j
+        have += one if square < far2 else np.uint64(0)
+        j += one
+    return np.int64(have)
 
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy")
