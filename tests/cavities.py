@@ -36,10 +36,26 @@ class Trial:
         self.volume, self.candidates = prepare(self.cavities, self.patch, self.memory)
 
     def loosen(self, row):
-        """Make a free particle too small to touch anybody."""
+        """Make a free particle touch nobody; contact distances are means of two diameters, nearly."""
         diameter = self.patch.diameter.copy()
-        diameter[row] = 1e-3
-        self.patch = self.patch._replace(diameter=diameter)
+        diameter[row] = -0.9
+        self._change(diameter=diameter)
+
+    def take_out(self, row):
+        """A patch without a free particle."""
+        rows = {name: np.delete(getattr(self.patch, name), row, axis=0) for name in ("core", "y", "diameter", "species")}
+        self._change(n_free=self.patch.n_free - 1, **rows)
+
+    def relax(self, force=1e-10):
+        """To a minimum at zero strain, by FIRE; free particles in the order of their first coordinate, as ever."""
+        y = self.patch.y.copy()
+        self._descend(y, np.eye(2), np.eye(2), force)
+        order = np.arange(len(y))
+        order[: self.patch.n_free] = np.argsort(y[: self.patch.n_free, 0])
+        self._change(y=y[order], **{name: getattr(self.patch, name)[order] for name in ("diameter", "species")})
+
+    def _change(self, **fields):
+        self.patch = self.patch._replace(**fields)
         self.volume, self.candidates = prepare(self.cavities, self.patch, self.memory)
 
     def load(self, smooth=frozen.SMOOTH, drop=0.0):
@@ -64,16 +80,21 @@ class Trial:
     def plain(self, strains, force=1e-7):
         """Stress after a descent by FIRE at each strain, one after the other; nothing is predicted."""
         y, forward, back = self.patch.y.copy(), np.empty((2, 2)), np.empty((2, 2))
-        stresses, kept, cutoff = [], self.candidates, float(np.sqrt(self.table.edges[-1]))
+        stresses, kept = [], self.candidates
         for strain in strains:
             stretch(self.axes, self.direction.turn, self.direction.rates, strain, forward, back)
-            while True:
-                here = self.patch.n_free, y, self.patch.diameter.size, self.patch.diameter, self.patch.species
-                self.candidates = find_candidates(self.axes, self.table, *here, forward, cutoff, 0.5, False, self.memory)
-                pairs = self.listed(y, forward, 0.2)
-                if descend(self.axes, self.table, self.patch, y, forward, back, self.direction.rate, pairs, self.memory, force):
-                    break
+            pairs = self._descend(y, forward, back, force)
             stresses.append(self.evaluate(y, forward, pairs, False)[1] / self.volume)
         self.volume, self.candidates = prepare(self.cavities, self.patch, self.memory)
         assert self.candidates == kept
         return stresses
+
+    def _descend(self, y, forward, back, force):
+        """Moves y to a minimum; number of pairs there."""
+        cutoff = float(np.sqrt(self.table.edges[-1]))
+        while True:
+            here = self.patch.n_free, y, self.patch.diameter.size, self.patch.diameter, self.patch.species
+            self.candidates = find_candidates(self.axes, self.table, *here, forward, cutoff, 0.5, False, self.memory)
+            pairs = self.listed(y, forward, 0.2)
+            if descend(self.axes, self.table, self.patch, y, forward, back, self.direction.rate, pairs, self.memory, force):
+                return pairs

@@ -71,7 +71,7 @@ def find_candidates(axes, table, n_free, y, particles, diameter, species, forwar
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy")
 def within(axes, x, i, begin, end, far2, near, count):
-    """Appends to `near` the points begin..end - 1 closer to point i than far, and returns how many it has; nothing to mispredict."""
+    """Appends to `near` the points begin..end - 1 closer to point i than far, without a branch; returns how many it has then."""
     j, have = np.uint64(begin), np.uint64(count)        # unsigned: a signed index could be negative, and every access asks
     me, one = np.uint64(i), np.uint64(1)
     for _ in range(end - begin):
