@@ -132,7 +132,8 @@ def verdict(number: Number, value: float, error: float) -> str:
     margin = 2 * error if math.isfinite(error) else 0.0
     if not number.low - margin <= value <= number.high + margin:
         return "differs"
-    return "too uncertain" if margin > abs(value) and not number.low <= 0 <= number.high else "agrees"
+    zero = math.isfinite(number.high - number.low) and number.low <= 0 <= number.high
+    return "too uncertain" if margin > abs(value) and not zero else "agrees"
 
 
 def shown(value: float, error: float = math.nan) -> str:

@@ -186,6 +186,10 @@ def draw_annealing(at: Gallery) -> Any:
     return figure
 
 
+SMALL = """The glasses are smaller (N = 300 to 500) and fewer (6 to 12 at each point) than those of the paper (N = 2000, 10 000 of
+them): their tails have one decade, and begin where the middle of the spectrum, λ^−2, still bends them. Samples can be
+added: `--set ensemble.samples=100`."""
+
 ENTRIES = (
     Entry(
         "002-fig1",
@@ -217,6 +221,7 @@ ENTRIES = (
                 **below(400.0, "quasilocalised"),
             ),
         ),
+        note=SMALL,
         picture="002-fig1cd/run-bonds-eigenvalues.png",
     ),
     Entry(
@@ -248,6 +253,7 @@ ENTRIES = (
                 **between(10, 99, "tens of particles"),
             ),
         ),
+        note=SMALL,
         picture="002-fig3/1.0/run-bonds-eigenvalues.png",
     ),
     Entry(
@@ -287,6 +293,7 @@ ENTRIES = (
                 **about(1.0, 0.5, "1"),
             ),
         ),
+        note=SMALL,
         picture=draw_annealing,
     ),
     Entry(
@@ -328,6 +335,7 @@ ENTRIES = (
                 **about(4 ** (1 / 3), 0.1, "1.59"),
             ),
         ),
+        note=SMALL,
         picture="002-fig7/500/run-bonds-eigenvalues.png",
     ),
 )

@@ -7,13 +7,33 @@ from typing import Any
 
 import numpy as np
 
+from hpcglass.numbers.tails import fit_tail, jackknife
 from papers.entry import Measured
 from papers.results import NONE, Gallery, Member, cell, difference, mean, ratio, slope
 
+SOFT = (1e-2, 1e-4)  # tails are fitted between the values that these shares of the pairs exceed
+
 
 def tail(order: int) -> Any:
-    """Free exponent of the tail of P(|phi_n|)."""
-    return lambda at: cell(at["001-fig1a"].merged("expand").tables["bond_tail"], "exponent", order=order, fixed=0)
+    """Exponent of the tail of P(|phi_n|) in a window of shares, with its jackknife error over samples."""
+
+    def of(at: Gallery) -> Measured:
+        tables = [one.tables["bond_distribution"] for one in at["001-fig1a"].samples("expand")]
+        bins = [np.rint(10 * np.log10(table["value"]) - 0.5).astype(int) for table in tables]  # the k of 10^(k/10)
+        first = min(k.min() for k in bins)
+        counts = np.zeros((len(tables), max(k.max() for k in bins) - first + 1))
+        for number, (table, k) in enumerate(zip(tables, bins, strict=True)):
+            counts[number, k - first] = table[f"count_{order}"]
+        edges = 10.0 ** ((first + np.arange(counts.shape[1] + 1)) / 10)
+        above = counts.sum(axis=0)[::-1].cumsum()[::-1] / counts.sum()
+        low, high = (float(edges[np.searchsorted(-above, -part)]) for part in SOFT)
+
+        def exponent(kept: Any) -> Any:
+            return fit_tail(edges, counts[kept].sum(axis=0), window=(low, high)).exponent
+
+        return exponent(np.ones(len(tables), bool)), float(jackknife(exponent, len(tables)))
+
+    return of
 
 
 def prefactor(member: str) -> Any:
