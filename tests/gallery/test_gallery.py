@@ -88,8 +88,9 @@ def test_numbers_taken_from_tables():
     assert results.taken(lambda at: {}["no such column"], Gallery(Path("nowhere"), "small"))[0] is math.nan
 
 
+@pytest.mark.slow
 def test_an_entry_runs(tmp_path):
-    """The lattices of 001, Fig. 6, small: the same numbers from the campaign, and from its directory given to `add`."""
+    """The lattices of 001, Fig. 6, small: run, numbers, commands, processor time."""
     done = subprocess.run(
         [sys.executable, GALLERY, "--results", str(tmp_path / "a"), "run", "001-fig6", "--scale", "small"],
         capture_output=True,

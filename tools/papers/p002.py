@@ -82,12 +82,22 @@ def middle(at: Gallery) -> Measured:
     return slope(x[keep], table["density"][keep])
 
 
-def length(member: str) -> Any:
-    """xi in units of a_0, from the plateau of the participation of force modes."""
+def soft_end(campaign: str, member: str = "") -> Any:
+    """N e of force modes in the last bin of lambda that has thirty of them: the plateau, where a sample is large enough."""
 
     def of(at: Gallery) -> Measured:
-        found = at["002-fig3", member].merged("bonds").results
-        return found["mode_length"], found["mode_length_error"]
+        table = at[campaign, member].merged("bonds").tables["eigenvalue_participation"]
+        return float(table["participation_force"][-1]), float(table["participation_force_error"][-1])
+
+    return of
+
+
+def length(member: str) -> Any:
+    """xi in units of a_0, from N e at the soft end."""
+
+    def of(at: Gallery) -> Measured:
+        n, error = soft_end("002-fig3", member)(at)
+        return n ** (1 / 3), error / (3 * n ** (2 / 3))
 
     return of
 
@@ -144,11 +154,6 @@ def intermediate(at: Gallery) -> Measured:
     table = at["002-fig6"].merged("bonds").tables["eigenvalue_participation"]
     half = len(table["eigenvalue"]) // 2
     return mean(table["participation_displacement"][half:] / table["participation_force"][half:])
-
-
-def plateau(at: Gallery) -> Measured:
-    found = at["002-fig6"].merged("bonds").results
-    return found["plateau"], found["plateau_error"]
 
 
 def size_ratio(stage: str, table: str, column: str, small: str, large: str) -> Any:
@@ -244,12 +249,9 @@ ENTRIES = (
             ),
             Number("exponent in the middle, T_p = 1", "Fig. 3a", middle, **about(-2.0, 0.2, "-2")),
             Number(
-                "plateau of N e, T_p = 1",
-                "Fig. 3b",
-                lambda at: (
-                    at["002-fig3", "1.0"].merged("bonds").results["plateau"],
-                    at["002-fig3", "1.0"].merged("bonds").results["plateau_error"],
-                ),
+                "N e of force modes at the soft end, T_p = 1",
+                "Fig. 3b: plateau",
+                soft_end("002-fig3", "1.0"),
                 **between(10, 99, "tens of particles"),
             ),
         ),
@@ -307,7 +309,12 @@ ENTRIES = (
                 intermediate,
                 **above(1.0, "an overall factor > 1, the same trend"),
             ),
-            Number("plateau of N e of force modes", "Fig. 6a", plateau, **between(5, 60, "a plateau of tens of particles")),
+            Number(
+                "N e of force modes at the soft end",
+                "Fig. 6a: plateau",
+                soft_end("002-fig6"),
+                **between(5, 60, "a plateau of tens of particles"),
+            ),
         ),
         picture="002-fig6/run-bonds-eigenvalues.png",
     ),
