@@ -85,3 +85,22 @@ def test_what_mpi_left_to_its_children_does_not_reach_the_launcher(tmp_path):
     for ess, expected in (("singleton", "OMPI_MCA_btl=self,tcp"), ("pmi", "PMIX_RANK=0")):
         code, said = tool("launch", 2, "work", VENV=tmp_path / "venv", OMPI_MCA_btl="self,tcp", **left | {"OMPI_MCA_ess": ess})
         assert code == 0 and expected in said and ("PMIX" in said) == (ess == "pmi"), said
+
+
+def test_kernels_are_compiled_beforehand(tmp_path):
+    """What `tools/compile` leaves is all that a run needs; an input that is not there or does not run is said."""
+    small, wrong, cache = ROOT / "inputs" / "epm.toml", tmp_path / "wrong.toml", tmp_path / "cache"
+    wrong.write_text("title = 1\n")
+
+    def kept():
+        return {path.name for path in cache.rglob("*.nbi")}
+
+    command = [ROOT / "tools" / "compile", small, wrong]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "NUMBA_CACHE_DIR": str(cache)}, timeout=600)
+    assert done.returncode == 1 and "epm.toml\n" in done.stdout and "wrong.toml failed" in done.stdout and "1 of 2" in done.stdout
+    before = kept()
+    run = [sys.executable, "-m", "hpcglass", "run", small, "--no-plots", "--output", tmp_path / "out", "--set", "L=24",
+           "--set", "strain=0.1", "--set", "epm.fields_at=[0.1]", "--set", "epm.windows=[0.1]"]
+    subprocess.run(run, check=True, env={**os.environ, "NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(ROOT)}, timeout=600)
+    assert before and kept() == before
+    assert tool("compile", tmp_path / "nothing.toml") == (2, f"compile: no such input: {tmp_path / 'nothing.toml'}\n")

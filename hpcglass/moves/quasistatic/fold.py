@@ -16,6 +16,7 @@ H. B. Keller, in "Applications of Bifurcation Theory" (Academic Press, 1977): bo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,9 +41,6 @@ SHARE = 0.75            # of the distance foretold
 NEAR = 1e-5             # strain from which the fold is tried
 ROUGH = 1e-3            # angle of a mode that shows the way
 MARGIN = 1e-6           # strain by which a fold may lie beyond the end
-TIGHT = 1e-12           # max|F| on the way, in units of the force scale
-FLAT = 1e-8             # |lambda| aimed at [energy/length^2]; g_c is then exact to lambda^2/(2 kappa nu), below 1e-15
-ACCEPTED = 1e-6         # |lambda| accepted
 ROUNDS, SECANTS = 60, 12
 LINEAR = 1e-9           # |H u' + H.(A x) g'| of a tangent
 STRAYED = 0.3           # largest correction over the largest motion foretold, beyond which we are not on the branch any more
@@ -72,7 +70,25 @@ class Fold:
     participation: float
 
 
-def locate(system: System, gradient: Floats, end: float, look: Look = straight_on) -> Fold | None:
+class Accuracy(NamedTuple):
+    """How well an instability is to be known.
+
+    force : max|F| on the way, in units of the force scale
+    aim, accepted : |lambda| [energy/length^2]; g_c is then known to lambda^2/(2 kappa nu)
+    tangent : |H u' + H.(A x) g'| that will do before rounding ends the iterations
+    """
+
+    force: float
+    aim: float
+    accepted: float
+    tangent: float
+
+
+EXACT = Accuracy(1e-12, 1e-8, 1e-6, 0.0)            # errors of g_c below 1e-15
+WHETHER = Accuracy(1e-9, 1e-4, 1e-3, 1e-6)          # below 1e-8: enough to know whether there is one
+
+
+def locate(system: System, gradient: Floats, end: float, look: Look = straight_on, accuracy: Accuracy = EXACT) -> Fold | None:
     """The instability between the present minimum and a further strain `end`, either sign. Collective.
 
     The particles are left at the instability; keep `system.state()` to return. `look` is called before each solve or two.
@@ -83,7 +99,7 @@ def locate(system: System, gradient: Floats, end: float, look: Look = straight_o
     """
     system.rebuild()                    # none is wanted on the way
     covered, limit, sign = 0.0, abs(end), float(np.sign(end))
-    tolerance = TIGHT * force_scale(evaluate(system))
+    tolerance = accuracy.force * force_scale(evaluate(system))
     here, guess, longest = (0.0, system.state()), None, limit
     for _ in range(APPROACHES):
         inverse = Inverse(Hessian(system))
@@ -96,7 +112,7 @@ def locate(system: System, gradient: Floats, end: float, look: Look = straight_o
             mode = soft_mode(system, gradient, inverse, guess, look, ROUGH)
             ahead, guess = sign * mode.distance, mode.vector
             if 0.0 < ahead < NEAR:
-                fold = _fold(system, gradient, inverse, mode, tolerance, look)
+                fold = _fold(system, gradient, inverse, mode, tolerance, accuracy, look)
                 if fold is not None and 0.0 < sign * fold.strain <= limit - covered + MARGIN:
                     inverse.destroy()
                     fold.strain += sign * covered
@@ -131,9 +147,10 @@ def _approach(system: System, gradient: Floats, inverse: Inverse, mode: SoftMode
     return largest_force(system, corrected) <= STRAYED * largest_force(system, motion)
 
 
-def _fold(system: System, gradient: Floats, inverse: Inverse, mode: SoftMode, tolerance: float, look: Look) -> Fold | None:
+def _fold(system: System, gradient: Floats, inverse: Inverse, mode: SoftMode, tolerance: float, accuracy: Accuracy, look: Look
+          ) -> Fold | None:
     """Newton to the fold from a stable minimum nearby; None if the iterations do not contract."""
-    border = Border(system, gradient, inverse, mode.vector, look)
+    border = Border(system, gradient, inverse, mode.vector, look, accuracy.tangent)
     aim, strain = 0.0, 0.0
     seen: list[tuple[float, float]] = []
     guess = mode.vector, -mode.eigenvalue / mode.drive
@@ -148,7 +165,7 @@ def _fold(system: System, gradient: Floats, inverse: Inverse, mode: SoftMode, to
         norm2 = dot(system, direction, direction)
         eigenvalue = -slope * dot(system, direction, load) / norm2
         seen.append((aim, slope))
-        if abs(eigenvalue) <= FLAT or (len(seen) == SECANTS and abs(eigenvalue) <= ACCEPTED):
+        if abs(eigenvalue) <= accuracy.aim or (len(seen) == SECANTS and abs(eigenvalue) <= accuracy.accepted):
             psi = direction / np.sqrt(norm2)
             cubic = float(along_path(bonded(system), np.zeros_like(system.box), [psi], 3).energy[3])
             way = 1.0 if cubic <= 0.0 else -1.0
@@ -165,8 +182,10 @@ def _fold(system: System, gradient: Floats, inverse: Inverse, mode: SoftMode, to
 class Border:
     """Solutions of H x + H.(A x_0) y = r, psi.x = c with factors of a minimum nearby."""
 
-    def __init__(self, system: System, gradient: Floats, inverse: Inverse, psi: Floats, look: Look) -> None:
+    def __init__(self, system: System, gradient: Floats, inverse: Inverse, psi: Floats, look: Look,
+                 enough: float = 0.0) -> None:
         self.system, self.gradient, self.inverse, self.psi, self.look = system, gradient, inverse, psi, look
+        self.enough = enough
         self.response = inverse.apply(along_path(bonded(system), gradient, [], 1).gradient)
         self.along = dot(system, psi, self.response)
 
@@ -202,6 +221,8 @@ class Border:
         for _ in range(ROUNDS):
             right = -along_path(view, slope * self.gradient, [direction], 1).gradient
             size = np.sqrt(dot(system, right, right))
+            if size <= self.enough:
+                return direction, slope
             if not size < SLOWEST * last:
                 return (direction, slope) if last <= LINEAR else None
             last = size

@@ -149,10 +149,10 @@ class Steps:
 
 def branch_ends(system: System, before: SystemState, gradient: Floats, size: float, look: Look) -> bool:
     """Whether the branch of the state `before` has its fold within a strain `size`, as far as can be told. Collective."""
-    from hpcglass.moves.quasistatic.fold import locate
+    from hpcglass.moves.quasistatic.fold import WHETHER, locate
 
     try:
-        fold = locate(System.from_state(system.comm, system.model, *before), gradient, size, look)
+        fold = locate(System.from_state(system.comm, system.model, *before), gradient, size, look, WHETHER)
     except PhysicsError:            # two softest modes alike
         return False
     return fold is not None and abs(fold.strain) <= abs(size)
