@@ -87,7 +87,8 @@ def soft_end(campaign: str, member: str = "") -> Any:
 
     def of(at: Gallery) -> Measured:
         table = at[campaign, member].merged("bonds").tables["eigenvalue_participation"]
-        return float(table["participation_force"][-1]), float(table["participation_force_error"][-1])
+        last = np.flatnonzero(np.isfinite(table["participation_force"]))[-1]
+        return float(table["participation_force"][last]), float(table["participation_force_error"][last])
 
     return of
 

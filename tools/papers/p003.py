@@ -44,7 +44,7 @@ CAMPAIGNS = (
         ),
         minutes=120,
     ),
-    Campaign(STABLE, ("N=400", "T_p=0.085", "sweeps=20000", "step=1e-4", "strain=0.05", "ensemble.samples=8"), minutes=2),
+    Campaign(STABLE, ("N=400", "T_p=0.085", "sweeps=20000", "step=1e-4", "strain=0.05", "ensemble.samples=5"), minutes=2),
     Campaign(
         "003-fig7",
         ("N=1000", "T_p=0.085", "sweeps=20000", "step=1e-4", "strain=0.05", "ensemble.samples=10", 'indicators.which=["theta"]'),

@@ -27,7 +27,7 @@ SLIPS = {
 CAMPAIGNS = (
     Campaign(SOFT, (), after=TOGETHER, minutes=1.5),
     Campaign(HARD, ("ensemble.samples=30",), after=TOGETHER, minutes=1.5),
-    Campaign("004-calibration", ("accuracy=0.02", "most=100"), minutes=3),
+    Campaign("004-calibration", ("accuracy=0.03", "most=48", "strain=1.0", "plateau=0.5"), minutes=3),
     Campaign(
         "004-fig12",
         (

@@ -13,7 +13,7 @@ PAGE = store.ROOT / "docs" / "gallery.md"
 HEAD = """<!-- Written by tools/gallery table: do not edit. -->
 # Gallery
 
-Every figure and table of five papers: what one command makes of it on a small machine, beside what the paper says. Numbers
+Every figure and table of five papers: what one command makes of it on a small machine, beside what the paper says. Most numbers
 come from short runs of one core, with smaller glasses, fewer samples and less annealing than in the papers: the command of
 each section says how small.
 
@@ -77,7 +77,7 @@ def section(entry: Entry) -> str:
     if record:
         lines += [
             "",
-            f"{how}: {duration(record.seconds)} of {record.machine}, commit {record.commit}.",
+            f"{how}: {duration(record.seconds)} of processor time ({record.machine}), commit {record.commit}.",
             "",
             "```text",
             *(folded(line) for line in record.commands),
