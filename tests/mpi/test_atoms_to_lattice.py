@@ -44,7 +44,8 @@ def blocks(seed=1, mean=1.0, strains=(0.0,)):
     number = {"strain": np.array(strains), "shear_modulus": np.full(len(strains), 20.0 * mean),
               "bulk_modulus": np.full(len(strains), 50.0), "delta_sigma": np.full(len(strains), 0.05),
               "patch_modulus": np.full(len(strains), 25.0 * mean)}
-    return {"blocks": columns, "strength": number}
+    patches = {"strain": np.repeat(strains, 3 * SIZE**2), "threshold": dice.uniform(1.0, 3.0, 3 * SIZE**2 * len(strains))}
+    return {"blocks": columns, "sites": patches, "strength": number}
 
 
 CALIBRATION = """kind = "calibrate"
@@ -160,6 +161,12 @@ def test_sampled_thresholds():
     assert lattice.model.modulus == 20.0 and lattice.model.internal_stress == 0.05 and lattice.model.local_moduli is None
 
 
+def test_thresholds_of_single_patches():
+    lattice = made(comm, 'initial = { glass = "strength", sites = true }')
+    assert set(lattice.gather(lattice.threshold_field()).ravel()) <= set(blocks()["sites"]["threshold"])
+    assert lattice.model.thresholds.mean == pytest.approx(blocks()["sites"]["threshold"].mean())
+
+
 @pytest.mark.parametrize("fit,slip", [({"fixed": 0.07}, (0.07, 0.0, False)), ({"c0": 0.03}, (0.03, 0.0, True)),
                                       ({"c0": 0.03, "c1": 0.02}, (0.03, 0.02, True))])
 def test_slips_of_a_calibration(fit, slip):
@@ -193,7 +200,11 @@ def test_files(tmp_path, monkeypatch):
     assert run.values("sigma_y").size == 2 * SIZE**2 and one.values("sigma_y").size == SIZE**2
     assert np.array_equal(one.values("stress"), blocks(1, strains=(0.0, 0.1))["blocks"]["stress"][SIZE**2:])
     assert run.number("shear_modulus") == pytest.approx(20.0)
+    patches = np.concatenate([blocks(k, strains=(0.0, 0.1))["sites"]["threshold"][: 3 * SIZE**2] for k in (1, 2)])
+    assert np.array_equal(run.values("threshold", "sites"), patches)
     merged = read_glass(context, f"{root}/merged.h5", None, 0.0)
+    with pytest.raises(InputError, match="a merged file has no sites"):
+        merged.values("threshold", "sites")
     width = bin_width(run.values("sigma_y"))
     assert np.sort(merged.values("sigma_y")) == pytest.approx(np.sort(run.values("sigma_y")), abs=width)
     with pytest.raises(InputError, match="72 blocks"):
@@ -219,6 +230,8 @@ def write(h5py, path, tables):
     ('initial = { glass = "fresh" }\nlocal_moduli = true', "as_map = true"),
     ('initial = { glass = "fresh" }\nrenewed_modulus = "glass"', "needs renewal.glass"),
     ('initial = { glass = "fresh", mean = 1.0 }', "have no mean"),
+    ('initial = { glass = "fresh", sites = true, as_map = true }', "a map has a value for each block"),
+    ('initial = { distribution = "weibull", mean = 1.0, cv = 0.3, sites = true }', "sites belong to a glass"),
     ('initial = { glass = "fresh" }\ncompare = "fresh"', "is a stage strength, not shear")])
 def test_what_is_refused(text, message):
     with pytest.raises(InputError, match=message):

@@ -32,26 +32,27 @@ class Glass:
     """Blocks of a glass at one strain.
 
     where : what messages call it
-    column : (name) -> (b,) values of all blocks, of all samples one after the other; the same on all ranks, collective
+    column : (name, table) -> (b,) values of all rows of `blocks` or `sites`, of all samples one after the other; the same on all
+        ranks, collective
     number : (name) -> mean over samples of a column of the table `strength`
     """
 
     where: str
-    column: Callable[[str], Floats]
+    column: Callable[[str, str], Floats]
     number: Callable[[str], float]
 
-    def values(self, name: str) -> Floats:
-        """(b,) finite values of a quantity.
+    def values(self, name: str, table: str = "blocks") -> Floats:
+        """(b,) finite values of a quantity, of blocks or of sites.
 
         Raises
         ------
         InputError
             There are none.
         """
-        found = self.column(name)
+        found = self.column(name, table)
         good = found[np.isfinite(found)]
         if not good.size:
-            raise InputError(f"{self.where}: no block has a value of {name}")
+            raise InputError(f"{self.where}: none of the {table} has a value of {name}")
         return np.asarray(good)
 
     def map(self, name: str, size: int) -> Floats:
@@ -62,7 +63,7 @@ class Glass:
         InputError
             The glass has another number of blocks, or one without a value.
         """
-        found = self.column(name)
+        found = self.column(name, "blocks")
         if found.size != size**2:
             raise InputError(f"{self.where}: has {found.size} blocks, and the lattice {size} x {size} sites: make them agree by "
                              "`xi` of the stage strength or `size`, and take one sample")
@@ -87,15 +88,16 @@ def read_glass(context: Context, name: str, stage: str | None, strain: float) ->
     """
     if is_label(name):
         earlier = context.earlier(name)
-        blocks, summary = earlier.table("blocks"), earlier.table("strength")
+        tables = {table: earlier.table(table) for table in ("blocks", "sites")}
+        summary = earlier.table("strength")
         earlier.close()
-        return Glass(f"stage {name}", lambda column: at_strain(blocks, column, strain),
+        return Glass(f"stage {name}", lambda column, table: at_strain(tables[table], column, strain),
                      lambda column: float(at_strain(summary, column, strain).mean()))
     path, comm = Path(name), context.comm
 
-    def column(wanted: str) -> Floats:
+    def column(wanted: str, table: str) -> Floats:
         return read_on_root(
-            comm, lambda: np.concatenate([_column(file, wanted, strain) for file in _files(path, stage)]), str(path))
+            comm, lambda: np.concatenate([_column(file, table, wanted, strain) for file in _files(path, stage)]), str(path))
 
     def number(wanted: str) -> float:
         return float(read_on_root(
@@ -152,11 +154,13 @@ def _table(path: Path, name: str) -> dict[str, Any]:
         return {column: np.atleast_1d(file.value(f"{group}/{column}")) for column in file.names(group)}
 
 
-def _column(path: Path, name: str, strain: float) -> Floats:
+def _column(path: Path, rows: str, name: str, strain: float) -> Floats:
     if _kind(path) == "merged":
+        if rows != "blocks":
+            raise InputError(f"{path}: a merged file has no {rows}, only distributions of blocks; give the runs themselves")
         table = _table(path, f"{name}_density")
         return np.repeat(at_strain(table, "value", strain), at_strain(table, "count", strain).astype(np.int64))
-    return at_strain(_table(path, "blocks"), name, strain)
+    return at_strain(_table(path, rows), name, strain)
 
 
 def _number(path: Path, name: str, strain: float) -> float:

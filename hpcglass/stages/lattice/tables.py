@@ -48,6 +48,8 @@ class ThresholdParams(Table):
     stage: str | None = Field(None, description="label of the stage in a run that `glass` names")
     quantity: Literal["threshold", "sigma_y", "delta_tau_y", "sigma_y_backward", "delta_tau_y_backward"] = Field(
         "threshold", description="which yield stress of the blocks (docs/strength.md)")
+    sites: bool = Field(False, description="values of single patches, the sites of the stage `strength`, not those of blocks, "
+                        "which are means of the lowest around each particle")
     relaxed: bool = Field(False, description="times the sample's modulus over that of its patches: what they would bear in a "
                           "matrix that relaxes with them, and not behind a rigid wall")
     strain: float = Field(0.0, description="of the configuration in which they were measured, if there were several")
@@ -58,8 +60,10 @@ class ThresholdParams(Table):
         given = {name for name in ("mean", "cv", "std", "shape", "scale") if getattr(self, name) is not None}
         if [self.distribution, self.file, self.glass].count(None) != 2:
             raise ValueError("give either a distribution or a file, or a glass")
-        if self.glass is None and (self.stage is not None or self.relaxed):
-            raise ValueError("stage and relaxed belong to a glass")
+        if self.glass is None and (self.stage is not None or self.relaxed or self.sites):
+            raise ValueError("stage, relaxed and sites belong to a glass")
+        if self.sites and self.as_map:
+            raise ValueError("a map has a value for each block: leave out sites or as_map")
         if self.distribution is None:
             if given or self.lower is not None or self.upper is not None:
                 raise ValueError("values from a file or a glass have no mean, cv, std, shape, scale, lower or upper")
@@ -106,7 +110,7 @@ class ThresholdParams(Table):
             glass = self.measured(context)
             factor = glass.number("shear_modulus") / glass.number("patch_modulus") if self.relaxed else 1.0
             return (factor * glass.map(self.quantity, size) if self.as_map
-                    else epm.sample(factor * glass.values(self.quantity)))
+                    else epm.sample(factor * glass.values(self.quantity, "sites" if self.sites else "blocks")))
         from hpcglass.stages.lattice.files import read_numbers
 
         assert self.file is not None and self.column is not None
