@@ -160,6 +160,26 @@ def overlap(at: Gallery) -> Measured:
     return mean(lost for _, lost in overlaps(at))
 
 
+def overlap_near(at: Gallery) -> Measured:
+    """Median of those that are within 2e-5, as the paper's steps would be."""
+    near = [lost for gap, lost in overlaps(at) if gap < 2e-5]
+    return (float(np.median(near)) if near else math.nan), math.nan
+
+
+def draw_overlaps(at: Gallery) -> Any:
+    """1 - |Psi_c . Psi| against the strain that is left."""
+    from hpcglass.analysis.figures.style import BLUE, panels
+
+    figure, (axes,) = panels(1, 3.6, 2.6)
+    gap, lost = np.array(overlaps(at)).T
+    axes.plot(gap, lost, "o", color=BLUE, markersize=4)
+    axes.axhline(0.1, color="0.7", linewidth=0.8)
+    axes.set(
+        xscale="log", yscale="log", xlabel=r"$\gamma_\mathrm{c} - \gamma$", ylabel=r"$1 - |\Psi_\mathrm{c} \cdot \Psi_\gamma|$"
+    )
+    return figure
+
+
 def soft_share(indicator: str, limit: float, temperature: float, sign: int, over_modulus: bool = False) -> Any:
     """Share of the particles beyond a limit, as cast, mean over samples."""
 
