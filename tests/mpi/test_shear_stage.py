@@ -42,8 +42,8 @@ class Kept(Stopping):
             raise Stopped
 
 
-def run(s, stop=None, restored=None, tables=None, **params):
-    recorder = Kept(s, stop, restored, tables)
+def run(s, stop=None, restored=None, tables=None, kept=Kept, **params):
+    recorder = kept(s, stop, restored, tables)
     stage = Shear(ShearParams(**params))
     if stop is None:
         stage.run(s, recorder)

@@ -9,6 +9,7 @@ from mpi4py import MPI
 from pydantic import ValidationError
 from recorder import Stopped, Stopping
 from scipy.spatial import Delaunay
+from test_shear_stage import run
 
 from hpcglass.analysis.nonaffine import d2min
 from hpcglass.cavity.bulk import moduli
@@ -16,7 +17,6 @@ from hpcglass.errors import InputError
 from hpcglass.geometries.periodic import pure_shear, simple_shear
 from hpcglass.landscape.forces import per_particle
 from hpcglass.stages.shear.params import ShearParams
-from hpcglass.stages.shear.run import Shear
 from hpcglass.stages.shear.slips import modulus
 
 KEYS = {"strain_step": 2e-4, "max_strain": 0.0176, "event_energy": 1e-4, "event_frames": False, "slips": True}
@@ -40,13 +40,7 @@ class Kept(Stopping):
 
 
 def load(s, stop=None, restored=None, tables=None, **keys):
-    recorder, stage = Kept(s, stop, restored, tables), Shear(ShearParams(**(KEYS | keys)))
-    if stop is None:
-        stage.run(s, recorder)
-    else:
-        with pytest.raises(Stopped):
-            stage.run(s, recorder)
-    return recorder
+    return run(s, stop, restored, tables, Kept, **KEYS | keys)
 
 
 def test_the_same_on_any_number_of_ranks_and_as_calculated_by_hand(world):

@@ -78,7 +78,7 @@ ENTRIES = (
             Number(
                 "⟨γ_min⟩ at T_ini = 0.3, taken to N = 10⁴ by N^−0.6",
                 "Sec. III A and D",
-                lambda at: in_the_papers_size(first_strain(0.3)(at)),
+                in_the_papers_size(0.3),
                 **between(0.0005, 0.002, "about 0.001"),
             ),
             Number(

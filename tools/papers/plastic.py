@@ -14,7 +14,7 @@ POLY = "003-fig4"
 STABLE = "003-fig5"
 BAND = "003-fig8-10"
 FINITE_SIZE = 1.0 / (1.0 + 2.0 / 3.0)  # gamma_min ~ N^-1/(1 + theta), theta = 2/3: Sec. III D
-PARTICLES = 4096  # of the glasses of POLY; 10 000 in the paper
+PAPER = 1e4  # particles of the paper's glasses
 
 
 def task(place: Member, temperature: float) -> str:
@@ -33,10 +33,16 @@ def first_strain(temperature: float, least: float = 0.0) -> Any:
     return of
 
 
-def in_the_papers_size(x: Measured) -> Measured:
-    """The strain of a first event taken to N = 10 000."""
-    factor = (PARTICLES / 1e4) ** FINITE_SIZE
-    return x[0] * factor, x[1] * factor
+def in_the_papers_size(temperature: float) -> Any:
+    """Mean strain of the first event, taken from the size of the glasses to the paper's."""
+
+    def of(at: Gallery) -> Measured:
+        value, error = first_strain(temperature)(at)
+        glass = next(at[POLY].samples("shear", task(at[POLY], temperature)))
+        factor = (len(glass.position) / PAPER) ** FINITE_SIZE
+        return value * factor, error * factor
+
+    return of
 
 
 def dissipation(temperature: float, strain: float) -> Any:
