@@ -28,6 +28,7 @@ from hpcglass.landscape.matrix.solve import Solver
 from hpcglass.landscape.rattlers import bonded
 
 Floats = NDArray[np.float64]
+SOLVES = 8          # about how many right-hand sides a panel has
 
 
 @dataclass(frozen=True)
@@ -160,8 +161,8 @@ class Glass:
 
     @cached_property
     def solver(self) -> Solver:
-        """Its factors."""
-        return Solver(self.hessian, "direct")
+        """Its factors, or what stands for them where they would not fit."""
+        return Solver(self.hessian, right_hand_sides=SOLVES)
 
     @property
     def loose(self) -> NDArray[np.bool_]:

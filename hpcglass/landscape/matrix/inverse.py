@@ -1,20 +1,16 @@
 """Entries of the pseudo-inverse H^+ of the Hessian: its diagonal blocks and those of interacting pairs.
 
-With the factors of the pinned Hessian at hand (`solve`), MUMPS computes chosen entries of its inverse X without the others (P. R.
-Amestoy et al., SIAM J. Sci. Comput. 34, A1975 (2012)): for 10 000 particles in 2D seven times faster than all columns in blocks
-with sparse right-hand sides. With P = 1 - T T^T, T the d orthonormal translations of the particles that interact,
+Nested dissection (`dissection`) gives these entries of the inverse X of the Hessian with one particle held, without the others.
+With P = 1 - T T^T, T the d orthonormal translations of the particles that interact,
 
     H^+ = P X P,      H^+_ij = X_ij - W_i T_j^T - T_i W_j^T + T_i Y T_j^T,      W = X T,   Y = T^T W:
 
-d more solves. petsc4py has no method for such entries: PETSc's C function is called where its library has it, and blocks of
-columns are solved for where not.
+d more solves.
 """
 
 from __future__ import annotations
 
-import ctypes
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,16 +19,12 @@ from hpcglass.core import comm as ranks
 from hpcglass.core.system import System
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.landscape.matrix.dense import rows_on_first
-from hpcglass.landscape.matrix.hessian import Hessian, PETSc
-from hpcglass.landscape.matrix.multiple import has_inertia
-from hpcglass.landscape.matrix.solve import Solver, choose, first_bound
+from hpcglass.landscape.matrix.dissection import selected_inverse
+from hpcglass.landscape.matrix.hessian import Hessian
+from hpcglass.landscape.matrix.solve import Solver, first_bound, saddle
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-
-METHODS = ("auto", "selected", "columns")
-TOGETHER = 128              # columns that MUMPS treats at once
-CONTROLS = (20, 21, 27, 30)     # ICNTL that selected inversion changes, and ordinary solves want back
 
 
 @dataclass
@@ -64,58 +56,32 @@ class InverseBlocks:
         return self.blocks[slot]
 
 
-def inverse_blocks(hessian: Hessian, method: str = "auto", solver: Solver | None = None) -> InverseBlocks:
+def inverse_blocks(hessian: Hessian, solver: Solver | None = None) -> InverseBlocks:
     """Diagonal and pair blocks of H^+. Collective.
 
     Parameters
     ----------
     hessian : of a minimum
-    method : "selected" (MUMPS' selected inversion), "columns" (every column, in blocks), or "auto": the first if PETSc has it
-    solver : a direct one of this Hessian, which may be used afterwards as before; a new one is made without
+    solver : of this Hessian, with any method; a new one is made without
 
     Raises
     ------
-    InputError
-        Unknown method, or one that this PETSc does not have; no factors: the glass is too large, or the solver is not direct.
     PhysicsError
-        The configuration is a saddle or floppy; MUMPS failed.
+        The configuration is a saddle or floppy, or too large for the memory; a solve failed.
     RuntimeError
         The system was rebuilt since the Hessian was made.
     """
-    return _inverse(hessian, method, solver, pairs=True)
-
-
-def vibrality(hessian: Hessian, method: str = "auto", solver: Solver | None = None) -> Floats:
-    """(n_owned,) Psi_i = tr H^+_ii = sum over modes of |v_i|^2 / omega^2 [length^2/energy]. Collective.
-
-    The mean square displacement of a particle in the harmonic solid, per temperature. Zero for particles without contacts.
-    Arguments and errors as for `inverse_blocks`.
-    """
-    return np.trace(_inverse(hessian, method, solver, pairs=False).diagonal, axis1=1, axis2=2)
-
-
-def _inverse(hessian: Hessian, method: str, solver: Solver | None, pairs: bool) -> InverseBlocks:
-    system, d = hessian.system, hessian.system.dimension
-    method = _choose(method)
-    own = solver is None
-    if solver is None:
-        if not has_inertia():
-            raise InputError("entries of the inverse Hessian need the factors of MUMPS, which this PETSc was built without")
-        if choose("auto", system.n_total, d, system.n_total * d) == "cg":
-            raise InputError(f"entries of the inverse Hessian need its factors, for which {system.n_total} particles in {d}D are "
-                             "too many; take a smaller glass")
-        solver = Solver(hessian, "direct")
-    if solver.negative is None:
-        raise InputError("entries of the inverse Hessian need a solver with the factors of MUMPS: make it with method \"direct\" "
-                         "and without PETSc options that override it")
+    system, own = hessian.system, solver is None
+    solver = solver or Solver(hessian, right_hand_sides=system.dimension)
     pinned = first_bound(hessian)
-    shift = _shift(hessian, solver, pinned)         # first: it tells whether this is a minimum
-    start, columns = _pattern(hessian, pairs)
-    factor = solver.factor
-    compute = _selected if method == "selected" else _columns
-    blocks = compute(hessian, factor, start, columns)
+    shift = _shift(hessian, solver, pinned)
+    start, columns, blocks = _block_rows(hessian)
     row = system.first_row + np.repeat(np.arange(system.n_owned), np.diff(start))
-    blocks[row == pinned] = 0.0                     # the identity, which stands in its place
+    held = (row == pinned) | (columns == pinned)
+    blocks[held] = 0.0                              # replaced by the identity
+    blocks[held & (row == columns)] = np.eye(system.dimension)
+    blocks = _of_inverse(hessian, start, columns, blocks)
+    blocks[row == pinned] = 0.0
     _project(hessian, blocks, row, columns, shift)
     blocks[np.repeat(hessian.loose, np.diff(start))] = 0.0
     if own:
@@ -123,24 +89,13 @@ def _inverse(hessian: Hessian, method: str, solver: Solver | None, pairs: bool) 
     return InverseBlocks(start, columns, blocks, blocks[row == columns])
 
 
-def _choose(method: str) -> str:
-    if method not in METHODS:
-        raise InputError(f"unknown method {method!r} of inversion; known: {', '.join(METHODS)}")
-    known = _library_function() is not None
-    if method == "selected" and not known:
-        raise InputError("this PETSc has no MatMumpsGetInverseTranspose; take the method \"columns\", or a PETSc with MUMPS")
-    return ("selected" if known else "columns") if method == "auto" else method
+def vibrality(hessian: Hessian, solver: Solver | None = None) -> Floats:
+    """(n_owned,) Psi_i = tr H^+_ii = sum over modes of |v_i|^2 / omega^2 [length^2/energy]. Collective.
 
-
-def _library_function() -> Any:
-    """PETSc's C function for entries of the inverse (and of its transpose: the same here), found through petsc4py's own library.
-
-    None if it is missing. The function named without Transpose wants the pattern wrapped up as a transposed matrix.
+    The mean square displacement of a particle in the harmonic solid, per temperature. Zero for particles without contacts.
+    Arguments and errors as for `inverse_blocks`.
     """
-    try:
-        return ctypes.CDLL(PETSc.__file__).MatMumpsGetInverseTranspose
-    except (AttributeError, OSError):
-        return None
+    return np.trace(inverse_blocks(hessian, solver).diagonal, axis1=1, axis2=2)
 
 
 def _global_rows(system: System) -> Integers:
@@ -151,18 +106,16 @@ def _global_rows(system: System) -> Integers:
     return number
 
 
-def _pattern(hessian: Hessian, pairs: bool) -> tuple[Integers, Integers]:
-    """(start, columns) of the blocks wanted: the diagonal, and those of H that are not zero."""
+def _block_rows(hessian: Hessian) -> tuple[Integers, Integers, Floats]:
+    """(start, columns, blocks) of the Hessian: the diagonal, and blocks that are not zero."""
     system, d = hessian.system, hessian.system.dimension
     pointer, index, values = hessian.matrix.getValuesCSR()
     start = pointer[::d].astype(np.int64) // d**2
     place = _places(start, d)
-    columns = index[place[:, 0, 0]].astype(np.int64) // d
+    columns, blocks = index[place[:, 0, 0]].astype(np.int64) // d, values[place]
     row = np.repeat(np.arange(system.n_owned), np.diff(start))
-    keep = columns == system.first_row + row
-    if pairs:
-        keep |= values[place].any(axis=(1, 2))
-    return np.append(0, np.cumsum(np.bincount(row[keep], minlength=system.n_owned))), columns[keep]
+    keep = (columns == system.first_row + row) | blocks.any(axis=(1, 2))
+    return np.append(0, np.cumsum(np.bincount(row[keep], minlength=system.n_owned))), columns[keep], blocks[keep]
 
 
 def _places(start: Integers, dimension: int) -> Integers:
@@ -171,6 +124,24 @@ def _places(start: Integers, dimension: int) -> Integers:
     row, axis = np.repeat(np.arange(len(count)), count), np.arange(dimension)
     first = dimension**2 * start[row] + dimension * (np.arange(start[-1]) - start[row])
     return first[:, None, None] + dimension * count[row, None, None] * axis[:, None] + axis
+
+
+def _of_inverse(hessian: Hessian, start: Integers, columns: Integers, blocks: Floats) -> Floats:
+    """(b, d, d) blocks of the inverse in the rows of this rank."""
+    system, own = hessian.system, slice(hessian.system.first_row, hessian.system.first_row + hessian.system.n_owned)
+    place = (system.reference + system.displacement)[: system.n_owned] @ np.linalg.inv(system.box).T
+    place = (place % 1.0) * np.linalg.norm(system.box, axis=0)
+    place, count, columns, blocks = (ranks.broadcast(system.comm, rows_on_first(system, part))
+                                     for part in (place, np.diff(start), columns, blocks))
+    begin = np.append(0, np.cumsum(count))
+    try:
+        found = selected_inverse(system.comm, place, begin, columns, blocks, hessian.look)
+    except MemoryError:
+        raise PhysicsError(f"no memory for entries of the inverse Hessian of {system.n_total} particles in {system.dimension}D; "
+                           "take a smaller glass, or a node with more memory") from None
+    except np.linalg.LinAlgError:
+        raise saddle("its Hessian has negative eigenvalues") from None
+    return found[begin[own.start]:begin[own.stop]]
 
 
 def _shift(hessian: Hessian, solver: Solver, pinned: int) -> Floats:
@@ -200,57 +171,3 @@ def _project(hessian: Hessian, blocks: Floats, row: Integers, columns: Integers,
     everywhere = ranks.broadcast(system.comm, rows_on_first(system, shift))
     blocks -= t * (everywhere[row] + everywhere[columns].transpose(0, 2, 1))
     blocks += t**2 * t * everywhere.sum(axis=0)
-
-
-def _selected(hessian: Hessian, factor: Any, start: Integers, columns: Integers) -> Floats:
-    """(b, d, d) blocks of X by MUMPS' selected inversion, which wants the whole pattern on rank 0 and leaves the values there."""
-    system, d = hessian.system, hessian.system.dimension
-    place = _places(start, d)
-    index = np.empty(place.size, dtype=np.int64)
-    index[place] = d * columns[:, None, None] + np.arange(d)
-    lengths = rows_on_first(system, np.repeat(d * np.diff(start), d))
-    pointer, every = np.append(0, np.cumsum(lengths)).astype(PETSc.IntType), rows_on_first(system, index).astype(PETSc.IntType)
-    size = (len(lengths), system.n_total * d)
-    wanted = PETSc.Mat().createAIJ(size=(size, size), csr=(pointer, every, np.zeros(len(every))), comm=system.comm)
-    before = {number: factor.getMumpsIcntl(number) for number in CONTROLS}
-    factor.setMumpsIcntl(27, TOGETHER)
-    code = _library_function()(ctypes.c_void_p(factor.handle), ctypes.c_void_p(wanted.handle))
-    info = factor.getMumpsInfog(1)
-    for number, value in before.items():
-        factor.setMumpsIcntl(number, value)
-    if code or info < 0:
-        raise PhysicsError(f"MUMPS could not compute entries of the inverse: PETSc's error {code}, INFOG(1) = {info} (-9, -13, "
-                           "-19: memory); take more memory, or the method \"columns\"")
-    values = wanted.getValuesCSR()[2]
-    parts = ranks.counts(system.comm, len(index))
-    owner = np.repeat(np.arange(system.comm.size), parts if system.comm.rank == 0 else 0)
-    wanted.destroy()
-    return ranks.send_rows(system.comm, owner, values)[0][place]
-
-
-def _columns(hessian: Hessian, factor: Any, start: Integers, columns: Integers) -> Floats:
-    """(b, d, d) blocks of X out of its columns, solved for together."""
-    system, d = hessian.system, hessian.system.dimension
-    own, n = system.first_row, system.n_owned
-    row = np.repeat(np.arange(n), np.diff(start))
-    blocks = np.empty((len(columns), d, d))
-    width = min(max(TOGETHER // d, 1), system.n_total)
-    size = ((n * d, system.n_total * d), (None, width * d))
-    right, left = (PETSc.Mat().createDense(size=size, comm=system.comm) for _ in range(2))
-    for matrix in (right, left):
-        matrix.setUp()
-        matrix.assemble()
-    for first in range(0, system.n_total, width):
-        unit = right.getDenseArray()
-        unit[:] = 0.0
-        for k in range(max(first, own), min(first + width, own + n)):
-            for a in range(d):
-                unit[(k - own) * d + a, (k - first) * d + a] = 1.0
-        right.assemble()
-        factor.matSolve(right, left)
-        answer = left.getDenseArray().reshape(n, d, width, d)
-        here = np.flatnonzero((columns >= first) & (columns < first + width))
-        blocks[here] = answer[row[here], :, columns[here] - first]
-    right.destroy()
-    left.destroy()
-    return blocks
