@@ -35,18 +35,19 @@ from hpcglass.cavity.skyline import FAST
 MAXIMUM, WEAK, UNSTABLE, THIN, ENDLESS, ROOM, BOUND, DROP = 0, 1, 2, 3, 4, 5, 6, 7
 FLAGS = {MAXIMUM: "first maximum of the stress", WEAK: "weak fold: the branch ends with mu > 0, the last stress is taken",
          UNSTABLE: "not stable or not rising at zero strain", THIN: "a free particle came too near to the rim of the shell",
-         ENDLESS: "no maximum up to the largest strain", ROOM: "too many pairs",
+         ENDLESS: "no maximum up to the largest strain",
          BOUND: "not the weakest of its site: stopped at the bound, tau_c is at least that",
          DROP: "largest stress of the branch that ends with the first large drop"}
-IRREGULAR = (WEAK, UNSTABLE, THIN, ENDLESS, ROOM)
+IRREGULAR = (WEAK, UNSTABLE, THIN, ENDLESS)
 
 FIRST_STEP, SMALLEST_STEP = 1e-3, 1e-9
 SMOOTH = 0.02           # of the branch check
 AIM = 1e-3              # correction of the predictor that the step is chosen for [length]
 ASTRAY = 5e-3           # a larger one is another branch: weak folds show in the positions, not in the stress
-LAST = 5e-6             # of the bearable stress: what another point at the maximum would add when it is good
+LAST = 3e-7             # of the bearable stress: what another point at the maximum would add when it is good
 POINTS = 12
-NEAR_ZERO, NARROW = 0.02, 2e-4      # modulus over the first one, and width of a step, at which a dip of it is looked into
+NEAR_ZERO, NARROW = 0.1, 2e-5       # modulus over the first one, and width of a step, at which a dip of it is looked into
+BLUR = 1e-6             # of a step: in shorter ones round-off and contacts that open are more than what the check looks for
 BEYOND, TRIES = 1e-4, 20     # strain by which the end of a branch is overstepped, if events are followed, and how often
 EVENTS = 1000
 
@@ -138,7 +139,8 @@ def load(axes, table, patch, candidates, direction, shell, volume, limits, memor
     candidates : number of candidates in the memory, found at zero strain with SKIN + CANDIDATES; shell : distance from the
     centre beyond which there are particles that the patch does not know of [length]
 
-    Returns (flag, tau_0, tau_c, gamma_c, mu(0), whether the candidates in the memory are still those).
+    Returns (flag, tau_0, tau_c, gamma_c, mu(0), whether the candidates in the memory are still those); the flag ROOM, if the
+    memory has no room for all pairs.
     """
     d = len(axes)
     cutoff = np.sqrt(table.edges[table.edges.size - 1])
@@ -162,7 +164,7 @@ def load(axes, table, patch, candidates, direction, shell, volume, limits, memor
             if settled != UNSTABLE:
                 break
         if settled != 0:
-            return flag, tau_0, top, top_strain, mu_0, lists.numbers[1] == 0.0
+            return ROOM if settled == ROOM else flag, tau_0, top, top_strain, mu_0, lists.numbers[1] == 0.0
         if last - here.numbers[1] > limits.drop * mu_0:
             return DROP, tau_0, top, top_strain, mu_0, lists.numbers[1] == 0.0
 
@@ -249,7 +251,7 @@ def _solve_at(axes, table, patch, direction, strain, forward, back, pairs, volum
     if points > 1:
         step = here.numbers[0] - before.numbers[0]
         curved = width * ((mu_1 - mu) - (mu - before.numbers[2]) * width / step) / (6.0 * (width + step))
-    rough = min(abs(rise - mean), abs(rise - mean + curved)) / (smooth * mu_0)
+    rough = min(abs(rise - mean), abs(rise - mean + curved)) * min(width / BLUR, 1.0) / (smooth * mu_0)
     _to_y(axes, patch.n_free, back, there.slope)
     return rough <= 1.0 and far <= ASTRAY and not _dips(mu, mu_1, rise, width, mu_0), far, rough
 

@@ -25,7 +25,7 @@ from hpcglass.cavity.directions import Directions
 from hpcglass.cavity.frozen import ENDLESS, MAXIMUM, ROOM, UNSTABLE
 from hpcglass.cavity.lists import find_candidates, make_list
 from hpcglass.cavity.newton import factors, solved
-from hpcglass.cavity.patch import Work, scalars, work
+from hpcglass.cavity.patch import Work, enlarged, scalars, work
 from hpcglass.cavity.skyline import FAST
 from hpcglass.cavity.strength import COLUMNS, Cavities, Floats
 from hpcglass.cavity.surroundings import around
@@ -50,18 +50,26 @@ class Micromechanics:
         self._turns = polarisations(self._solved.angles, directions.angles) if self._solved is not directions else None
 
     def __call__(self, cavities: Cavities, numbers: NDArray[np.int64]) -> Floats:
-        crowd = cavities.surroundings
-        share = crowd.volume / max(crowd.pairs, 1)
-        series = np.full((len(numbers), self._solved.count, 4), np.nan)
-        problems = np.zeros(len(numbers), dtype=np.int64)
-        series_of_patches(crowd.axes, crowd.system.table, crowd.crowd, cavities.centres[numbers], cavities.free, crowd.range,
-                          share, self._solved.rates, self.memory, series, problems)
+        series, problems = self._series(cavities, cavities.centres[numbers])
+        while (crowded := problems == ROOM).any():
+            self.memory = enlarged(self.memory, 2 * len(self.memory.begin))
+            series[crowded], problems[crowded] = self._series(cavities, cavities.centres[numbers[crowded]])
         if self._turns is not None:
             series = np.stack([series[:, :, n] @ turn.T for n, turn in enumerate(self._turns)], axis=-1)
         strain, stress = first_maximum(series)
         flag = np.where(np.isfinite(strain), MAXIMUM, ENDLESS)
         flag[problems > 0] = problems[problems > 0, None]
         return np.stack([series[..., 0], stress, strain, series[..., 1], flag, series[..., 2], series[..., 3]], axis=-1)
+
+    def _series(self, cavities: Cavities, centres: Floats) -> tuple[Floats, NDArray[np.int64]]:
+        """(s, k, 4) derivatives of the stress in the directions that are solved for, and (s,) why there are none, or 0."""
+        crowd = cavities.surroundings
+        share = crowd.volume / max(crowd.pairs, 1)
+        series = np.full((len(centres), self._solved.count, 4), np.nan)
+        problems = np.zeros(len(centres), dtype=np.int64)
+        series_of_patches(crowd.axes, crowd.system.table, crowd.crowd, centres, cavities.free, crowd.range, share,
+                          self._solved.rates, self.memory, series, problems)
+        return series, problems
 
 
 def polarisations(known: tuple[float, ...], wanted: tuple[float, ...]) -> list[Floats]:

@@ -98,6 +98,12 @@ def work(d: int, particles: int = 256, pairs: int = 4096, entries: int = 0) -> W
         force=np.empty((particles, d)), shear=np.empty((particles, d)), counts=np.zeros(4, np.int64))
 
 
+def enlarged(memory: Work, particles: int) -> Work:
+    """Memory for at least so many free particles, and twice as many pairs as before; what was counted stays."""
+    most = max(particles, len(memory.begin))
+    return work(memory.vector.shape[1], most, 2 * len(memory.first))._replace(counts=memory.counts)
+
+
 @numba.njit(cache=True)
 def stretch(axes, turn, rates, strain, forward, back):
     """exp(A gamma) and its inverse, A = turn diag(rates) turn^T."""

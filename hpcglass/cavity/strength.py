@@ -25,7 +25,7 @@ from hpcglass.cavity import frozen
 from hpcglass.cavity.directions import Directions
 from hpcglass.cavity.frozen import Direction, Limits
 from hpcglass.cavity.lists import CANDIDATES, SKIN, find_candidates
-from hpcglass.cavity.patch import Patch, Work, work
+from hpcglass.cavity.patch import Patch, Work, enlarged, work
 from hpcglass.cavity.surroundings import Surroundings, grid
 from hpcglass.core import comm as ranks
 from hpcglass.core.system import System
@@ -134,24 +134,38 @@ class Frozen:
         """(k, columns) of a patch; NaN where no trial was needed."""
         around, axes = cavities.surroundings, cavities.surroundings.axes
         cosine = np.ones(self.directions.count) if self._cosine is None else self._cosine
-        table, memory, result = around.system.table, self.memory, np.full((self.directions.count, len(COLUMNS)), np.nan)
-        volume, candidates = prepare(cavities, patch, memory)
+        table, result = around.system.table, np.full((self.directions.count, len(COLUMNS)), np.nan)
+        volume, candidates = self._prepared(cavities, patch)
         best = np.inf
         for k in self._order:
             bounded = self._cosine is not None and self.drop == 0.0 and np.isfinite(best)
             limits = Limits(self.smooth, LARGEST_STRAIN, best * cosine[k] if bounded else 0.0, self.drop)
-            flag, tau_0, tau_c, gamma_c, modulus, kept = frozen.load(
-                axes, table, patch, candidates, self._shears[k], around.width, volume, limits, memory)
+            flag, kept = frozen.ROOM, False
+            while flag == frozen.ROOM:
+                flag, tau_0, tau_c, gamma_c, modulus, kept = frozen.load(
+                    axes, table, patch, candidates, self._shears[k], around.width, volume, limits, self.memory)
+                if flag == frozen.ROOM:
+                    self.memory = enlarged(self.memory, patch.n_free)
+                if not kept:
+                    _, candidates = self._prepared(cavities, patch)
             result[k] = tau_0, tau_c, gamma_c, modulus, flag
             if flag != frozen.BOUND:
                 best = min(best, (tau_c - tau_0) / cosine[k])
-            if not kept:
-                _, candidates = prepare(cavities, patch, memory)
         return result
+
+    def _prepared(self, cavities: Cavities, patch: Patch) -> tuple[float, int]:
+        """As `prepare`, in a memory that is large enough for the patch."""
+        if patch.n_free > len(self.memory.begin):
+            self.memory = enlarged(self.memory, patch.n_free)
+        while True:
+            volume, candidates = prepare(cavities, patch, self.memory)
+            if candidates >= 0:
+                return volume, candidates
+            self.memory = enlarged(self.memory, patch.n_free)
 
 
 def prepare(cavities: Cavities, patch: Patch, memory: Work) -> tuple[float, int]:
-    """V_c of a patch, and the number of candidates for its lists, which are in the memory then."""
+    """V_c of a patch, and the number of candidates for its lists, which are in the memory then; -1: no room for them."""
     around = cavities.surroundings
     table, d, axes = around.system.table, len(around.axes), around.axes
     cutoff = float(np.sqrt(table.edges[-1]))

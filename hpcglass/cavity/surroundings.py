@@ -90,9 +90,8 @@ class Surroundings:
         rows["reference"][system.n_owned:] += halo.periods @ high.T
         rows["displacement"][system.n_owned:] += halo.periods @ low.T
         fraction = rows["reference"] @ inverse.T
-        if not len(fraction):
-            fraction = np.zeros((0, system.dimension))
-        corner, end = (fraction.min(axis=0), fraction.max(axis=0)) if len(fraction) else (np.zeros(2), np.ones(2))
+        none = np.zeros(system.dimension)
+        corner, end = (fraction.min(axis=0), fraction.max(axis=0)) if len(fraction) else (none, none + 1.0)
         extent = np.maximum(end - corner, 1e-12)
         shape = np.maximum((extent * heights(system.box) / BIN).astype(np.int64), 1)
         scale = shape / extent

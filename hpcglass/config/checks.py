@@ -130,6 +130,9 @@ def check_stage(params: StageParams, path: Path, system: SystemParams, model: Mo
     plane = getattr(params, "plane", None)
     if system.dimension == 2 and plane is not None and "z" in plane:
         yield (*path, "plane"), "there is no z in 2D", plane
+    planes = getattr(params, "planes", [])
+    if system.dimension == 2 and any("z" in one for one in planes):
+        yield (*path, "planes"), "there is no z in 2D", planes
     gradient, d = getattr(params, "gradient", None), system.dimension
     if gradient is not None and (len(gradient) != d or any(len(row) != d for row in gradient)):
         yield (*path, "gradient"), f"must be {d} rows of {d} numbers in {d}D", [list(row) for row in gradient]

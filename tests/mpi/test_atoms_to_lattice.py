@@ -41,6 +41,7 @@ def blocks(seed=1, mean=1.0, strains=(0.0,)):
                "stress": dice.normal(0.1, 0.05, n), "modulus": 20.0 * dice.uniform(0.8, 1.2, n),
                "delta_tau_y": dice.uniform(0.2, 0.9, n)}
     columns["threshold"] = columns["stress"] + columns["delta_tau_y"]
+    columns["y"] = np.tile((np.arange(SIZE) + 0.5) * 5.0, SIZE * len(strains))
     number = {"strain": np.array(strains), "shear_modulus": np.full(len(strains), 20.0 * mean),
               "bulk_modulus": np.full(len(strains), 50.0), "delta_sigma": np.full(len(strains), 0.05),
               "patch_modulus": np.full(len(strains), 25.0 * mean)}
@@ -205,6 +206,8 @@ def test_files(tmp_path, monkeypatch):
     merged = read_glass(context, f"{root}/merged.h5", None, 0.0)
     with pytest.raises(InputError, match="a merged file has no sites"):
         merged.values("threshold", "sites")
+    with pytest.raises(InputError, match="does not say where its blocks are"):
+        merged.map("sigma_y", SIZE)
     width = bin_width(run.values("sigma_y"))
     assert np.sort(merged.values("sigma_y")) == pytest.approx(np.sort(run.values("sigma_y")), abs=width)
     with pytest.raises(InputError, match="72 blocks"):
@@ -241,5 +244,10 @@ def test_what_is_refused(text, message):
 def test_a_map_must_fit():
     params = params_of(MAP)
     context = Context(comm, strength=blocks(strains=(0.0, 0.0)), fresh=blocks())
-    with pytest.raises(InputError, match="72 blocks, and the lattice 6 x 6"):
+    with pytest.raises(InputError, match="72 blocks in 6 rows of equal y, and the lattice 6 x 6"):
+        params.model(context, params.slip.build(context))
+    flat = blocks()
+    flat["blocks"]["y"] = np.tile((np.arange(4) + 0.5) * 5.0, 9)        # 9 x 4 blocks, or those of a 3D glass
+    context = Context(comm, strength=flat, fresh=blocks())
+    with pytest.raises(InputError, match="36 blocks in 4 rows of equal y"):
         params.model(context, params.slip.build(context))

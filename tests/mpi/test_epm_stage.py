@@ -252,6 +252,26 @@ def test_thresholds_from_files(directory):
     assert np.isin(found, values).all() and runs[0].results["slips_total"] > 50
 
 
+def test_thresholds_from_rows_of_a_file(directory):
+    """Only rows in which other columns have the values that are asked for; the same from both kinds of file."""
+    yields, T_p, sample = np.array([0.5, 0.9, 1.3, 2.0, 3.0]), np.array([0.7, 0.2, 0.7, 0.2, 0.7]), np.array([0, 0, 1, 1, 2])
+    if comm.rank == 0:
+        rows = "".join(f"{a},{b},{c}\n" for a, b, c in zip(T_p, sample, yields, strict=True))
+        (directory / "yield.csv").write_text("T_p,sample,forward\n" + rows)
+        with h5py.File(directory / "yield.h5", "w") as file:
+            file["T_p"], file["sample"], file["forward"] = T_p.astype("f4"), sample, yields
+    comm.Barrier()
+    runs = [load(comm, initial=f'{{ file = "{directory}/yield.{kind}", column = "forward", where = {{ {where} }} }}',
+                 fields_at=[0.3]) for kind, where in (("csv", "T_p = 0.7"), ("h5", "T_p = 0.7"), ("h5", "T_p = 0.7, sample = 1"))]
+    rows_alike(runs[0].tables, runs[1].tables)
+    drawn = [set(np.unique(run.grids[-1][3]["threshold"])) for run in runs]
+    assert drawn[0] <= {0.5, 1.3, 3.0} and len(drawn[0]) > 1 and drawn[2] == {1.3}
+    for where, message in (("T_p = 0.3", "nowhere T_p = 0.3; there are 0.2, 0.7"), ("T_p = 0.2, sample = 2", "no entry with"),
+                           ("T = 0.2", "no such dataset")):
+        with pytest.raises(InputError, match=message):
+            load(comm, initial=f'{{ file = "{directory}/yield.h5", column = "forward", where = {{ {where} }} }}')
+
+
 @pytest.mark.parametrize("name,column,message", [
     ("yield.csv", "backward", "no such column; there are site, forward"),
     ("yield.csv", "forward", "1 of 3 values are not finite"),
@@ -284,6 +304,7 @@ def test_files_that_cannot_be_used(directory, name, column, message):
     ({"initial": '{ distribution = "gamma", mean = 1, cv = 0.1, lower = 2, upper = 1 }'}, "lower < upper"),
     ({"initial": '{ distribution = "gamma", mean = 1, cv = 0.1, as_map = true }'}, "belong to values from a file"),
     ({"initial": '{ file = "input.toml" }'}, "column is missing"),
+    ({"initial": '{ distribution = "gamma", mean = 1, cv = 0.1, where = { a = 1 } }'}, "where belongs to values from a file"),
     ({"initial": '{ file = "x.h5", column = "a", mean = 1 }'}, "no mean"),
     ({"initial": '{ file = "nowhere.h5", column = "a" }'}, "initial.file.*there is no file"),
     ({"backward": '{ file = "nowhere.h5", column = "a" }'}, "backward.file.*there is no file"),

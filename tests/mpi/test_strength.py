@@ -10,8 +10,9 @@ from glasses import DATA, arrays, glass, system, whole
 
 from hpcglass.cavity import frozen
 from hpcglass.cavity.directions import Directions, direction
+from hpcglass.cavity.micromechanics import Micromechanics
 from hpcglass.cavity.newton import factors
-from hpcglass.cavity.patch import evaluate, product, stretch
+from hpcglass.cavity.patch import evaluate, product, stretch, work
 from hpcglass.cavity.skyline import solve
 from hpcglass.cavity.strength import Cavities, Frozen, Survey, on_particles, strength
 from hpcglass.cavity.surroundings import spaced
@@ -35,19 +36,34 @@ def test_reference_trials(world, name):
     assert np.abs(found.tau_0 - right["tau_0"]).max() < 1e-9
     regular = (found.flag == frozen.MAXIMUM) & (right["flag"] == 0)
     assert regular.mean() > 0.9
-    off = np.abs(found.tau_c - right["tau_c"])[regular] / right["tau_c"][regular]
-    assert np.median(off) < 1e-6 and np.mean(off < 1e-3) > 0.985 and off.max() < 0.01        # no event is stepped over
+    earlier = regular & (found.gamma_c < 0.95 * right["gamma_c"])       # a maximum that it stepped over: see the next test
+    assert earlier.mean() < 0.01
+    off = (np.abs(found.tau_c - right["tau_c"]) / right["tau_c"])[regular & ~earlier]
+    assert np.median(off) < 1e-7 and np.mean(off < 1e-3) > 0.99 and off.max() < 0.01        # no event is stepped over
     passes, factorisations, *_ = found.work / found.flag.size
     assert passes < 120 and factorisations < 45         # the predictor is worth its name
 
 
-def test_a_finer_check_changes_nothing(world):
-    """tau_c to 1e-6 where the first maximum is one, no dip of the modulus that a step can miss."""
-    right = reference("ipl12-2d")
-    s, angles = glass(world, "ipl12-2d"), (0.0, 50.0, 100.0)
-    found, finer = (map_of(s, right["sites"][:6], angles, smooth=smooth) for smooth in (frozen.SMOOTH, 0.25 * frozen.SMOOTH))
+@pytest.mark.parametrize("name", FLAT)
+def test_a_finer_check_changes_nothing(world, name):
+    """tau_c of all trials to 1e-6, but for one in a hundred where a contact opens at the maximum and no cubic fits."""
+    right = reference(name)
+    s, angles = glass(world, name), np.rad2deg(right["alpha"])
+    found, finer = (map_of(s, right["sites"], angles, smooth=smooth) for smooth in (frozen.SMOOTH, 0.25 * frozen.SMOOTH))
     off = np.abs(finer.tau_c / found.tau_c - 1.0)
-    assert np.median(off) < 1e-7 and np.mean(off < 2e-6) > 0.9
+    assert np.median(off) < 1e-8 and np.mean(off < 1e-6) > 0.99 and off.max() < 1e-5
+
+
+def test_a_maximum_that_lasts_for_nothing(alone):
+    """The modulus is negative for 5e-5 of strain only, until a contact opens: the first maximum, by plain descents, too."""
+    right = reference("ipl12-2d")
+    trial = Trial(glass(alone, "ipl12-2d"), right["sites"][4], np.rad2deg(right["alpha"][4]))
+    flag, _, tau_c, gamma_c, *_ = trial.load()
+    assert flag == frozen.MAXIMUM and gamma_c < 0.6 * right["gamma_c"][4, 4]
+    near = gamma_c + 2e-5 * np.arange(-3, 7)
+    stresses = np.array(trial.plain([*np.linspace(0.0, near[0], 30)[:-1], *near])[29:])
+    assert stresses[3] == pytest.approx(tau_c, rel=1e-6) and stresses[3] == stresses[:6].max()
+    assert stresses[5] < tau_c < stresses[-1]
 
 
 def test_the_field(world):
@@ -108,20 +124,25 @@ def test_forces_and_hessian_of_a_patch(alone):
     assert np.isfinite(stress) and np.abs(force).max() > 0
 
 
-@pytest.mark.parametrize("name,centre,free,angle", [
-    ("ipl10-2d", (5.0, 5.0), 2.5, 30.0), ("ipl12-2d", (9.0, 1.0), 3.0, 110.0), ("lj-poly-2d", (2.0, 3.0), 2.5, 0.0)])
-def test_against_plain_minimisation(alone, name, centre, free, angle):
-    """FIRE in the same patch, in small steps near the end: the stress has its maximum where the branch says, and its value.
+@pytest.mark.parametrize("name", FLAT)
+def test_against_plain_minimisation(alone, name):
+    """FIRE in the same patches, in steps of 1e-5 near the end: the stress has its maximum where the branch says, and its value.
 
-    Pairs come into range during the strain in `lj-poly-2d`.
+    Fifty trials in all. Pairs come into range during the strain in the glasses with attraction.
     """
-    trial = Trial(glass(alone, name), centre, angle, free)
-    flag, tau_0, tau_c, gamma_c, mu, _ = trial.load()
-    assert flag == frozen.MAXIMUM and mu > 0 and tau_c > tau_0
-    near = gamma_c + 1e-5 * np.arange(-3, 4)
-    stresses = trial.plain([*np.linspace(0.0, gamma_c - 1e-3, 60), *np.linspace(gamma_c - 1e-3, near[0], 10)[1:], *near[1:]])
-    assert stresses[0] == pytest.approx(tau_0, abs=1e-7)
-    assert max(stresses) == pytest.approx(tau_c, rel=1e-6)
+    s, rng, irregular = glass(alone, name), np.random.default_rng(3), 0
+    for _ in range(13):
+        trial = Trial(s, s.box @ rng.uniform(0, 1, 2), float(rng.integers(180)), 2.5)
+        flag, tau_0, tau_c, gamma_c, mu, _ = trial.load()
+        irregular += flag != frozen.MAXIMUM
+        if flag == frozen.MAXIMUM:
+            assert mu > 0 and tau_c > tau_0
+            near = gamma_c + 1e-5 * np.arange(-3, 4)
+            stresses = trial.plain([*np.linspace(0.0, gamma_c - 1e-3, 40), *np.linspace(gamma_c - 1e-3, near[0], 8)[1:],
+                                    *near[1:]])
+            assert stresses[0] == pytest.approx(tau_0, abs=1e-7)
+            assert max(stresses) == pytest.approx(tau_c, rel=1e-6)
+    assert irregular <= 1
 
 
 def test_first_large_drop(alone):
@@ -182,6 +203,19 @@ def test_any_number_of_ranks(world, alone):
     rest = Survey(world, cavities, method, half)
     rest.work(np.inf)
     assert np.array_equal(rest.found(), right.values) and rest.done == len(half)
+
+
+@pytest.mark.parametrize("name,free", [("ipl12-2d", 3.0), ("lj-binary-2d", 3.0)])
+def test_memory_grows(world, name, free):
+    """However small it was for the patches: the same bits by both methods. Nothing is stored beyond its end, nothing left out."""
+    s, directions = glass(world, name), Directions.usual(2, (0.0, 70.0))
+    cavities = cavities_of(s, spacing=10.0, free=free)
+    for method in (Frozen, Micromechanics):
+        roomy, narrow = method(directions), method(directions)
+        narrow.memory = work(2, 4, 16)
+        right, found = (strength(s.comm, cavities, one) for one in (roomy, narrow))
+        assert np.array_equal(found.values, right.values, equal_nan=True)
+        assert (found.flag == frozen.MAXIMUM).mean() > 0.5
 
 
 def test_refusals(world):

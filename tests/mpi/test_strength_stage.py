@@ -93,6 +93,16 @@ def test_it_goes_on_after_a_stop(world, monkeypatch):
     assert all(np.array_equal(again.fields[name], right.fields[name], equal_nan=True) for name in right.fields)
 
 
+@pytest.mark.parametrize("method", ["frozen", "micromechanics"])
+def test_any_loading(world, method):
+    """The directions begin at the loading: what it needs is always known. A loading turned by 180 degrees is the same one."""
+    s = glass(world, "ipl12-2d")
+    found = [run(s, spacing=10.0, method=method, loading=loading) for loading in (45.0, 225.0, -17.0)]
+    for one in found:
+        assert all(np.isfinite(one.column("sites", name)).all() for name in ("sigma_y", "threshold", "stress", "modulus"))
+    assert found[0].column("sites", "threshold") == pytest.approx(found[1].column("sites", "threshold"), rel=1e-6)
+
+
 def test_frames():
     frames = [(0, 0.0), (5, 0.01), (10, 0.02), (15, 0.03)]
     assert chosen(frames, []) == [(0, 0.0), (1, 0.01), (2, 0.02), (3, 0.03)]
@@ -103,7 +113,9 @@ def test_frames():
     ({"strains": [0.1]}, "belong to frames"), ({"method": "micromechanics", "weakest": True}, "weakest is for method"),
     ({"method": "micromechanics", "until": "drop"}, "is for method"),
     ({"weakest": True, "until": "drop"}, "weakest stops trials"), ({"stiffness": 1.0}, "soft matrix"),
-    ({"angles": [0, 0]}, "differ"), ({"weakest": True, "backward": True}, "one loading only")])
+    ({"angles": [0, 0]}, "differ"), ({"angles": [50.0, 130.0]}, "no direction of angles is within 45 degrees"),
+    ({"angles": [0], "backward": True}, "loading 90 in the plane xy"), ({"planes": ["xz"]}, "no direction of planes"),
+    ({"weakest": True, "backward": True}, "one loading only")])
 def test_what_is_refused(params, message):
     with pytest.raises(ValidationError, match=message):
         StrengthParams(**params)
@@ -114,4 +126,6 @@ def test_what_it_looks_at():
     assert params.looks_at() == "shear" and StrengthParams().looks_at() == ""
     assert not list(params.misfits(ShearParams(max_strain=0.1, frames_every=5)))
     assert "frames_every" in next(iter(params.misfits(ShearParams(max_strain=0.1, event_frames=False))))[1]
+    beyond = StrengthParams(of="shear", strains=[0.05, -0.2]).misfits(ShearParams(max_strain=0.1, frames_every=5))
+    assert next(iter(beyond)) == ("strains", "-0.2 is beyond the loading of stage shear, which ends at 0.1")
     assert StrengthParams(method="micromechanics").derivatives() == 4 and params.derivatives() == 2

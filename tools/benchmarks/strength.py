@@ -1,6 +1,6 @@
 """Local yield stresses: trials against an independent calculation, against plain descents, and what whole maps take.
 
-    python tools/benchmarks/strength.py [--part reference|map|descents|micromechanics] [--trials 20] [--particles 40000]
+    python tools/benchmarks/strength.py [--part reference|map|descents|micromechanics|moduli] [--trials 20] [--particles 40000]
     mpirun -n 2 python tools/benchmarks/strength.py --part ranks --particles 40000
 
 Times are CPU of this process, kernels compiled before; work is counted: passes over the pairs of a patch, factorisations, solves
@@ -21,11 +21,13 @@ from common import ROOT, machine, peak_memory, table
 from mpi4py import MPI
 
 from hpcglass.cavity import frozen
+from hpcglass.cavity.bulk import ConjugateGradients, moduli
 from hpcglass.cavity.directions import Directions
 from hpcglass.cavity.micromechanics import Micromechanics
 from hpcglass.cavity.strength import Cavities, Frozen, strength
 from hpcglass.cavity.surroundings import particles, spaced
 from hpcglass.core.system import System
+from hpcglass.landscape.expansion import elastic_moduli
 
 sys.path.insert(0, str(ROOT / "tests"))
 from cavities import Trial, map_of
@@ -133,6 +135,17 @@ def series(comm: MPI.Comm, number: int) -> None:
         print(table(head, rows) + "\n", flush=True)
 
 
+def moduli_beside() -> None:
+    """Moduli of the sample, which a map is put beside, by factors and by conjugate gradients, N = 10 000."""
+    sample, rows = copies(MPI.COMM_SELF, 1), []
+    moduli(copies(MPI.COMM_SELF, 1))
+    for name, work in (("factors", lambda: moduli(sample)),
+                       ("conjugate gradients", lambda: elastic_moduli(sample, ConjugateGradients(sample)))):
+        found, seconds, _ = timed(work)
+        rows.append([name, f"{seconds:.2f}", f"{found.shear(0, 1):.10g}", f"{found.bulk:.10g}"])
+    print(table(["moduli by", "CPU s", "shear modulus", "bulk modulus"], rows) + "\n", flush=True)
+
+
 def shared(comm: MPI.Comm, number: int) -> None:
     """One map on all ranks and on one."""
     sample = copies(comm, number)
@@ -146,7 +159,8 @@ def shared(comm: MPI.Comm, number: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", choices=("reference", "map", "descents", "micromechanics", "ranks"), help="one part only")
+    parser.add_argument("--part", choices=("reference", "map", "descents", "micromechanics", "moduli", "ranks"),
+                        help="one part only")
     parser.add_argument("--trials", type=int, default=20, help="plain descents")
     parser.add_argument("--particles", type=int, default=40_000, help="of the samples for micromechanics and ranks")
     options = parser.parse_args()
@@ -159,7 +173,7 @@ def main() -> None:
             shared(comm, 1)
         return
     for part, work in (("reference", reference), ("map", maps), ("descents", lambda: descents(options.trials)),
-                       ("micromechanics", lambda: series(comm, number))):
+                       ("micromechanics", lambda: series(comm, number)), ("moduli", moduli_beside)):
         if options.part in (None, part):
             work()
 

@@ -70,7 +70,7 @@ CAMPAIGNS = (
             "epm.fields_at=[0.2,1.0,10.0]",
             "epm.record_every=0.05",
             "L=64",
-            "sweep=[{mu=97.7,mean=11.0,cv=0.35},{mu=100.2,mean=13.5,cv=0.28}]",
+            "sweep=[{T_p=0.4,mu=8.23},{T_p=0.2,mu=11.08}]",
         ),
         after=("plot {run} -o {out} --together",),
         minutes=2,

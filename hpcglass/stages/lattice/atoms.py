@@ -61,12 +61,12 @@ class Glass:
         Raises
         ------
         InputError
-            The glass has another number of blocks, or one without a value.
+            The glass has another number of blocks or rows of them, or one without a value.
         """
-        found = self.column(name, "blocks")
-        if found.size != size**2:
-            raise InputError(f"{self.where}: has {found.size} blocks, and the lattice {size} x {size} sites: make them agree by "
-                             "`xi` of the stage strength or `size`, and take one sample")
+        found, rows = self.column(name, "blocks"), len(np.unique(self.column("y", "blocks")))
+        if found.size != size**2 or rows != size:
+            raise InputError(f"{self.where}: has {found.size} blocks in {rows} rows of equal y, and the lattice {size} x {size} "
+                             "sites: make them agree by `xi` of the stage strength or `size`, and take one sample, in 2D")
         if not np.isfinite(found).all():
             raise InputError(f"{self.where}: {np.count_nonzero(~np.isfinite(found))} blocks have no value of {name}")
         return np.ascontiguousarray(found.reshape(size, size).T)
@@ -158,6 +158,8 @@ def _column(path: Path, rows: str, name: str, strain: float) -> Floats:
     if _kind(path) == "merged":
         if rows != "blocks":
             raise InputError(f"{path}: a merged file has no {rows}, only distributions of blocks; give the runs themselves")
+        if name in ("x", "y"):
+            raise InputError(f"{path}: a merged file does not say where its blocks are: for a map give the file of a stage")
         table = _table(path, f"{name}_density")
         return np.repeat(at_strain(table, "value", strain), at_strain(table, "count", strain).astype(np.int64))
     return at_strain(_table(path, rows), name, strain)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +17,56 @@ from hpcglass.sealed.file import File
 Floats = NDArray[np.float64]
 
 
-def read_numbers(comm: Any, path: Path, column: str) -> Floats:
+def read_numbers(comm: Any, path: Path, column: str, where: Mapping[str, float] | None = None) -> Floats:
     """Read on rank 0, the same on all ranks. Collective.
 
     Parameters
     ----------
     column : path of the dataset in an HDF5 file (.h5, .hdf5), any shape; otherwise the name of a column of a table of
         numbers with commas between them and names in its first line
+    where : only entries for which other columns, of the same shape, have these values, to six digits
 
     Raises
     ------
     InputError
-        No such file, dataset or column, or something in it that is not a finite number.
+        No such file, dataset or column, or something in it that is not a finite number; no entry that is asked for.
     FileError
         The file is damaged.
     """
     def read() -> Floats:
-        values = _hdf5(path, column) if path.suffix in (".h5", ".hdf5") else _csv(path, column)
+        one = _hdf5 if path.suffix in (".h5", ".hdf5") else _csv
+        values = one(path, column)
         if not values.size:
             raise ValueError("there is nothing in it")
+        if where:
+            values = chosen(values, {name: (one(path, name), wanted) for name, wanted in where.items()})
         if not np.isfinite(values).all():
             raise ValueError(f"{values.size - np.isfinite(values).sum()} of {values.size} values are not finite numbers")
         return values
 
     return read_on_root(comm, read, f"{path}, column = '{column}'")
+
+
+def chosen(values: Floats, columns: Mapping[str, tuple[Floats, float]]) -> Floats:
+    """The values where each column has the number that is wanted, to six digits.
+
+    Raises
+    ------
+    ValueError
+        Columns of another shape, or no such entry.
+    """
+    keep = np.ones(values.shape, dtype=bool)
+    for name, (column, wanted) in columns.items():
+        if column.shape != values.shape:
+            raise ValueError(f"{name} has the shape {column.shape}, and the values {values.shape}: they do not belong together")
+        same = np.isclose(column, wanted, rtol=1e-6, atol=0.0)
+        if not same.any():
+            known = ", ".join(f"{one:g}" for one in np.unique(column)[:20])
+            raise ValueError(f"nowhere {name} = {wanted:g}; there are {known}")
+        keep &= same
+    if not keep.any():
+        raise ValueError(f"no entry with {', '.join(f'{name} = {wanted:g}' for name, (_, wanted) in columns.items())} at once")
+    return values[keep]
 
 
 def read_on_root(comm: Any, read: Callable[[], Floats], where: str) -> Floats:

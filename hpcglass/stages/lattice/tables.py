@@ -43,6 +43,8 @@ class ThresholdParams(Table):
     upper: float | None = Field(None, description="nothing above this [stress]")
     file: str | None = Field(None, description="values from an HDF5 or a CSV file instead, relative to the input")
     column: str | None = Field(None, description="dataset of the HDF5 file, or name of the column of the CSV file")
+    where: dict[str, float] = Field({}, description="only rows of the file in which these other columns have these values, as "
+                                    "{ T_p = 0.2 }")
     glass: str | None = Field(None, description="label of an earlier stage `strength`; or, with a slash or a dot in it, the "
                               "file of one, a run or a merged file, relative to the input: the values of its blocks")
     stage: str | None = Field(None, description="label of the stage in a run that `glass` names")
@@ -62,6 +64,8 @@ class ThresholdParams(Table):
             raise ValueError("give either a distribution or a file, or a glass")
         if self.glass is None and (self.stage is not None or self.relaxed or self.sites):
             raise ValueError("stage, relaxed and sites belong to a glass")
+        if self.file is None and self.where:
+            raise ValueError("where belongs to values from a file")
         if self.sites and self.as_map:
             raise ValueError("a map has a value for each block: leave out sites or as_map")
         if self.distribution is None:
@@ -114,7 +118,7 @@ class ThresholdParams(Table):
         from hpcglass.stages.lattice.files import read_numbers
 
         assert self.file is not None and self.column is not None
-        values = read_numbers(context.comm, Path(self.file), self.column)
+        values = read_numbers(context.comm, Path(self.file), self.column, self.where)
         return values if self.as_map else epm.sample(values.ravel())
 
 

@@ -28,8 +28,8 @@ class StrengthParams(StageParams):
     loading: float = Field(0.0, ge=-360, le=360, description="direction alpha_l of the loading in its plane [degrees]; 0 is "
                            "simple shear, 90 simple shear backward")
     backward: bool = Field(False, description="the strength under the opposite loading, too")
-    angles: list[float] = Field([], max_length=360, description="directions alpha in each plane [degrees]; default: every 10 "
-                                "degrees in 2D, every 45 in 3D")
+    angles: list[float] = Field([], max_length=360, description="directions alpha in each plane [degrees]; default: from "
+                                "`loading` on every 10 degrees in 2D, every 45 in 3D")
     planes: list[Literal["xy", "xz", "yz"]] = Field([], max_length=3, description="planes of shear in which patches are loaded; "
                                                     "default: all")
     sites: Literal["grid", "particles"] = Field("grid", description="centres on a grid, or at particles")
@@ -65,7 +65,20 @@ class StrengthParams(StageParams):
             raise ValueError("stiffness belongs to a soft matrix: give its thickness `soft`")
         if len(set(self.angles)) < len(self.angles) or len(set(self.planes)) < len(self.planes):
             raise ValueError("angles and planes must differ from one another")
+        if self.angles or self.planes:
+            self._tell_of_the_loading()
         return self
+
+    def _tell_of_the_loading(self) -> None:
+        """Raise ValueError if no direction that is given is near the loading, or to its opposite, if that is wanted."""
+        from hpcglass.cavity.directions import Directions
+
+        angles = self.angles or [self.loading]
+        given = Directions.usual(3, angles, self.planes or [self.plane_in_order])
+        for loading in [self.loading] + [self.loading + 90.0] * self.backward:
+            if (given.resolved(self.plane_in_order, loading) < 1e-9).all():
+                raise ValueError(f"no direction of {'angles' if self.angles else 'planes'} is within 45 degrees of the "
+                                 f"loading {loading:g} in the plane {self.plane}: nothing would be known of it")
 
     @property
     def plane_in_order(self) -> str:
@@ -83,3 +96,7 @@ class StrengthParams(StageParams):
             yield "of", f"is a stage {earlier.kind}: only frames of a loading (shear) are looked at"
         elif not getattr(earlier, "frames_every", None) and not getattr(earlier, "event_frames", False):
             yield "of", "keeps no frames: give it frames_every"
+        else:
+            end = float(getattr(earlier, "max_strain", 0.0))
+            for strain in [strain for strain in self.strains if abs(strain) > end * (1 + 1e-9)]:
+                yield "strains", f"{strain:g} is beyond the loading of stage {earlier.kind}, which ends at {end:g}"

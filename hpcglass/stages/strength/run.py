@@ -86,12 +86,13 @@ def chosen(frames: list[tuple[int, float]], strains: list[float]) -> list[tuple[
 
 def make_method(params: StrengthParams, dimension: int) -> Method:
     """The kernels, for the directions that are wanted."""
-    from hpcglass.cavity.directions import Directions
+    from hpcglass.cavity.directions import ANGLES, Directions
     from hpcglass.cavity.micromechanics import Micromechanics
     from hpcglass.cavity.strength import Frozen
 
     planes: list[str] = [*params.planes] or ([params.plane_in_order] if dimension == 2 or params.weakest else [])
-    directions = Directions.usual(dimension, params.angles, planes)
+    angles = params.angles or [(params.loading + angle) % 180.0 for angle in ANGLES[dimension]]
+    directions = Directions.usual(dimension, angles, planes)
     if params.method == "micromechanics":
         return Micromechanics(directions)
     loading = (params.plane_in_order, params.loading) if params.weakest else None
