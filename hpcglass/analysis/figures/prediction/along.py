@@ -62,7 +62,7 @@ def draw_strain(stage: StageResults) -> Figure:
         last.set_yscale("log")
         last.set_ylim(bottom=0.5 * float(positive[positive > 0].min()))
     last.set(xlabel=r"$\gamma$", ylabel=rf"$\Gamma${spelled(table(stage, 'strain').units['dissipation_density'])}")
-    places[0].legend(fontsize=7)
+    figure.legend(*places[0].get_legend_handles_labels(), fontsize=7, loc="outside lower center", ncols=min(3, len(groups)))
     return figure
 
 

@@ -145,7 +145,7 @@ def draw_moved(stage: StageResults) -> Figure:
                 axes.bar(np.arange(len(names)) + 0.2 * k - 0.3, score, 0.19, yerr=np.nan_to_num(wrong), color=color, label=text,
                          error_kw={"elinewidth": 0.8})
         axes.set_xticks(range(len(names)), [symbol(name) for name in names])
-        axes.set_title(title(group))
+        axes.set_title(title(group) if len(groups) > 1 else "")
         score_axis(axes, "$C$, first event" if not g else "")
         low, high = axes.get_ylim()
         axes.set_ylim(low, high + 0.35)
