@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -57,11 +58,14 @@ def test_names_of_numbers_are_distinct_and_say_where_they_are_read():
 
 @pytest.mark.parametrize("one", ENTRIES, ids=lambda one: one.id)
 def test_what_is_kept(one):
-    """Numbers have the names of the entry, come from a commit, and pictures are small."""
+    """Numbers have the names of the entry, and errors or a reason why not; they come from a commit; pictures are small."""
     record = store.kept(one)
     if record is not None:
         assert set(record.numbers) == {number.name for number in one.numbers}
         assert record.commit and record.date and all(line.startswith("hpcglass run inputs/papers/") for line in record.commands)
+        for number in one.numbers:
+            value, error = record.numbers[number.name]
+            assert value is None or error is not None or number.no_error, f"{one.id}: {number.name}: no error, no reason"
     picture = store.KEPT / f"{one.id}.png"
     assert not picture.exists() or picture.stat().st_size < store.LARGEST
 
@@ -83,9 +87,20 @@ def test_numbers_taken_from_tables():
     assert results.slope(x, x, 0.1 * x)[1] == pytest.approx(0.1 / np.sqrt(((np.log(x) - np.log(x).mean()) ** 2).sum()))
     assert results.mean([1.0, 3.0, np.nan]) == (2.0, 1.0)
     assert results.ratio((6.0, 0.6), (2.0, 0.2)) == pytest.approx((3.0, 3 * 0.1 * 2**0.5))
+    value, error = results.median(np.arange(101.0))
+    assert value == 50.0 and 2.0 < error < 6.0
+    assert results.median([3.0, np.nan])[0] == 3.0 and math.isnan(results.median([3.0])[1])
     assert results.difference((3.0, 0.3), (1.0, 0.4)) == pytest.approx((2.0, 0.5))
     assert results.share(0, 6)[0] == 0.0 and 0.05 < results.share(0, 6)[1] < 0.2
     assert results.taken(lambda at: {}["no such column"], Gallery(Path("nowhere"), "small"))[0] is math.nan
+
+
+def test_the_page_counts_what_agrees():
+    """All verdicts that the sections give are in the counts of the summary; what is allowed stands beside each number."""
+    text = page.page()
+    counted = [int(n) for n in re.findall(r"(\d+) (?:agree,|are undecided,|differ\.)", text)]
+    cells = [line.split(" | ")[-1].strip(" |") for line in text.splitlines() if line.startswith("| ") and line.count(" | ") == 5]
+    assert len(counted) == 3 and counted == [cells.count(word) for word in page.VERDICTS]
 
 
 @pytest.mark.slow
@@ -102,6 +117,6 @@ def test_an_entry_runs(tmp_path):
     assert (place.directory / "together-maps.png").exists() and campaign.seconds(place) > 0.5
     one = next(one for one in ENTRIES if one.id == "001-fig6")
     record = store.measure(one, at)
-    assert record.numbers["bands at T_p = 0.7"][0] is not None
+    assert record.numbers["share of lattices with a band, T_p = 0.7"][0] is not None
     assert record.commands == ["hpcglass run inputs/papers/001-fig6-epm.toml --set L=8"]
     assert campaign.recorded(place) > 0.0

@@ -53,6 +53,7 @@ class Number:
     of : takes it from the results
     low, high : what agrees with the paper; infinite where it only says that something is large or small; NaN if it says nothing
     theirs : the paper's words for that
+    no_error : why it has none, if it has none
     """
 
     name: str
@@ -61,6 +62,20 @@ class Number:
     low: float = math.nan
     high: float = math.nan
     theirs: str = "-"
+    no_error: str = ""
+
+    @property
+    def allowed(self) -> str:
+        """What agrees, before errors, in words.
+
+        >>> Number("exponent", "Eq. 1", lambda at: (0.0, 0.0), **about(3.5, 0.1)).allowed
+        '3.4 to 3.6'
+        """
+        if math.isnan(self.low):
+            return ""
+        if math.isinf(self.low) or math.isinf(self.high):
+            return f"> {self.low:.4g}" if math.isinf(self.high) else f"< {self.high:.4g}"
+        return f"{self.low:.4g} to {self.high:.4g}" if self.high > self.low else f"{self.low:.4g}"
 
 
 @dataclass(frozen=True)
@@ -116,14 +131,18 @@ def below(high: float, words: str = "") -> dict[str, Any]:
 
 
 def verdict(number: Number, value: float, error: float) -> str:
-    """Does a measured value agree with the paper's?
+    """Does a measured value agree with what is allowed?
 
-    It does if it is within two standard errors of what agrees. It says little if two errors are larger than the
-    value itself, but for numbers that should be zero.
+    If that is a range: within two standard errors of it, unless two errors are more than half of its middle (of one, where
+    zero is allowed). If it is more or less than a limit: beyond the limit by two errors. Else it is undecided, or differs by
+    more.
 
     >>> one = Number("exponent", "Eq. 1", lambda at: (0.0, 0.0), **about(3.5, 0.1))
     >>> verdict(one, 3.75, 0.1), verdict(one, 3.8, 0.05), verdict(one, 3.4, 2.0), verdict(one, math.nan, 0.1)
-    ('agrees', 'differs', 'too uncertain', 'no value')
+    ('agrees', 'differs', 'undecided', 'no value')
+    >>> one = Number("share", "Eq. 1", lambda at: (0.0, 0.0), **above(0.5))
+    >>> verdict(one, 0.8, 0.1), verdict(one, 0.6, 0.1), verdict(one, 0.4, 0.1), verdict(one, 0.2, 0.1)
+    ('agrees', 'undecided', 'undecided', 'differs')
     """
     if not math.isfinite(value):
         return "no value"
@@ -132,8 +151,10 @@ def verdict(number: Number, value: float, error: float) -> str:
     margin = 2 * error if math.isfinite(error) else 0.0
     if not number.low - margin <= value <= number.high + margin:
         return "differs"
-    zero = math.isfinite(number.high - number.low) and number.low <= 0 <= number.high
-    return "too uncertain" if margin > abs(value) and not zero else "agrees"
+    if math.isinf(number.high - number.low):
+        return "agrees" if number.low + margin <= value <= number.high - margin else "undecided"
+    middle = abs(number.low + number.high) / 2
+    return "undecided" if margin > (1.0 if number.low <= 0 <= number.high else middle) / 2 else "agrees"
 
 
 def shown(value: float, error: float = math.nan) -> str:

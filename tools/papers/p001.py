@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from papers.entry import Campaign, Entry, Number, about, above, below, between
-from papers.results import ratio
+from papers.pictures import lattice_panels
+from papers.results import mean, median, ratio
 from papers.stresses import (
     band,
+    deviations,
+    draw_cavities,
     draw_strengths,
+    draw_tails,
+    fluctuations,
     growth,
     homogeneous,
     over,
@@ -14,9 +21,9 @@ from papers.stresses import (
     peak,
     prefactor,
     product_range,
+    reached,
     same_modulus,
     series,
-    size_of_fluctuations,
     steady,
     strengths,
     tail,
@@ -32,37 +39,40 @@ CAMPAIGNS = (
         "001-fig1a",
         ("system.model=ipl10-binary", "T_p=2.0", "N=1600", "sweeps=100", "ensemble.samples=30"),
         minutes=2,
-        after=("merge {task} --stage expand -o {out}-expand.h5",),
+        after=("merge {task} --stage expand -o {out}-expand.h5 --no-plots",),
     ),
     Campaign(
         "001-fig1b",
         ("N=1000", "sweeps=1000", "ensemble.samples=10"),
         tuple((t, (f"T_p={t}",)) for t in TEMPERATURES),
         minutes=4,
-        after=("merge {task} --stage expand -o {out}-expand.h5",),
+        after=("merge {task} --stage expand -o {out}-expand.h5 --no-plots",),
     ),
     Campaign("001-fig2", ("N=10000", "sweeps=20"), after=("plot {run} -o {out}/plots",), minutes=1),
-    Campaign("001-fig3", ("N=2500", "sweeps=500", "T_p=0.5"), after=("plot {run} -o {out}/plots",), minutes=1),
+    Campaign("001-fig3", ("N=2500", "sweeps=500", "T_p=0.5"), minutes=1),
     Campaign(
         "001-fig4",
         ("N=2500", "ensemble.samples=2"),
         tuple((t, (f"sweep.T_p=[{t}]",)) for t in ("0.7", "0.4", "0.2")),
         minutes=20,
-        after=("merge {task} --stage exact -o {out}-exact.h5", "merge {task} --stage series -o {out}-series.h5"),
+        after=(
+            "merge {task} --stage exact -o {out}-exact.h5 --no-plots",
+            "merge {task} --stage series -o {out}-series.h5 --no-plots",
+        ),
     ),
     Campaign(
         "001-fig5ab-epm",
         ("ensemble.samples=3",),
-        after=("merge {task} --stage epm -o {out}-epm.h5", "plot {run} -o {out} --together"),
+        after=("merge {task} --stage epm -o {out}-epm.h5 --no-plots",),
         minutes=1,
     ),
     Campaign(
         "001-fig5c-epm",
         ("ensemble.samples=4",),
-        after=("merge {task} --stage epm -o {out}-epm.h5", "plot {run} -o {out} --together"),
+        after=("merge {task} --stage epm -o {out}-epm.h5 --no-plots",),
         minutes=1,
     ),
-    Campaign("001-fig6-epm", (), after=("plot {run} -o {out} --together",), minutes=0.5),
+    Campaign("001-fig6-epm", ("ensemble.samples=8",), after=("plot {run} -o {out} --together",), minutes=0.5),
     Campaign(
         "001-fig7cd-epm",
         (
@@ -71,12 +81,13 @@ CAMPAIGNS = (
             "epm.record_every=0.05",
             "L=64",
             "sweep=[{T_p=0.4,mu=8.23},{T_p=0.2,mu=11.08}]",
+            "ensemble.samples=8",
         ),
         after=("plot {run} -o {out} --together",),
         minutes=2,
     ),
     Campaign("001-fig8", ("N=1000", "sweeps=2000", "strain=0.005", "steps=10"), after=("plot {run} -o {out}/plots",), minutes=1),
-    Campaign("001-fig9-epm", ("sweep.L=[16,32,64]", "ensemble.samples=8"), after=("plot {run} -o {out} --together",), minutes=1),
+    Campaign("001-fig9-epm", ("sweep.L=[16,32,64]", "ensemble.samples=32"), after=("plot {run} -o {out} --together",), minutes=1),
 )
 
 ENTRIES = (
@@ -105,7 +116,7 @@ ENTRIES = (
         note="""Exponents are fitted between the values that 1 % and 0.01 % of the pairs exceed. Thirty glasses of 1600
 particles have no softer modes than those at the end of that window, where the densities bend down (the picture shows it),
 so the exponents of second and third order come out too large; lines have the paper's. A_g by its T_p takes more glasses, too.""",
-        picture="001-fig1a/run-expand-bonds.png",
+        picture=draw_tails,
     ),
     Entry(
         "001-fig2",
@@ -117,6 +128,7 @@ so the exponents of second and third order come out too large; lines have the pa
                 "Fig. 2: “very large Eshelby-like fields”",
                 product_range,
                 **above(100.0, "dominated by few spots"),
+                no_error="one glass, the one shown",
             ),
         ),
         picture="001-fig2/plots/02-expand-map.png",
@@ -127,25 +139,40 @@ so the exponents of second and third order come out too large; lines have the pa
         ("001-fig3",),
         (
             Number(
-                "yield stress of the expansion over the exact one, γ_c < 0.05",
+                "change of stress up to the exact γ_c by the expansion over the exact one, γ_c < 0.05",
                 "Fig. 3c",
-                lambda at: yields(at, 0.0, 0.05),
+                lambda at: mean(reached(at, 0.0, 0.05)),
                 **about(1.0, 0.1, "1: good agreement"),
             ),
             Number(
                 "the same, γ_c > 0.05",
                 "Fig. 3c",
-                lambda at: yields(at, 0.05, 1.0),
-                **above(1.0, "some deviations at large strains"),
+                lambda at: mean(reached(at, 0.05, 1.0)),
+                **about(1.0, 0.2, "1: semi-quantitative"),
+            ),
+            Number(
+                "its relative deviation, mean modulus, γ_c > 0.05 less γ_c < 0.05",
+                "Fig. 3c",
+                deviations,
+                **above(0.0, "> 0: some deviations at large strains"),
+            ),
+            Number(
+                "strength by the expansion over the exact one, median",
+                "abstract",
+                lambda at: median(np.divide(*yields(at))),
+                **above(1.0, "> 1: overestimates large activations"),
             ),
             Number(
                 "largest relative difference of the moduli",
                 "Fig. 3c, inset",
                 same_modulus,
                 **below(1e-5, "the same local shear modulus"),
+                no_error="a largest value",
             ),
         ),
-        picture="001-fig3/plots/*series*.png",
+        picture=draw_cavities,
+        note="""The exact method keeps where each cavity yields, not its whole curve: curves are compared there, where the
+exact one has bent most. One glass, 36 cavities forward and backward.""",
     ),
     Entry(
         "001-fig4",
@@ -185,7 +212,7 @@ blocks of five mean spacings as in the paper.""",
             Number(
                 "fluctuations of the steady stress, L = 20 over 40",
                 "Fig. 5b",
-                size_of_fluctuations,
+                lambda at: ratio(fluctuations("L=20")(at), fluctuations("L=40")(at)),
                 **about(2.0, 0.2, "2: as 1/L"),
             ),
             Number(
@@ -199,23 +226,33 @@ blocks of five mean spacings as in the paper.""",
             Number("peak, T_p = 0.2 over 0.4", "Fig. 5c, inset", lambda at: ratio(peak(2)(at), peak(1)(at)), **above(1.0, "> 1")),
             Number("overshoot of T_p = 0.2 above the steady stress", "Fig. 5c", overshoot, **above(0.0, "> 0")),
         ),
-        picture="001-fig5c-epm/together-curves.png",
-        note="""The thresholds are Weibull distributions that stand in for P(σ_Y, T_p), which the paper only draws; with glasses
-of our own see [calibration](calibration.md#the-slip-of-paper-001), where the slip comes out larger unless
-thresholds are relaxed.""",
+        picture=lattice_panels(
+            (
+                ("001-fig5ab-epm", "shear_stress", r"stress $\Sigma$", ("$L = 20$", "$L = 40$")),
+                (
+                    "001-fig5c-epm",
+                    "shear_stress",
+                    r"stress $\Sigma$",
+                    [rf"$T_\mathrm{{p}} = {t}$" for t in (0.7, 0.4, 0.2)],
+                ),
+            )
+        ),
+        note="""Thresholds are local yield stresses of our own glasses (Fig. 4, frozen matrix), the slip is the paper's; what the
+flow of our glasses asks for: [calibration](calibration.md#the-slip-of-paper-001).""",
     ),
     Entry(
         "001-fig6",
         "where lattices have yielded at a strain of 12 %",
         ("001-fig6-epm",),
         (
-            Number("width of the band [blocks], T_p = 0.4", "Sec. V B", band(1), **between(3, 5, "3 to 4")),
-            Number("width of the band [blocks], T_p = 0.2", "Sec. V B", band(2), **between(1, 2, "1")),
-            Number("bands at T_p = 0.7", "Fig. 6", homogeneous, **about(0.0, 0.0, "none")),
+            Number("width of the band [blocks], T_p = 0.4", "Sec. V B", band(1), **between(2.5, 4.5, "3 to 4")),
+            Number("width of the band [blocks], T_p = 0.2", "Sec. V B", band(2), **between(0.5, 1.5, "1")),
+            Number("share of lattices with a band, T_p = 0.7", "Fig. 6", homogeneous, **about(0.0, 0.0, "none")),
         ),
         picture="001-fig6-epm/together-maps.png",
-        note="""One lattice each. The paper reads widths off its pictures; here w = (ΣP)²/(nΣP²) times the
-period, which counts the activity outside of the band, too ([shear](shear.md#where-plasticity-happens)).""",
+        note="""Eight lattices each, with thresholds of our own glasses: those of T_p = 0.4 hardly overshoot (Fig. 5), and their
+bands are wide. The paper reads widths off its pictures; here w = (ΣP)²/(nΣP²) times the period, which counts the activity
+outside of the band, too ([shear](shear.md#where-plasticity-happens)).""",
     ),
     Entry(
         "001-fig7",
@@ -226,7 +263,7 @@ period, which counts the activity outside of the band, too ([shear](shear.md#whe
             Number("n of w ~ γ^n in the lattice, T_p = 0.4", "Fig. 7d", growth(0), **about(0.5, 0.03, "0.5")),
         ),
         picture="001-fig7cd-epm/together-bands.png",
-        note="""One lattice of 64 × 64 for each T_p, without errors; eight of 128 × 128 gave 0.481 ± 0.014 at T_p = 0.2 and
+        note="""Eight lattices of 64 × 64 for each T_p; eight of 128 × 128 gave 0.481 ± 0.014 at T_p = 0.2 and
 0.420 ± 0.012 at 0.4, where the band begins wide ([lattices](epm.md#the-figures-of-the-papers)). Fig. 7a and b, particles
 (w ~ γ^0.25 with N = 40 000 to a strain of 11), take days of a core: `inputs/papers/001-fig7ab.toml`.""",
     ),
@@ -240,12 +277,14 @@ period, which counts the activity outside of the band, too ([shear](shear.md#whe
                 "Fig. 8a",
                 series("shear", "stress_xy", 0.005),
                 **below(0.01, "perfect agreement"),
+                no_error="a largest value, of one glass",
             ),
             Number(
                 "largest deviation of P under dilation up to 0.5 %, over its change",
                 "Fig. 8b",
                 series("dilation", "pressure", 0.005),
                 **below(0.01, "perfect agreement"),
+                no_error="a largest value, of one glass",
             ),
         ),
         picture="001-fig8/plots/*shear*comparison*.png",

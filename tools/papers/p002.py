@@ -9,30 +9,31 @@ from typing import Any
 import numpy as np
 
 from papers.entry import Campaign, Entry, Measured, Number, about, above, below, between
+from papers.pictures import draw_spectra
 from papers.results import Gallery, cell, mean, ratio, slope
 
 TEMPERATURES = ("1.0", "0.6", "0.45")
 SIZES = ("125", "250", "500", "1000")
 
 CAMPAIGNS = (
-    Campaign("002-fig1ab", ("sweeps=50",), after=("plot {run} -o {out}/plots",), minutes=1),
+    Campaign("002-fig1ab", ("sweeps=50", "ensemble.samples=6"), minutes=1),
     Campaign(
         "002-fig1cd",
-        ("N=300", "T_p=1.0", "sweeps=200", "ensemble.samples=12"),
+        ("N=300", "T_p=1.0", "sweeps=200", "ensemble.samples=30"),
         minutes=4,
         after=("merge {task} --stage modes -o {out}-modes.h5", "merge {task} --stage bonds -o {out}-bonds.h5"),
     ),
     Campaign("002-fig2", ("sweeps=50",), after=("plot {run} -o {out}/plots",), minutes=1),
     Campaign(
         "002-fig3",
-        ("N=300", "sweeps=1000", "ensemble.samples=12"),
+        ("N=300", "sweeps=3000", "ensemble.samples=20"),
         tuple((t, (f"T_p={t}",)) for t in TEMPERATURES),
         after=("merge {task} --stage bonds -o {out}-bonds.h5",),
         minutes=10,
     ),
     Campaign(
         "002-fig4",
-        ("N=1000", "sweeps=1000", "ensemble.samples=4", "count=6"),
+        ("sweeps=1000", "ensemble.samples=24", "count=2"),
         minutes=3,
         after=("merge {task} --stage bonds -o {out}-bonds.h5",),
     ),
@@ -45,7 +46,7 @@ CAMPAIGNS = (
     Campaign(
         "002-fig7",
         ("ensemble.samples=6",),
-        tuple((n, (f"N={n}",)) for n in SIZES[:3]),
+        tuple((n, (f"N={n}",)) for n in SIZES),
         minutes=5,
         after=("merge {task} --stage modes -o {out}-modes.h5", "merge {task} --stage bonds -o {out}-bonds.h5"),
     ),
@@ -57,13 +58,11 @@ def negative(x: Measured) -> Measured:
 
 
 def least_participation(stage: str, column: str) -> Any:
-    """N e of the most localised of the softest modes of the 2D glass."""
+    """N e of the softest mode of 2D glasses, mean over glasses."""
 
     def of(at: Gallery) -> Measured:
-        glass = next(at["002-fig1ab"].samples(stage))
-        table = glass.tables["bond_modes" if stage == "bonds" else "modes"]
-        assert glass.diameter is not None
-        return len(glass.diameter) * float(table[column][:1].mean()), math.nan
+        table = "bond_modes" if stage == "bonds" else "modes"
+        return mean(len(one.position) * float(one.tables[table][column][0]) for one in at["002-fig1ab"].samples(stage))
 
     return of
 
@@ -83,10 +82,13 @@ def middle(at: Gallery) -> Measured:
 
 
 def soft_end(campaign: str, member: str = "") -> Any:
-    """N e of force modes in the last bin of lambda that has thirty of them: the plateau, where a sample is large enough."""
+    """Plateau of N e of force modes at large lambda; without one, N e in the last bin of lambda that has thirty modes."""
 
     def of(at: Gallery) -> Measured:
-        table = at[campaign, member].merged("bonds").tables["eigenvalue_participation"]
+        merged = at[campaign, member].merged("bonds")
+        if math.isfinite(merged.results["plateau"]):
+            return merged.results["plateau"], merged.results["plateau_error"]
+        table = merged.tables["eigenvalue_participation"]
         last = np.flatnonzero(np.isfinite(table["participation_force"]))[-1]
         return float(table["participation_force"][last]), float(table["participation_force_error"][last])
 
@@ -94,11 +96,11 @@ def soft_end(campaign: str, member: str = "") -> Any:
 
 
 def length(member: str) -> Any:
-    """xi in units of a_0, from N e at the soft end."""
+    """xi in units of a_0, from the n of modes whose N e is 15 % above that at the soft end."""
 
     def of(at: Gallery) -> Measured:
         n, error = soft_end("002-fig3", member)(at)
-        return n ** (1 / 3), error / (3 * n ** (2 / 3))
+        return (1.15 * n) ** (1 / 3), (1.15 * n) ** (1 / 3) * error / (3 * n)
 
     return of
 
@@ -113,8 +115,8 @@ def pair_prefactor(member: str) -> Any:
     return lambda at: cell(at["001-fig1b", member].merged("expand").tables["bond_tail"], "prefactor", order=1, fixed=1)
 
 
-def decay(kind: str, low: float = 2.0, high: float = 5.0) -> Any:
-    """Exponent of the decay of modes between two distances."""
+def decay(kind: str, low: float = 2.2, high: float = 5.0) -> Any:
+    """Exponent of the decay of modes between two distances: beyond the core, before half of the box, 6.7."""
 
     def of(at: Gallery) -> Measured:
         table = at["002-fig4"].merged("bonds").tables["mean_decay"]
@@ -228,7 +230,7 @@ ENTRIES = (
             ),
         ),
         note=SMALL,
-        picture="002-fig1cd/run-bonds-eigenvalues.png",
+        picture=draw_spectra,
     ),
     Entry(
         "002-fig2",
@@ -324,26 +326,29 @@ ENTRIES = (
         "harmonic packings of several sizes: spectra with and without phonons",
         ("002-fig7",),
         (
-            Number(
-                "prefactor of P(λ) ~ λ^−7/2, N = 250 over 500",
-                "Fig. 7a",
-                size_ratio("bonds", "eigenvalue_tail", "prefactor", "250", "500"),
-                **about(1.0, 0.15, "1: no dependence on the size"),
+            *(
+                Number(
+                    f"prefactor of P(λ) ~ λ^−7/2, N = {small} over {large}",
+                    "Fig. 7a",
+                    size_ratio("bonds", "eigenvalue_tail", "prefactor", small, large),
+                    **about(1.0, 0.15, "1: no dependence on the size"),
+                )
+                for small, large in (("250", "500"), ("500", "1000"))
             ),
             Number(
-                "exponent of the tail of P(λ), N = 500",
+                "exponent of the tail of P(λ), N = 1000",
                 "Fig. 7a",
-                lambda at: negative(bond_tail("002-fig7", "500")(at)),
+                lambda at: negative(bond_tail("002-fig7", "1000")(at)),
                 **about(-3.5, 0.3, "-7/2"),
             ),
             Number(
-                "lowest phonons, N = 125 over 500",
+                "lowest phonons, N = 125 over 1000",
                 "Fig. 7b: ω ~ 1/L",
-                lambda at: ratio(lowest("125")(at), lowest("500")(at)),
-                **about(4 ** (1 / 3), 0.1, "1.59"),
+                lambda at: ratio(lowest("125")(at), lowest("1000")(at)),
+                **about(2.0, 0.1, "2"),
             ),
         ),
         note=SMALL,
-        picture="002-fig7/500/run-bonds-eigenvalues.png",
+        picture="002-fig7/1000/run-bonds-eigenvalues.png",
     ),
 )

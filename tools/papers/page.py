@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from papers import campaign as campaigns
@@ -9,6 +10,7 @@ from papers import store
 from papers.catalogue import CAMPAIGNS, ENTRIES
 from papers.entry import PAPERS, Entry, shown, verdict
 
+VERDICTS = {"agrees": "agree", "undecided": "are undecided", "differs": "differ"}
 PAGE = store.ROOT / "docs" / "gallery.md"
 HEAD = """<!-- Written by tools/gallery table: do not edit. -->
 # Gallery
@@ -26,10 +28,12 @@ tools/gallery add 003-fig4 results/mine --set N=4096          # take a run that 
 tools/gallery table                      # write this page
 ```
 
-A number *agrees* if it is within two standard errors of what the paper says, with the slack that the entry gives where the
-paper has a figure or words only; it is *too uncertain* if two of its errors are larger than itself. Numbers, errors,
-commands, versions and the commit of each entry are in `docs/gallery/*.json`. CPU times are user and system time of all runs
-of an entry, compilation of kernels included; entries of one campaign share its runs.
+Each section states what is *allowed*: the paper's number, with a slack where it is read off a figure or stands for words. A
+number **agrees** if it is within two of its standard errors of that range; where only more or less than a limit is asked, if it
+is beyond the limit by two errors. It is **undecided** if the limit is within two errors, or if two errors are more than half of
+the paper's number; else it **differs**. A number without an error says why. Numbers, errors, commands, versions and the
+commit of each entry are in `docs/gallery/*.json`. CPU times are user and system time of all runs of an entry, compilation of
+kernels included; entries of one campaign share its runs.
 
 """
 
@@ -44,21 +48,26 @@ def page() -> str:
 
 
 def summary() -> str:
-    """A row for each figure."""
-    lines = ["| | number | paper | here | | CPU |", "|---|---|---|---|---|---|"]
+    """A row for each figure: its first number, and how many of all agree."""
+    lines = ["| | number | paper | here | | all | CPU |", "|---|---|---|---|---|---|---|"]
+    every: list[str] = []
     count = 0
     for entry in ENTRIES:
-        record = store.kept(entry)
+        record, first = store.kept(entry), entry.numbers[0]
+        said = [verdict(one, *record.number(one.name)) for one in entry.numbers] if record else ["not run"]
+        asked = [word for word in said if word in VERDICTS]
+        every += asked
+        count += any(word in (*VERDICTS, "no number in the paper") for word in said)
+        ours = shown(*record.number(first.name)) if record else "-"
         link = f"[{entry.id[:3]} {entry.figure}](#{anchor(entry)})"
-        if not entry.numbers:
-            lines.append(f"| {link} | {entry.what} | | | no number | |")
-            continue
-        first = entry.numbers[0]
-        value, error = record.number(first.name) if record else (float("nan"), float("nan"))
-        said = verdict(first, value, error) if record else "not run"
-        count += record is not None and said != "no value"
-        lines.append(cells(link, first.name, first.theirs, shown(value, error), said, duration(record.seconds) if record else ""))
-    return f"{len(ENTRIES)} figures and tables; {count} have a number of ours.\n\n" + "\n".join(lines) + "\n\n"
+        agree = f"{asked.count('agrees')} of {len(asked)}" if asked else ""
+        time = duration(record.seconds) if record else ""
+        lines.append(cells(link, first.name, first.theirs, ours, said[0], agree, time))
+    words = ", ".join(f"{every.count(word)} {meaning}" for word, meaning in VERDICTS.items())
+    return f"""{len(ENTRIES)} figures and tables; {count} have a number of ours. Of {len(every)} numbers {words}. In the
+table: the first number of each, and how many of all agree.
+
+""" + "\n".join([*lines, "", ""])
 
 
 def cells(*texts: str) -> str:
@@ -69,12 +78,14 @@ def cells(*texts: str) -> str:
 def section(entry: Entry) -> str:
     """Picture, command, numbers, and where the two differ."""
     record = store.kept(entry)
-    lines = [f"### {heading(entry)}", "", f"{entry.what[:1].upper()}{entry.what[1:]}."]
+    lines = [f"### {heading(entry)}", "", f"{sentence(entry.what)}."]
     if (store.KEPT / f"{entry.id}.png").exists():
         lines += ["", f"![{entry.id[:3]} {entry.figure}: {entry.what}](gallery/{entry.id}.png)"]
     inputs = ", ".join(f"[{name}.toml](../inputs/papers/{name}.toml)" for name in entry.campaigns)
     how = f"`tools/gallery run {entry.id}`, {inputs}" if inputs else "No simulation"
-    if record:
+    if record and not entry.campaigns:
+        lines += ["", f"{how}; commit {record.commit}."]
+    elif record:
         lines += [
             "",
             f"{how}: {duration(record.seconds)} of processor time ({record.machine}), commit {record.commit}.",
@@ -86,14 +97,20 @@ def section(entry: Entry) -> str:
     elif entry.campaigns:
         lines += ["", f"{how}: not run yet (about {minutes(entry):.0f} minutes of one core)."]
     if entry.numbers:
-        lines += ["", "| number | in the paper | paper | here | |", "|---|---|---|---|---|"]
+        lines += ["", "| number | in the paper | paper | allowed | here | |", "|---|---|---|---|---|---|"]
         for number in entry.numbers:
             value, error = record.number(number.name) if record else (float("nan"), float("nan"))
             said = verdict(number, value, error) if record else "not run"
-            lines.append(cells(number.name, number.read, number.theirs, shown(value, error), said))
+            ours = shown(value, error) + (f" ({number.no_error})" if math.isfinite(value) and math.isnan(error) else "")
+            lines.append(cells(number.name, number.read, number.theirs, number.allowed, ours, said))
     if entry.note:
         lines += ["", entry.note]
     return "\n".join(lines) + "\n\n"
+
+
+def sentence(words: str) -> str:
+    """With a capital letter, but for symbols."""
+    return words[:1].upper() + words[1:] if words[:1].isascii() else words
 
 
 def heading(entry: Entry) -> str:

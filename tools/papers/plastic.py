@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from papers.entry import Measured
-from papers.results import NONE, Gallery, Member, cell, difference, mean, row, share
+from papers.results import NONE, Gallery, Member, cell, difference, mean, median, row
 
 POLY = "003-fig4"
-STABLE = "003-fig5"
 BAND = "003-fig8-10"
 FINITE_SIZE = 1.0 / (1.0 + 2.0 / 3.0)  # gamma_min ~ N^-1/(1 + theta), theta = 2/3: Sec. III D
 PAPER = 1e4  # particles of the paper's glasses
@@ -117,34 +117,7 @@ def memory(indicator: str, temperature: float) -> Any:
     return of
 
 
-def correlation(a: str, b: str, temperature: float) -> Any:
-    """Spearman's correlation of two indicators over the particles."""
-
-    def of(at: Gallery) -> Measured:
-        place = at[POLY]
-        table = place.file("predict.h5").tables["prediction_spearman"]
-        names = [name for name in table if name not in ("group", "row")]
-        return cell(table, b, group=preparation(place, "predict.h5", temperature), row=names.index(a))
-
-    return of
-
-
-def reversible(at: Gallery) -> Measured:
-    """Share of first events that unloading undoes."""
-    firsts = [one.tables["events"]["reversible"][0] for one in at[STABLE].samples("shear") if one.tables["events"].rows]
-    return share(int(np.nansum(firsts)), len(firsts))
-
-
-def hysteresis(at: Gallery) -> Measured:
-    """Strain of reversible events less that at which the state before is recovered."""
-    found = []
-    for one in at[STABLE].samples("shear"):
-        table = one.tables["events"]
-        keep = (table["reversible"] == 1) & np.isfinite(table["gamma_c"])
-        found += list(table["gamma_c"][keep] - table["recovering_strain"][keep])
-    return mean(found)
-
-
+@cache
 def overlaps(at: Gallery) -> list[tuple[float, float]]:
     """gamma_c - gamma and 1 - |Psi_c . Psi|, Psi the softest mode of the last stable state before each sample's first event."""
     import hpcglass
@@ -152,24 +125,20 @@ def overlaps(at: Gallery) -> list[tuple[float, float]]:
     from hpcglass.landscape.modes import lowest_modes
 
     found = []
-    for one in at[POLY].samples("shear", task(at[POLY], 0.12)):
-        for event in one.events[:1]:
-            gap = float(event.row["gamma_c"]) - event.before.strain
-            if math.isfinite(gap):
-                glass = hpcglass.load(event.before)
-                mode = lowest_modes(Hessian(glass), 1).vectors[..., 0]
-                found.append((gap, 1.0 - abs(float((mode * event.mode[glass.id[: glass.n_owned]]).sum()))))
+    for name in at[POLY].tasks:
+        for one in at[POLY].samples("shear", name):
+            for event in one.events[:1]:
+                gap = float(event.row["gamma_c"]) - event.before.strain
+                if math.isfinite(gap):
+                    glass = hpcglass.load(event.before)
+                    mode = lowest_modes(Hessian(glass), 1).vectors[..., 0]
+                    found.append((gap, 1.0 - abs(float((mode * event.mode[glass.id[: glass.n_owned]]).sum()))))
     return found
 
 
-def overlap(at: Gallery) -> Measured:
-    return mean(lost for _, lost in overlaps(at))
-
-
-def overlap_near(at: Gallery) -> Measured:
-    """Median of those that are within 2e-5, as the paper's steps would be."""
-    near = [lost for gap, lost in overlaps(at) if gap < 2e-5]
-    return (float(np.median(near)) if near else math.nan), math.nan
+def overlap_within(low: float, high: float) -> Any:
+    """Median over events whose last stable state is so far from gamma_c."""
+    return lambda at: median(lost for gap, lost in overlaps(at) if low < gap <= high)
 
 
 def draw_overlaps(at: Gallery) -> Any:

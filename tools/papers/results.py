@@ -102,6 +102,16 @@ def mean(values: Sequence[float] | Any) -> Measured:
     return float(x.mean()), float(x.std(ddof=1) / math.sqrt(len(x))) if len(x) > 1 else math.nan
 
 
+def median(values: Sequence[float] | Any) -> Measured:
+    """Median of independent values, and its standard error by the bootstrap."""
+    x = np.asarray(list(values), float)
+    x = x[np.isfinite(x)]
+    if len(x) < 2:
+        return (float(x[0]), math.nan) if len(x) else NONE
+    again = np.random.default_rng(0).choice(x, (1000, len(x)))
+    return float(np.median(x)), float(np.median(again, axis=1).std())
+
+
 def ratio(a: Measured, b: Measured) -> Measured:
     """a/b of independent numbers."""
     value = a[0] / b[0] if b[0] else math.nan

@@ -120,7 +120,7 @@ def drawn(entry: Entry, at: Gallery) -> BytesIO:
 
 
 def shrink(data: Any, path: Path) -> None:
-    """At most so many pixels across, few colours, and if need be smaller still."""
+    """At most so many pixels across, 256 colours that also keep rare ones, and if need be smaller still."""
     from PIL import Image
 
     with Image.open(data) as image:
@@ -129,19 +129,22 @@ def shrink(data: Any, path: Path) -> None:
     width = min(WIDEST, flat.width)
     while True:
         size = (width, round(flat.height * width / flat.width))
-        flat.resize(size, Image.Resampling.LANCZOS).quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+        small = flat.resize(size, Image.Resampling.LANCZOS)
+        small.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
         if path.stat().st_size < LARGEST:
             return
         width = round(0.85 * width)
 
 
 def commit() -> str:
-    """That of the clone, with a plus if files of the code differ from it."""
+    """The last one that touched code or inputs, with a plus if files of these differ from it."""
 
     def git(*words: str) -> str:
         return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True).stdout.strip()
 
-    return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "hpcglass", "inputs") else "")
+    return git("log", "-1", "--abbrev=12", "--format=%h", "--", "hpcglass", "inputs") + (
+        "+" if git("status", "--porcelain", "hpcglass", "inputs") else ""
+    )
 
 
 def machine() -> str:

@@ -9,31 +9,68 @@ import numpy as np
 
 from hpcglass.numbers.tails import fit_tail, jackknife
 from papers.entry import Measured
-from papers.results import NONE, Gallery, Member, cell, difference, mean, ratio, slope
+from papers.results import NONE, Gallery, Member, cell, difference, mean, ratio, share, slope
 
 SOFT = (1e-2, 1e-4)  # tails are fitted between the values that these shares of the pairs exceed
+
+
+def counted(at: Gallery, order: int) -> tuple[Any, Any]:
+    """Edges (n + 1,) of the bins of |phi_n| and the counts (samples, n) in them."""
+    tables = [one.tables["bond_distribution"] for one in at["001-fig1a"].samples("expand")]
+    bins = [np.rint(10 * np.log10(table["value"]) - 0.5).astype(int) for table in tables]  # the k of 10^(k/10)
+    first = min(k.min() for k in bins)
+    counts = np.zeros((len(tables), max(k.max() for k in bins) - first + 1))
+    for number, (table, k) in enumerate(zip(tables, bins, strict=True)):
+        counts[number, k - first] = table[f"count_{order}"]
+    return 10.0 ** ((first + np.arange(counts.shape[1] + 1)) / 10), counts
+
+
+def window(edges: Any, counts: Any) -> tuple[float, float]:
+    """The values that the shares SOFT of the pairs exceed."""
+    above = counts.sum(axis=0)[::-1].cumsum()[::-1] / counts.sum()
+    low, high = (float(edges[np.searchsorted(-above, -part)]) for part in SOFT)
+    return low, high
 
 
 def tail(order: int) -> Any:
     """Exponent of the tail of P(|phi_n|) in a window of shares, with its jackknife error over samples."""
 
     def of(at: Gallery) -> Measured:
-        tables = [one.tables["bond_distribution"] for one in at["001-fig1a"].samples("expand")]
-        bins = [np.rint(10 * np.log10(table["value"]) - 0.5).astype(int) for table in tables]  # the k of 10^(k/10)
-        first = min(k.min() for k in bins)
-        counts = np.zeros((len(tables), max(k.max() for k in bins) - first + 1))
-        for number, (table, k) in enumerate(zip(tables, bins, strict=True)):
-            counts[number, k - first] = table[f"count_{order}"]
-        edges = 10.0 ** ((first + np.arange(counts.shape[1] + 1)) / 10)
-        above = counts.sum(axis=0)[::-1].cumsum()[::-1] / counts.sum()
-        low, high = (float(edges[np.searchsorted(-above, -part)]) for part in SOFT)
+        edges, counts = counted(at, order)
+        limits = window(edges, counts)
 
         def exponent(kept: Any) -> Any:
-            return fit_tail(edges, counts[kept].sum(axis=0), window=(low, high)).exponent
+            return fit_tail(edges, counts[kept].sum(axis=0), window=limits).exponent
 
-        return exponent(np.ones(len(tables), bool)), float(jackknife(exponent, len(tables)))
+        return exponent(np.ones(len(counts), bool)), float(jackknife(exponent, len(counts)))
 
     return of
+
+
+def draw_tails(at: Gallery) -> Any:
+    """Tails of P(|phi_n|) over their fitted windows, with the paper's exponents; A_g against the parent temperature."""
+    from hpcglass.analysis.figures.style import BLUE, GREEN, RED, row
+
+    figure, (left, right) = row(2, 3.5, 2.8)
+    names = ((1, 7 / 2, BLUE, r"$\varphi_\gamma$", "7/2"), (2, 11 / 6, RED, r"$\varphi_{\gamma\gamma}$", "11/6"))
+    for order, power, colour, name, words in (*names, (3, 3 / 2, GREEN, r"$\varphi_{\gamma\gamma\gamma}$", "3/2")):
+        edges, counts = counted(at, order)
+        x, total = np.sqrt(edges[1:] * edges[:-1]), counts.sum(axis=0)
+        low, high = window(edges, counts)
+        y = total / (total.sum() * np.diff(edges)) * low
+        keep = (total > 0) & (x > low / 100)
+        left.plot(x[keep] / low, y[keep], "o", color=colour, markersize=2.5, label=name)
+        first = np.flatnonzero(x > low)[0]
+        line = np.array([low, high])
+        left.plot(line / low, y[first] * (line / x[first]) ** -power, color=colour, label=rf"$-{words}$")
+    left.set(xscale="log", yscale="log", xlabel=r"$|\varphi_n|$ over that which 1 % exceed", ylabel="density, reduced")
+    left.legend(ncols=1, fontsize=7)
+    present = [t for t in ("1.0", "0.6", "0.45") if at["001-fig1b", t].run.exists()]
+    values = np.array([ratio(prefactor(t)(at), prefactor(present[0])(at)) for t in present])
+    values[0, 1] = 0.0
+    right.errorbar([float(t) for t in present], values[:, 0], values[:, 1], marker="o", color=BLUE)
+    right.set(xlabel=r"$T_\mathrm{p}$", ylabel=r"$A_\mathrm{g}$ over that of $T_\mathrm{p} = 1$", yscale="log")
+    return figure
 
 
 def prefactor(member: str) -> Any:
@@ -58,11 +95,50 @@ def same_modulus(at: Gallery) -> Measured:
     return float(np.max(np.abs(series["modulus"] / exact["modulus"] - 1))), math.nan
 
 
-def yields(at: Gallery, low: float, high: float) -> Measured:
-    """Yield stress by the expansion over the exact one, mean over trials that yield between two strains."""
+def reached(at: Gallery, low: float, high: float) -> Any:
+    """Change of stress up to the exact yield strain by the expansion over the exact one; trials yielding between two strains."""
     exact, series = trials(at, "exact"), trials(at, "series")
-    keep = (exact["flag"] == 0) & (series["flag"] == 0) & (exact["gamma_c"] > low) & (exact["gamma_c"] < high)
-    return mean(series["tau_c"][keep] / exact["tau_c"][keep])
+    strain = exact["gamma_c"]
+    change = series["modulus"] * strain + series["second"] * strain**2 / 2 + series["third"] * strain**3 / 6
+    keep = (exact["flag"] == 0) & (strain > low) & (strain < high)
+    return (change / (exact["tau_c"] - exact["tau_0"]))[keep]
+
+
+def deviations(at: Gallery) -> Measured:
+    """Mean modulus of the relative deviation of the stress reached, beyond a strain of 0.05 less below."""
+    return difference(*(mean(np.abs(reached(at, *ends) - 1)) for ends in ((0.05, 1.0), (0.0, 0.05))))
+
+
+def yields(at: Gallery) -> Any:
+    """Strength tau_c - tau_0 by the expansion and exactly (2, trials), where both yield."""
+    exact, series = trials(at, "exact"), trials(at, "series")
+    keep = (exact["flag"] == 0) & (series["flag"] == 0)
+    return np.array([(one["tau_c"] - one["tau_0"])[keep] for one in (series, exact)])
+
+
+def draw_cavities(at: Gallery) -> Any:
+    """Stress of some cavities by the expansion, where the exact one yields; strengths by both methods."""
+    from hpcglass.analysis.figures.style import SERIES, row
+
+    figure, (left, right) = row(2, 3.3, 2.8)
+    exact, series = trials(at, "exact"), trials(at, "series")
+    sites = np.unique(exact["site"][exact["flag"] == 0])[::9][:4]
+    for site, colour in zip(sites, SERIES, strict=False):
+        for k in np.flatnonzero(exact["site"] == site):
+            way = -1.0 if exact["angle"][k] > 45 else 1.0  # backward
+            strain = np.linspace(0.0, min(1.2 * exact["gamma_c"][k], 0.15), 100)
+            stress = series["modulus"][k] * strain + series["second"][k] * strain**2 / 2 + series["third"][k] * strain**3 / 6
+            left.plot(way * strain, way * (series["tau_0"][k] + stress), "--", color=colour)
+            left.plot(way * exact["gamma_c"][k], way * exact["tau_c"][k], "o", color=colour, markersize=4)
+    left.plot([], [], "--", color="0.4", label="third order")
+    left.plot([], [], "o", color="0.4", markersize=4, label="frozen matrix yields")
+    left.set(xlabel=r"$\gamma$", ylabel=r"$\sigma_{xy}$ [energy/length$^2$]", xticks=(-0.1, 0.0, 0.1))
+    left.legend()
+    ours, theirs = yields(at)
+    right.plot(theirs, ours, "o", color=SERIES[0], markersize=3)
+    right.plot([0, 2.5], [0, 2.5], color="0.7", linewidth=0.8)
+    right.set(xlabel=r"$\tau_\mathrm{c} - \tau_0$, frozen matrix", ylabel=r"$\tau_\mathrm{c} - \tau_0$, third order")
+    return figure
 
 
 def strengths(method: str, column: str, temperature: str) -> Any:
@@ -99,10 +175,18 @@ def steady(campaign: str, task: str, column: str) -> Any:
     return of
 
 
-def size_of_fluctuations(at: Gallery) -> Measured:
-    return ratio(
-        steady("001-fig5ab-epm", "L=20", "steady_stress_std")(at), steady("001-fig5ab-epm", "L=40", "steady_stress_std")(at)
-    )
+def fluctuations(task: str) -> Any:
+    """Standard deviation of the steady stress in the course of a loading, mean over samples."""
+
+    def of(at: Gallery) -> Measured:
+        place, found = at["001-fig5ab-epm"], []
+        start = place.merged("epm", task).results["steady_from"]
+        for one in place.samples("epm", task):
+            table = one.tables["loading"]
+            found.append(float(table["shear_stress"][table["strain"] >= start].std()))
+        return mean(found)
+
+    return of
 
 
 def peak(number: int) -> Any:
@@ -139,9 +223,10 @@ def band(number: int) -> Any:
 
 
 def homogeneous(at: Gallery) -> Measured:
-    """Bands of the poorly annealed lattice of Fig. 6: none expected."""
+    """Share of the poorly annealed lattices of Fig. 6 that have a band: none expected."""
     place = at["001-fig6-epm"]
-    return float(len(widths(place, next(iter(place.tasks)), 0.12))), math.nan
+    task = next(iter(place.tasks))
+    return share(len(widths(place, task, 0.12)), sum(1 for _ in place.samples("epm", task)))
 
 
 def growth(number: int) -> Any:
@@ -160,7 +245,7 @@ def growth(number: int) -> Any:
 
 
 def with_size(at: Gallery) -> Measured:
-    """Exponent of w against L at a strain of 0.15."""
+    """Exponent of w against L at a strain of 0.15, by the means over the samples of each size."""
     place = at["001-fig9-epm"]
     sizes, values = [], []
     for task in place.tasks:
