@@ -8,8 +8,9 @@ Hessian (`newton`), which serve many steps. A step is taken back unless
 - no particle was corrected by more than a part of the largest nonaffine motion: we are still on the branch,
 - the energy gained is the work done, within what the curvature of the stress explains.
 
-Then once more with fresh factors, then in halves, quarters and eighths. If there is still no way the branch has ended: the caller
-goes on as in plain quasistatics, by an affine step and a descent (`fall`), which lands in the same minimum as those do.
+A correction that led somewhere else is tried again in halves, quarters and eighths of the step; one that did not converge, once
+more with fresh factors. If there is still no way the branch has ended: the caller goes on as in plain quasistatics, by an affine
+step and a descent (`fall`), which lands in the same minimum as those do.
 
 The factors serve while the particles keep their order. What is needed to make them again after a restart, to the bit, is in
 `system.fields` and `scalars`.
@@ -18,8 +19,9 @@ The factors serve while the particles keep their order. What is needed to make t
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,15 +42,17 @@ from hpcglass.moves.quasistatic.newton import Correction, correct
 from hpcglass.moves.relax import force_scale, paced
 
 Floats = NDArray[np.float64]
+T = TypeVar("T")
 
 STRAYED = 0.3           # largest correction over the largest nonaffine motion
-MANY = 7                # iterations of a correction, from which new factors pay
-DEEPEST = 1             # halvings of a step
+MANY, LARGE = (7, 10), 5000     # iterations of a correction from which new factors pay, in a small and in a large glass
+DEEPEST = 3             # halvings of a step
 STRAIGHT = 1e-3         # change of the stress that may be curvature where none is seen
 SAME_STRAIN = 1e-13     # of two velocities
 ROUNDING = 1e-13        # of energies, per particle
 KICK, TRIES = 1e-4, 3   # of a state that is at rest but not stable
 FIELDS = ("factor displacement", "last velocity", "earlier velocity")
+REACHED, ASTRAY, LOST = range(3)        # how an attempt ended: on the branch, in another minimum, nowhere
 HOPELESS = Correction(False, False, np.inf, 0, 0)
 
 
@@ -95,9 +99,10 @@ class Branch:
                  scalars: dict[str, Any] | None = None, look: Look = straight_on) -> None:
         self.system, self.gradient = system, np.asarray(gradient, dtype=np.float64)
         self.algorithm, self.tolerance, self.max_evaluations = algorithm, tolerance, max_evaluations
-        self.look = look
+        self.look, self.many = look, MANY[system.n_total >= LARGE]
         self._factors: Inverse | None = None
         self.mechanics: Mechanics
+        self._max_force = np.inf
         self._epoch = -1                            # for which the factors are
         self._box = system.box
         self.counts: Counter[str] = Counter()
@@ -121,7 +126,7 @@ class Branch:
         for attempt in range(TRIES + 1):
             mechanics = self.mechanics = evaluate(self.system)
             self._forget()
-            if settled is None or settled.iterations > MANY or self._epoch != self.system.epoch:
+            if settled is None or settled.iterations > MANY[0] or self._epoch != self.system.epoch:
                 self._factorise()
             if self.inverse.stable:
                 self.passed = [self._minimum(self.passed[-1].strain if self.passed else 0.0, mechanics)]
@@ -135,12 +140,19 @@ class Branch:
     def advance(self, step: float) -> tuple[Report, Mechanics] | None:
         """One elastic step of strain; None, and everything as before, if the branch ends within it. Collective."""
         before, evaluations = self._memory(), self.counts["evaluations"]
-        largest = self._walk(step, 0, before)
-        if largest is None:
+        if not self._walk(step, 0, before):
             self._back(before)
             return None
         self.counts["steps"] += 1
-        return Report(True, "elastic", largest, self.counts["evaluations"] - evaluations), self.mechanics
+        return Report(True, "elastic", self._max_force, self.counts["evaluations"] - evaluations), self.mechanics
+
+    def peep(self, step: float, question: Callable[[], T]) -> T | None:
+        """What is answered one elastic step from here; None if there is no way. Everything is left as it was. Collective."""
+        here, mechanics, renew = self._memory(), self.mechanics, self.renew
+        answer = question() if self._attempt(step) == REACHED else None
+        self._back(here)
+        self.mechanics, self.renew = mechanics, renew
+        return answer
 
     def fall(self, step: float) -> tuple[Report, Mechanics]:
         """An affine step and a plain descent; then a new branch. Collective."""
@@ -153,30 +165,29 @@ class Branch:
         self.start(settled)
         return report, self.mechanics
 
-    def _walk(self, step: float, depth: int, before: Memory) -> float | None:
-        """The largest force at the end of the step, which may be taken in parts; None if the branch ends."""
-        largest = self._attempt(step)
-        if largest is None:
+    def _walk(self, step: float, depth: int, before: Memory) -> bool:
+        """Go to the end of the step, which may be taken in parts; whether the branch goes on so far."""
+        outcome = self._attempt(step)
+        if outcome != REACHED:
             self.counts["refused"] += 1
             self._back(before)
-            if not self._at_factors():
-                self.renew = True
-                largest = self._attempt(step)
-        if largest is None and depth < DEEPEST:
-            self._back(before)
-            largest = self._walk(0.5 * step, depth + 1, before)
-            if largest is not None:
-                largest = self._walk(0.5 * step, depth + 1, self._memory())
-        return largest
+        if outcome == LOST and not self._at_factors():
+            self.renew = True
+            outcome = self._attempt(step)
+            if outcome != REACHED:
+                self._back(before)
+        if outcome == ASTRAY and depth < DEEPEST:
+            return self._walk(0.5 * step, depth + 1, before) and self._walk(0.5 * step, depth + 1, self._memory())
+        return outcome == REACHED
 
-    def _attempt(self, step: float) -> float | None:
-        """Predict, correct, judge. The largest force, or None, with the particles anywhere."""
+    def _attempt(self, step: float) -> int:
+        """Predict, correct, judge. REACHED, or ASTRAY or LOST with the particles anywhere."""
         self.look()
         system, here = self.system, self.passed[-1]
         if self.renew or self._epoch != system.epoch:
             self._factorise()
         if not self.inverse.stable:
-            return None
+            return LOST
         system.fields["predicted"] = step * self._velocity(here.strain, 0.5 * step)
         system.fields["corrected"] = np.zeros((system.n_owned, system.dimension))
         system.deform(deformation(self.gradient, step))
@@ -185,16 +196,18 @@ class Branch:
         predicted: Floats
         predicted, corrected = system.fields.pop("predicted"), system.fields.pop("corrected")
         motion = predicted + corrected
-        if not correction.converged or largest_force(system, corrected) > STRAYED * largest_force(system, motion):
-            return None
+        if not correction.converged:
+            return LOST
+        if largest_force(system, corrected) > STRAYED * largest_force(system, motion):
+            return ASTRAY
         self.mechanics = evaluate(system)
         there = self._minimum(here.strain + step, self.mechanics)
         if not self._balanced(there):
-            return None
+            return ASTRAY
         self.passed = [*self.passed[-1:], there]
         self._sample(here.strain + 0.5 * step, motion / step)
-        self.renew = correction.iterations > MANY
-        return correction.max_force
+        self.renew, self._max_force = correction.iterations > self.many, correction.max_force
+        return REACHED
 
     def _correct(self, tolerance: float) -> Correction:
         """With new factors as often as the list is rebuilt on the way."""

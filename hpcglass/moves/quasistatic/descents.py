@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,9 @@ class Descents:
                                             paced(self.system, self.look))
         self.counts["evaluations"] += report.evaluations
         return report, self.mechanics
+
+    def peep(self, step: float, question: Callable[[], Any]) -> None:
+        """Nothing: there is no branch to look along."""
 
     def finish(self) -> None:
         """Nothing to drop."""

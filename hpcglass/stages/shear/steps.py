@@ -12,7 +12,7 @@ from hpcglass.stages.base import Context, Snapshot
 from hpcglass.stages.protocol import Walk
 from hpcglass.stages.shear.loading import Floats, Record, State, Step, SystemState, dissipation, missing
 from hpcglass.stages.shear.params import ShearParams
-from hpcglass.stages.shear.reversal import SafePoint, Unloading
+from hpcglass.stages.shear.reversal import SAME, SafePoint, Unloading, distance
 
 if TYPE_CHECKING:
     from hpcglass.moves.minimise import Report
@@ -121,16 +121,22 @@ class Steps:
         """A step along a branch is none by definition; a fall from its end is one, however little is lost.
 
         Not every fall is from an end: a long step may be too much for the corrector although the branch goes on. If little was
-        lost, the end itself is looked for; where there is none to be found (contacts that open make ends which are no folds),
-        but the energies do not balance, the step is made again in parts.
+        lost, the new branch is asked where it comes from, then the end itself is looked for; where there is none to be found
+        (contacts that open make ends which are no folds), but the energies do not balance, the step is made again in parts.
         """
         if dissipated > self.params.event_energy:
             return fell or not self.follow
         if not (fell and self.follow):
             return False
         with self.context.timer("events"):
-            return (branch_ends(self.system, before, self.gradient, state.strain - last.strain, self.movers.look)
+            return (self._led_elsewhere(before, state.strain - last.strain)
+                    or branch_ends(self.system, before, self.gradient, state.strain - last.strain, self.movers.look)
                     or (self.mover.surprised and self._lost_in_parts(before, last, state)))
+
+    def _led_elsewhere(self, before: SystemState, size: float) -> bool:
+        """Whether the present branch, one step back, is seen not to be that of the state `before`. Collective."""
+        old = System.from_state(self.system.comm, self.system.model, *before)
+        return bool(self.mover.peep(-size, lambda: distance(self.system, old) > SAME))
 
     def _lost_in_parts(self, before: SystemState, last: State, state: State) -> bool:
         """Whether energy is also lost between two states when the strain is made in parts. Collective.
