@@ -7,33 +7,28 @@ from typing import Any
 import numpy as np
 
 from papers.entry import Measured
-from papers.plastic import task
-from papers.results import Gallery, mean, share
+from papers.results import Gallery, share
 
-STABLE = "003-fig5"
+STABLE, STABLEST = "003-fig5", "0.085"
 POINTS = 60  # of each way of the loop
 
 
-def reversible(temperature: float) -> Any:
+def reversible(at: Gallery) -> Measured:
     """Share of first events that unloading undoes."""
-
-    def of(at: Gallery) -> Measured:
-        samples = at[STABLE].samples("shear", task(at[STABLE], temperature))
-        firsts = np.array([one.tables["events"]["reversible"][0] for one in samples if one.tables["events"].rows])
-        known = firsts[np.isfinite(firsts)]
-        return share(int(known.sum()), len(known))
-
-    return of
+    tables = [one.tables["events"] for one in at[STABLE, STABLEST].samples("shear")]
+    firsts = np.array([table["reversible"][0] for table in tables if table.rows])
+    known = firsts[np.isfinite(firsts)]
+    return share(int(known.sum()), len(known))
 
 
-def hysteresis(at: Gallery) -> Measured:
-    """Strain of reversible events less that at which the state before is recovered, the most stable glasses."""
+def hysteretic(at: Gallery) -> Measured:
+    """Share of the reversible events whose state before comes back only below the strain of the event."""
     found: list[float] = []
-    for one in at[STABLE].samples("shear", task(at[STABLE], 0.085)):
+    for one in at[STABLE, STABLEST].samples("shear"):
         table = one.tables["events"]
         keep = (table["reversible"] == 1) & np.isfinite(table["gamma_c"])
         found += list(table["gamma_c"][keep] - table["recovering_strain"][keep])
-    return mean(found)
+    return share(sum(width > 0 for width in found), len(found))
 
 
 def loop(at: Gallery) -> tuple[Any, Any]:
@@ -42,7 +37,7 @@ def loop(at: Gallery) -> tuple[Any, Any]:
     from hpcglass.geometries.periodic import deformation, simple_shear
     from hpcglass.moves.relax import to_minimum
 
-    samples = at[STABLE].samples("shear", task(at[STABLE], 0.085))
+    samples = at[STABLE, STABLEST].samples("shear")
     event = next(event for one in samples for event in one.events if event.row["reversible"] == 1)
     low, high = float(event.row["recovering_strain"]), float(event.after.strain)
     margin = max(0.5 * (high - low), 1e-4)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from papers.anelastic import STABLE, draw_loop, hysteresis, reversible
+from papers.anelastic import STABLE, draw_loop, hysteretic, reversible
 from papers.entry import Campaign, Entry, Number, about, above, below, between
 from papers.pictures import densities, loadings, softening
 from papers.plastic import (
@@ -51,14 +51,9 @@ CAMPAIGNS = (
     ),
     Campaign(
         STABLE,
-        (
-            "N=400",
-            "step=1e-4",
-            "strain=0.05",
-            "ensemble.samples=8",
-            "sweep=[{T_p=0.3,sweeps=2000},{T_p=0.12,sweeps=20000},{T_p=0.085,sweeps=20000}]",
-        ),
-        minutes=6,
+        ("N=400", "step=1e-4", "strain=0.05", "ensemble.samples=5"),
+        (("0.085", ("T_p=0.085", "sweeps=20000")),),
+        minutes=1,
     ),
     Campaign(
         "003-fig7",
@@ -207,16 +202,22 @@ events that dissipate at least 0.01; contacts that open are events, too, and Î”Ï
         (STABLE,),
         (
             Number(
-                "share of first events that are reversible, T_ini = 0.085",
+                "share of first events that are reversible",
                 "Fig. 5, Sec. III A",
-                reversible(0.085),
+                reversible,
                 **above(0.2, "common in very stable glasses"),
             ),
-            Number("the same, T_ini = 0.12", "no figure", reversible(0.12)),
-            Number("the same, T_ini = 0.3", "no figure", reversible(0.3)),
-            Number("strain of the event less that of recovery", "Fig. 5: hysteretic", hysteresis, **above(0.0, "> 0")),
+            Number(
+                "share of all reversible events that are undone only below their strain",
+                "Fig. 5",
+                hysteretic,
+                **above(0.5, "hysteretic"),
+            ),
         ),
         picture=draw_loop,
+        note="""Three of five stable glasses of N = 400 have an event up to a strain of 0.05, and all seven of these events are
+undone by unloading. The picture follows the first event of one glass in small steps: it is two, each with its loop. The paper's
+example is a glass at T_ini = 0.05.""",
     ),
     Entry(
         "003-fig6",
