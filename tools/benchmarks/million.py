@@ -2,14 +2,19 @@
 
     tools/launch 1 .venv/bin/python tools/benchmarks/million.py
     tools/launch 2 .venv/bin/python tools/benchmarks/million.py [--particles 1000000] [--dimension 2]
+    tools/launch 4 .venv/bin/python tools/benchmarks/million.py --messages
 
 The particles sit on a lattice, displaced by a tenth of its spacing; the number of pairs is that of a glass at that density.
+`--messages` tells what an evaluation of the forces sends: neighbouring ranks, ghosts that come from them, bytes, and the least
+time of an exchange, of a sum over all ranks, and of the forces themselves. Counts depend on the number of ranks alone, times on
+whether each has a core.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 
 import numpy as np
 from common import machine, peak_memory, table
@@ -70,13 +75,46 @@ def measure(comm: MPI.Comm, dimension: int, particles: int) -> list[str]:
             f"{memory / system.n_total:.0f}"]
 
 
+def least(comm: MPI.Comm, step: Callable[[], object], repeats: int = 20) -> float:
+    """Shortest time of a step that all ranks begin together [s]."""
+    times = []
+    for _ in range(repeats):
+        comm.Barrier()
+        before = time.perf_counter()
+        step()
+        times.append(slowest(comm, before))
+    return min(times)
+
+
+def messages(comm: MPI.Comm, dimension: int, particles: int) -> list[str]:
+    """What is sent for one evaluation, by the busiest rank."""
+    system = build(comm, dimension, particles)
+    evaluate(system)
+    halo = system.halo
+    others = [back.stop - back.start for _, _, back in halo._peers]
+    ghosts, peers = (int(ranks.largest(comm, value)) for value in (sum(others), len(others)))
+    width = ghosts / (system.n_total / comm.size) ** (1 - 1 / dimension)
+    exchange = least(comm, lambda: system.forward(system.displacement))
+    return [f"{dimension}D `{CASES[dimension]}`", f"{system.n_total}", f"{comm.size}", f"{peers}", f"{ghosts}", f"{width:.1f}",
+            f"{8e-3 * dimension * ghosts:.0f}", f"{exchange * 1e3:.2f}",
+            f"{1e6 * least(comm, lambda: ranks.total(comm, 1.0)):.0f}", f"{1e3 * least(comm, lambda: forces(system), 5):.1f}"]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--particles", type=int, default=1_000_000)
     parser.add_argument("--dimension", type=int, choices=(2, 3), help="only this one")
+    parser.add_argument("--messages", action="store_true", help="what an evaluation sends")
     options = parser.parse_args()
     comm = MPI.COMM_WORLD
     dimensions = [options.dimension] if options.dimension else [2, 3]
+    if options.messages:
+        rows = [messages(comm, dimension, options.particles) for dimension in dimensions]
+        if comm.rank == 0:
+            print(machine(), "\n")
+            print(table(["model", "N", "ranks", "neighbours", "ghosts from them", "over (N/ranks)^(1-1/d)", "kB", "exchange [ms]",
+                         "sum over ranks [µs]", "forces [ms]"], rows))
+        return
     rows = [measure(comm, dimension, options.particles) for dimension in dimensions]
     if comm.rank == 0:
         print(machine(), "\n")
