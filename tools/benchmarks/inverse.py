@@ -20,8 +20,9 @@ import numpy as np
 from common import ROOT, machine, table
 from mpi4py import MPI
 
+from hpcglass.landscape.matrix.blocks import block_places
 from hpcglass.landscape.matrix.hessian import Hessian, PETSc
-from hpcglass.landscape.matrix.inverse import _block_rows, _of_inverse, _places
+from hpcglass.landscape.matrix.inverse import _of_inverse
 from hpcglass.landscape.matrix.solve import Solver, first_bound
 from hpcglass.landscape.modes import lowest_modes
 from hpcglass.landscape.pseudo_harmonic import pseudo_harmonic_mode
@@ -56,7 +57,7 @@ def column_blocks(factor: Any, sparse: bool) -> float:
 def by_mumps(hessian: Hessian, factor: Any, start: Any, columns: Any) -> tuple[float, Any]:
     """Seconds and blocks of MUMPS' selected inversion, by the C function of PETSc that petsc4py does not wrap."""
     d = hessian.system.dimension
-    place = _places(start, d)
+    place = block_places(start, d)
     index = np.empty(place.size, dtype=PETSc.IntType)
     index[place] = d * columns[:, None, None] + np.arange(d)
     pointer = np.append(0, np.cumsum(np.repeat(d * np.diff(start), d))).astype(PETSc.IntType)
@@ -75,7 +76,7 @@ def by_mumps(hessian: Hessian, factor: Any, start: Any, columns: Any) -> tuple[f
 def compare_inversion(hessian: Hessian, solver: Solver, rounds: int) -> None:
     """Print times and ratios."""
     factor = solver.factor
-    start, columns, values = _block_rows(hessian)
+    start, columns, values = hessian.block_rows()
     row, pinned = np.repeat(np.arange(hessian.system.n_owned), np.diff(start)), first_bound(hessian)
     held = (row == pinned) | (columns == pinned)
     values[held], values[held & (row == columns)] = 0.0, np.eye(hessian.system.dimension)

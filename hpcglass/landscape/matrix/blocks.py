@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 from hpcglass.core.pairs import C1, C2, CHUNK, KEEP_NAN
 from hpcglass.landscape.forces import gather, scalars
@@ -89,6 +90,14 @@ def expanded(first, columns, dimension):
                     at += 1
             pointer[i * dimension + a + 1] = at
     return pointer, index
+
+
+def block_places(start: NDArray[np.int64], dimension: int) -> NDArray[np.int64]:
+    """(b, d, d) where the entries of each block stand among those of scalar compressed rows."""
+    count = np.diff(start)
+    row, axis = np.repeat(np.arange(len(count)), count), np.arange(dimension)
+    first = dimension**2 * start[row] + dimension * (np.arange(start[-1]) - start[row])
+    return first[:, None, None] + dimension * count[row, None, None] * axis[:, None] + axis
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")

@@ -30,7 +30,7 @@ from hpcglass.core.system import System
 from hpcglass.errors import PhysicsError
 from hpcglass.landscape import walls
 from hpcglass.landscape.forces import pair_lists
-from hpcglass.landscape.matrix.blocks import block_pattern, expanded, fill
+from hpcglass.landscape.matrix.blocks import block_pattern, block_places, expanded, fill
 from hpcglass.landscape.rattlers import bonded_pairs, select, with_pairs
 
 # the command line is not PETSc's; options come from PETSC_OPTIONS and per-solver prefixes. Nor are signals: with some MPI
@@ -65,6 +65,14 @@ def own_errors() -> Iterator[None]:
         raise first from None
 
 
+def rows_of_all(system: System) -> NDArray[np.int64]:
+    """(n_all,) block rows of owned particles and ghosts. Collective."""
+    rows = np.empty(system.n_all, dtype=np.int64)
+    rows[: system.n_owned] = system.first_row + np.arange(system.n_owned)
+    system.forward(rows)
+    return rows
+
+
 class Hessian:
     """Second derivatives of the energy with respect to positions [energy/length^2].
 
@@ -94,10 +102,7 @@ class Hessian:
         self._room, self.loose = room, loose[:n].copy()
         self.n_loose = int(ranks.total(system.comm, int(self.loose.sum())))
         self._pairs = select(system.pairs, room)
-        row = np.empty(system.n_all, dtype=np.int64)
-        row[:n] = system.first_row + np.arange(n)
-        system.forward(row)
-        start, columns, *self._places = block_pattern(self._pairs.start, self._pairs.index, row, n, d)
+        start, columns, *self._places = block_pattern(self._pairs.start, self._pairs.index, rows_of_all(system), n, d)
         self._csr = tuple(part.astype(PETSc.IntType) for part in expanded(start, columns, d))
         self._values = self._filled(bonds=False)
         self.matrix = self._assembled(self._values)
@@ -176,6 +181,18 @@ class Hessian:
         """
         self._check_epoch()
         return self._assembled(self._filled(bonds=True))
+
+    def block_rows(self) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+        """(n_owned+1,) first block of each owned row, (b,) block columns in ascending order, (b, d, d) blocks: the diagonal, and
+        those that are not zero."""
+        n, d = self.system.n_owned, self.system.dimension
+        pointer, index, values = self.matrix.getValuesCSR()
+        start = pointer[::d].astype(np.int64) // d**2
+        place = block_places(start, d)
+        columns, blocks = index[place[:, 0, 0]].astype(np.int64) // d, values[place]
+        row = np.repeat(np.arange(n), np.diff(start))
+        keep = (columns == self.system.first_row + row) | blocks.any(axis=(1, 2))
+        return np.append(0, np.cumsum(np.bincount(row[keep], minlength=n))), columns[keep], blocks[keep]
 
     def _check_epoch(self) -> None:
         if self.system.epoch != self.epoch:

@@ -20,7 +20,7 @@ from hpcglass.core.system import System
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.landscape.matrix.dense import rows_on_first
 from hpcglass.landscape.matrix.dissection import selected_inverse
-from hpcglass.landscape.matrix.hessian import Hessian
+from hpcglass.landscape.matrix.hessian import Hessian, rows_of_all
 from hpcglass.landscape.matrix.solve import Solver, first_bound, saddle
 
 Floats = NDArray[np.float64]
@@ -47,7 +47,7 @@ class InverseBlocks:
 
         Raises InputError for a pair that does not interact.
         """
-        number = _global_rows(system)
+        number = rows_of_all(system)
         key = np.repeat(np.arange(system.n_owned), np.diff(self.start)) * system.n_total + self.columns
         wanted = rows[:, 0] * system.n_total + number[rows[:, 1]]
         slot = np.minimum(np.searchsorted(key, wanted), max(len(key) - 1, 0))
@@ -75,7 +75,7 @@ def inverse_blocks(hessian: Hessian, solver: Solver | None = None) -> InverseBlo
     solver = solver or Solver(hessian, right_hand_sides=system.dimension)
     pinned = first_bound(hessian)
     shift = _shift(hessian, solver, pinned)
-    start, columns, blocks = _block_rows(hessian)
+    start, columns, blocks = hessian.block_rows()
     row = system.first_row + np.repeat(np.arange(system.n_owned), np.diff(start))
     held = (row == pinned) | (columns == pinned)
     blocks[held] = 0.0                              # replaced by the identity
@@ -96,34 +96,6 @@ def vibrality(hessian: Hessian, solver: Solver | None = None) -> Floats:
     Arguments and errors as for `inverse_blocks`.
     """
     return np.trace(inverse_blocks(hessian, solver).diagonal, axis1=1, axis2=2)
-
-
-def _global_rows(system: System) -> Integers:
-    """(n_all,) global row of owned particles and ghosts."""
-    number = np.empty(system.n_all, dtype=np.int64)
-    number[: system.n_owned] = system.first_row + np.arange(system.n_owned)
-    system.forward(number)
-    return number
-
-
-def _block_rows(hessian: Hessian) -> tuple[Integers, Integers, Floats]:
-    """(start, columns, blocks) of the Hessian: the diagonal, and blocks that are not zero."""
-    system, d = hessian.system, hessian.system.dimension
-    pointer, index, values = hessian.matrix.getValuesCSR()
-    start = pointer[::d].astype(np.int64) // d**2
-    place = _places(start, d)
-    columns, blocks = index[place[:, 0, 0]].astype(np.int64) // d, values[place]
-    row = np.repeat(np.arange(system.n_owned), np.diff(start))
-    keep = (columns == system.first_row + row) | blocks.any(axis=(1, 2))
-    return np.append(0, np.cumsum(np.bincount(row[keep], minlength=system.n_owned))), columns[keep], blocks[keep]
-
-
-def _places(start: Integers, dimension: int) -> Integers:
-    """(b, d, d) where the entries of each block stand among those of scalar compressed rows."""
-    count = np.diff(start)
-    row, axis = np.repeat(np.arange(len(count)), count), np.arange(dimension)
-    first = dimension**2 * start[row] + dimension * (np.arange(start[-1]) - start[row])
-    return first[:, None, None] + dimension * count[row, None, None] * axis[:, None] + axis
 
 
 def _of_inverse(hessian: Hessian, start: Integers, columns: Integers, blocks: Floats) -> Floats:
