@@ -85,6 +85,8 @@ def test_numbers_taken_from_tables():
     n, error = results.slope(x, noisy)
     assert abs(n - 0.5) < 3 * error < 0.1
     assert results.slope(x, x, 0.1 * x)[1] == pytest.approx(0.1 / np.sqrt(((np.log(x) - np.log(x).mean()) ** 2).sum()))
+    bent = x * np.array([1, 1.5, 1, 1, 1.5, 1, 1, 1.5, 1])  # by more than its errors
+    assert results.slope(x, bent, 0.01 * x)[1] > 3 * results.slope(x, x, 0.01 * x)[1]
     assert results.mean([1.0, 3.0, np.nan]) == (2.0, 1.0)
     assert results.ratio((6.0, 0.6), (2.0, 0.2)) == pytest.approx((3.0, 3 * 0.1 * 2**0.5))
     value, error = results.median(np.arange(101.0))

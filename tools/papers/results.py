@@ -130,7 +130,7 @@ def share(hits: int, of: int) -> Measured:
 
 
 def slope(x: Any, y: Any, errors: Any = None) -> Measured:
-    """Exponent n of y ~ x^n: the line through the logarithms, with the error that its residuals (or `errors` of y) give."""
+    """Exponent n of y ~ x^n: the line through the logarithms, with the error by its residuals, or by `errors` if larger."""
     x, y = np.log(np.asarray(x, float)), np.asarray(y, float)
     keep = np.isfinite(x) & np.isfinite(y) & (y > 0)
     if keep.sum() < 2:
@@ -141,7 +141,8 @@ def slope(x: Any, y: Any, errors: Any = None) -> Measured:
     centre = (weight * x).sum() / weight.sum()
     spread = (weight * (x - centre) ** 2).sum()
     n = float((weight * (x - centre) * y).sum() / spread)
+    residual = y - (weight * y).sum() / weight.sum() - n * (x - centre)
     if relative is not None:
-        return n, 1.0 / math.sqrt(spread)
-    residual = y - y.mean() - n * (x - x.mean())
+        scatter = math.sqrt(float((weight * residual**2).sum()) / max(len(x) - 2, 1))
+        return n, max(1.0, scatter) / math.sqrt(spread)
     return n, math.sqrt(float((residual**2).sum()) / max(len(x) - 2, 1) / spread) if len(x) > 2 else math.nan

@@ -268,7 +268,7 @@ def draw_sizes(lattices: Sequence[Loaded]) -> Figure:
         (slope, height), covariance = np.polyfit(np.log(size[good]), np.log(width[good]), 1, w=weight[good], cov="unscaled")
         axes.plot(size, np.exp(height) * size**slope, "--", color=RED, linewidth=0.9,
                   label=rf"$L^\alpha$, $\alpha = {measured(slope, covariance[0, 0] ** 0.5, PLUS_MINUS)}$")
-        axes.legend()
+        axes.legend(loc="upper left")
     strain = f"{tables[0]['strain'][-1]:.3g}"
     axes.set(xscale="log", yscale="log", xlabel="size $L$", ylabel=rf"width $w$ at $\gamma = {strain}$ [sites]")
     axes.set_xticks(size, [f"{n:.0f}" for n in size])
