@@ -105,7 +105,7 @@ def test_energy_that_is_lost_ends_a_branch(world, monkeypatch):
         assert branch.advance(2e-4) is not None
     before = whole(s, s.unwrapped())
 
-    def contented(system, inverse, tolerance, look):
+    def contented(system, inverse, tolerance, look, convex):
         """Down to a minimum, here or beyond the instability, as if nothing had been corrected."""
         report, _ = to_minimum(system, "fire", 1e-11, MANY)
         return Correction(True, False, report.max_force, report.evaluations, 1)

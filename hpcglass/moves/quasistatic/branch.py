@@ -9,8 +9,8 @@ Hessian (`newton`), which serve many steps. A step is taken back unless
 - the energy gained is the work done, within what the curvature of the stress explains.
 
 A correction that led somewhere else is tried again in halves, quarters and eighths of the step; one that did not converge, once
-more with fresh factors. If there is still no way the branch has ended: the caller goes on as in plain quasistatics, by an affine
-step and a descent (`fall`), which lands in the same minimum as those do.
+more with fresh factors. If there is still no way, or the correction met negative curvature, the branch has ended: the caller goes
+on as in plain quasistatics, by an affine step and a descent (`fall`), which lands in the same minimum as those do.
 
 The factors serve while the particles keep their order. What is needed to make them again after a restart, to the bit, is in
 `system.fields` and `scalars`.
@@ -52,7 +52,7 @@ SAME_STRAIN = 1e-13     # of two velocities
 ROUNDING = 1e-13        # of energies, per particle
 KICK, TRIES = 1e-4, 3   # of a state that is at rest but not stable
 FIELDS = ("factor displacement", "last velocity", "earlier velocity")
-REACHED, ASTRAY, LOST = range(3)        # how an attempt ended: on the branch, in another minimum, nowhere
+REACHED, ASTRAY, LOST, ENDED = range(4)     # an attempt: on the branch, in another minimum, nowhere, at negative curvature
 HOPELESS = Correction(False, False, np.inf, 0, 0)
 
 
@@ -181,7 +181,7 @@ class Branch:
         return outcome == REACHED
 
     def _attempt(self, step: float) -> int:
-        """Predict, correct, judge. REACHED, or ASTRAY or LOST with the particles anywhere."""
+        """Predict, correct, judge. REACHED, or ASTRAY, LOST or ENDED with the particles anywhere."""
         self.look()
         system, here = self.system, self.passed[-1]
         if self.renew or self._epoch != system.epoch:
@@ -197,7 +197,7 @@ class Branch:
         predicted, corrected = system.fields.pop("predicted"), system.fields.pop("corrected")
         motion = predicted + corrected
         if not correction.converged:
-            return LOST
+            return ENDED if correction.curved else LOST
         if largest_force(system, corrected) > STRAYED * largest_force(system, motion):
             return ASTRAY
         self.mechanics = evaluate(system)
@@ -215,7 +215,7 @@ class Branch:
             if self.system.update():
                 self._factorise()
             solves = self.inverse.solves
-            correction = correct(self.system, self.inverse, tolerance, self.look) if self.inverse.stable else HOPELESS
+            correction = correct(self.system, self.inverse, tolerance, self.look, True) if self.inverse.stable else HOPELESS
             self.counts.update(evaluations=correction.evaluations, solves=self.inverse.solves - solves)
             if not correction.rebuilt:
                 return correction

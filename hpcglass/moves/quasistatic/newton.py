@@ -37,6 +37,7 @@ class Correction:
     rebuilt : the list had to be rebuilt: the particles are in another order now, for which new factors are needed
     max_force : where it ended [energy/length]
     evaluations, iterations : force evaluations, solves
+    curved : whether it met negative curvature
     """
 
     converged: bool
@@ -44,9 +45,10 @@ class Correction:
     max_force: float
     evaluations: int
     iterations: int
+    curved: bool = False
 
 
-def correct(system: System, inverse: Inverse, tolerance: float, look: Look = straight_on) -> Correction:
+def correct(system: System, inverse: Inverse, tolerance: float, look: Look = straight_on, convex: bool = False) -> Correction:
     """Move to the minimum nearby; the way there is added to `system.fields["corrected"]`, (n_owned, d) [length]. Collective.
 
     Parameters
@@ -54,6 +56,7 @@ def correct(system: System, inverse: Inverse, tolerance: float, look: Look = str
     inverse : made in the present order of the particles
     tolerance : on max_i |F_i| [energy/length]
     look : called before each iteration
+    convex : end where negative curvature is met
     """
     steps: list[Floats] = []
     changes: list[Floats] = []
@@ -86,8 +89,8 @@ def correct(system: System, inverse: Inverse, tolerance: float, look: Look = str
                 del steps[:-MEMORY], changes[:-MEMORY]
             else:
                 curved = True
-        if largest <= tolerance:
-            return Correction(not curved, False, largest, evaluations, iteration)
+        if largest <= tolerance or (curved and convex):
+            return Correction(not curved, False, largest, evaluations, iteration, curved)
         best, since = (largest, 0) if largest < 0.5 * best else (best, since + 1)
         if since >= PATIENCE or iteration == ITERATIONS or not np.isfinite(largest):
             break
@@ -98,7 +101,7 @@ def correct(system: System, inverse: Inverse, tolerance: float, look: Look = str
         last = force
         system.move(direction)
         way += direction
-    return Correction(False, False, largest, evaluations, iteration)
+    return Correction(False, False, largest, evaluations, iteration, curved)
 
 
 def _two_loops(system: System, inverse: Inverse, force: Floats, steps: list[Floats], changes: list[Floats]) -> Floats:
