@@ -176,3 +176,29 @@ def test_choice_by_size():
     assert choose("auto", 12_000, 3, right_hand_sides=30) == "direct"
     assert choose("auto", 200_000, 3, right_hand_sides=10_000) == "cg"
     assert choose("cg", 10, 2) == "cg"
+
+
+class Asked(Exception):
+    """Somebody wants to stop."""
+
+
+@pytest.mark.parametrize("name", ["ipl12-2d", "ipl10-3d"])
+def test_a_look_ends_conjugate_gradients(world, monkeypatch, name):
+    """Asked within a solve, the exception comes out as it is, and nothing of it is left in the next solver."""
+    calls = []
+
+    def look():
+        calls.append(None)
+        if len(calls) == 3:
+            raise Asked
+
+    monkeypatch.setattr(solve, "LOOK_EVERY", 2)
+    s = glass(world, name)
+    solver = Solver(Hessian(s, look), "cg")
+    with pytest.raises(Asked):
+        solver.solve(load(s))
+    solver.destroy()
+    assert len(calls) == 3
+    again = Solver(Hessian(s), "cg")
+    again.solve(load(s))
+    assert again.residual < 1e-9

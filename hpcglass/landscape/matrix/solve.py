@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from hpcglass.core import comm as ranks
 from hpcglass.errors import InputError, PhysicsError
-from hpcglass.landscape.matrix.hessian import Hessian, PETSc
+from hpcglass.landscape.matrix.hessian import Hessian, PETSc, own_errors
 from hpcglass.petsc import DIRECT_LIMIT
 
 Floats = NDArray[np.float64]
@@ -33,6 +33,7 @@ MOST = 5                                    # ... up to this factor, for the sak
 ACCEPTED = 1e-8                             # |H x - b| / |b| of a solution
 AIM = {"direct": 1e-12, "cg": 1e-10}        # asked for; refined when missed
 ITERATIONS = 5000                           # of CG
+LOOK_EVERY = 10                             # iterations of "cg"
 METHODS = ("auto", "direct", "cg")
 
 
@@ -113,7 +114,8 @@ class Solver:
             hessian.look()
             if self._pinned is not None:
                 rest.array[self._pinned] = 0.0
-            self._ksp.solve(rest, step)
+            with own_errors():
+                self._ksp.solve(rest, step)
             self._check_reason()
             self.iterations += max(self._ksp.getIterationNumber(), 1)
             left.axpy(1.0, self._project(step))
@@ -163,9 +165,15 @@ class Solver:
             options = PETSc.Options(PREFIX["cg"])
             if not options.hasName("sub_pc_type"):
                 options["sub_pc_type"] = "icc"
+        ksp.setMonitor(self._look)
         ksp.setFromOptions()
         ksp.setUp()
         return ksp
+
+    def _look(self, ksp: Any, iteration: int, residual: float) -> None:
+        """A monitor of PETSc's: an exception leaves the solve where it is."""
+        if iteration % LOOK_EVERY == LOOK_EVERY - 1:
+            self.hessian.look()
 
     def _project(self, vector: Any) -> Any:
         return project(self.hessian, self._zero, vector)
