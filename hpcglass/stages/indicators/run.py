@@ -138,7 +138,9 @@ class Indicators(Stage):
                 + 2.0 * starts)
 
     def memory(self, particles: int, dimension: int) -> float:
-        return sparse_memory(particles, dimension) + 1000.0 * particles
+        from hpcglass.indicators.catalogue import needs
+
+        return sparse_memory(particles, dimension) * bool(needs(self.params.which) & set(RESPONSE)) + 1000.0 * particles
 
 
 def read_plane(comm: Any, name: str) -> Plane:
