@@ -217,7 +217,7 @@ class Context(Protocol):
 
 
 def sparse_memory(particles: int, dimension: int) -> float:
-    """Bytes of a Hessian with its factors, or, where these would be too large, with what preconditions conjugate gradients (measured)."""
+    """Bytes of a Hessian with its factors, or, where these would be too large, with a preconditioner (measured)."""
     factors, hierarchy, limit = ((9e3, 3.5e3, 200_000), (45e3, 6e3, 20_000))[dimension - 2]
     return particles * (factors if particles <= limit else hierarchy)
 
