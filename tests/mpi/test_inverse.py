@@ -11,7 +11,7 @@ from test_solve import dense, floating, load
 from hpcglass.core.comm import largest, total
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.landscape.contractions import pair_energies
-from hpcglass.landscape.matrix import dissection
+from hpcglass.landscape.matrix import dissection, inverse
 from hpcglass.landscape.matrix.hessian import Hessian
 from hpcglass.landscape.matrix.inverse import inverse_blocks, vibrality
 from hpcglass.landscape.matrix.solve import Solver
@@ -80,7 +80,8 @@ def test_vibrality(world, name):
     with h5py.File(DATA / f"{name}.h5") as file:
         expected = file["reference/vibrality"][:]
     hessian = Hessian(s)
-    assert whole(s, vibrality(hessian)) == pytest.approx(expected, rel=1e-8)
+    for method in ("direct", "cg"):
+        assert whole(s, vibrality(hessian, Solver(hessian, method))) == pytest.approx(expected, rel=1e-8)
     assert peak(s, vibrality(hessian) - np.trace(inverse_blocks(hessian).diagonal, axis1=1, axis2=2)) < 1e-12 * expected.max()
 
 
@@ -104,15 +105,23 @@ def test_what_is_refused(world, monkeypatch):
     solver = Solver(hessian, "direct")
     with monkeypatch.context() as patch:
         last = s.comm.rank == s.comm.size - 1       # on one rank alone
-        patch.setattr(dissection, "_assemble", _no_memory if last else dissection._assemble)
+        patch.setattr(dissection, "_extend", _no_memory if last else dissection._extend)
         with pytest.raises(PhysicsError, match="no memory for entries of the inverse Hessian of 400 particles in 2D"):
             vibrality(hessian, solver)
     solver.solve(load(s))
+    with monkeypatch.context() as patch:
+        patch.setitem(inverse.LARGEST, 2, 399)
+        with pytest.raises(InputError, match="400 particles in 2D are too many"):
+            vibrality(hessian)
     s.rebuild()
     with pytest.raises(RuntimeError, match="epoch"):
         vibrality(hessian, solver=solver)
     liquid = system(world, *liquid_arrays("ipl12", 100, 2))
     with pytest.raises(PhysicsError, match="saddle"):
+        vibrality(Hessian(liquid), solver=Solver(Hessian(liquid), "direct"))
+    # the solver need not notice
+    monkeypatch.setattr(inverse, "_shift", lambda hessian, solver, pinned: np.zeros((s.n_owned, 2, 2)))
+    with pytest.raises(PhysicsError, match="saddle, not a minimum: its Hessian has negative eigenvalues"):
         vibrality(Hessian(liquid), solver=Solver(Hessian(liquid), "direct"))
 
 

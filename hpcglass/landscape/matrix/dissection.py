@@ -99,9 +99,8 @@ def dissect(coordinate: Floats, start: Integers, columns: Integers) -> list[Fron
 
     divide(np.arange(len(coordinate)))
     for k, front in enumerate(fronts):
-        later = _later(front.pivots, k, number, start, columns)
-        inherited = [fronts[child].boundary for child in front.children]
-        front.boundary = np.unique(np.concatenate([later, *(rows[number[rows] > k] for rows in inherited)]))
+        reached = [columns[_couplings(front.pivots, start)[1]], *(fronts[child].boundary for child in front.children)]
+        front.boundary = np.unique(np.concatenate([rows[number[rows] > k] for rows in reached]))
     return fronts
 
 
@@ -114,67 +113,18 @@ def _cut(coordinate: Floats, members: Integers, side: NDArray[np.int8], start: I
     order = np.argpartition(along, half)
     below, above = members[order[:half]], members[order[half:]]
     side[above] = 1
-    touching = _touching(below, side, start, columns)
+    which, slot = _couplings(below, start)
+    touching = np.zeros(half, dtype=bool)
+    touching[which[side[columns[slot]] == 1]] = True
     side[above] = 0
     return below[~touching], above, below[touching]
 
 
-@numba.njit(cache=True)
-def _touching(below, side, start, columns):
-    """(m,) whether a row is coupled to one that has a side."""
-    result = np.zeros(below.size, dtype=np.bool_)
-    for a in range(below.size):
-        for k in range(start[below[a]], start[below[a] + 1]):
-            if side[columns[k]]:
-                result[a] = True
-    return result
-
-
-@numba.njit(cache=True)
-def _later(pivots, k, number, start, columns):
-    """Rows coupled to pivots of front k and eliminated behind it, some more than once."""
-    found = 0
-    for a in range(pivots.size):
-        for slot in range(start[pivots[a]], start[pivots[a] + 1]):
-            found += number[columns[slot]] > k
-    result = np.empty(found, dtype=np.int64)
-    found = 0
-    for a in range(pivots.size):
-        for slot in range(start[pivots[a]], start[pivots[a] + 1]):
-            if number[columns[slot]] > k:
-                result[found] = columns[slot]
-                found += 1
-    return result
-
-
-@numba.njit(cache=True)
-def _assemble(pivots, place, start, columns, blocks, front):
-    """Entries of the matrix between pivots and all rows of their front; those with rows eliminated before are there already."""
-    d = blocks.shape[1]
-    for a in range(pivots.size):
-        for slot in range(start[pivots[a]], start[pivots[a] + 1]):
-            at = place[columns[slot]]
-            if at < 0:
-                continue
-            for s in range(d):
-                for t in range(d):
-                    front[d * a + s, d * at + t] += blocks[slot, s, t]
-                    if at >= pivots.size:
-                        front[d * at + t, d * a + s] += blocks[slot, s, t]
-
-
-@numba.njit(cache=True)
-def _take(pivots, place, start, columns, front, result):
-    """The reverse: blocks of the inverse, those of rows eliminated before left out."""
-    d = result.shape[1]
-    for a in range(pivots.size):
-        for slot in range(start[pivots[a]], start[pivots[a] + 1]):
-            at = place[columns[slot]]
-            if at < 0:
-                continue
-            for s in range(d):
-                for t in range(d):
-                    result[slot, s, t] = front[d * a + s, d * at + t]
+def _couplings(rows: Integers, start: Integers) -> tuple[Integers, Integers]:
+    """(which of the rows, slot) of all blocks in these rows."""
+    count = start[rows + 1] - start[rows]
+    which = np.repeat(np.arange(len(rows)), count)
+    return which, np.arange(len(which)) + (start[rows] - np.cumsum(count) + count)[which]
 
 
 @numba.njit(cache=True)
@@ -246,11 +196,16 @@ class _Elimination:
             raise MemoryError if trouble == 2 else np.linalg.LinAlgError("the matrix is not positive definite")
         self.look()
 
-    def _places(self, front: Front) -> None:
-        """Where the rows of a front stand in it."""
+    def _places(self, front: Front) -> tuple[Integers, Integers, Integers]:
+        """Where the rows of a front stand in it; and its blocks of the pattern: (row, column there, slot), those with rows that
+        were eliminated before left out."""
         p = len(front.pivots)
         self.place[front.pivots] = np.arange(p)
         self.place[front.boundary] = np.arange(p, p + len(front.boundary))
+        row, slot = _couplings(front.pivots, self.start)
+        column = self.place[self.columns[slot]]
+        here = column >= 0
+        return row[here], column[here], slot[here]
 
     def _leave(self, front: Front) -> None:
         self.place[front.pivots] = self.place[front.boundary] = -1
@@ -258,10 +213,12 @@ class _Elimination:
     def _up(self, k: int) -> None:
         """Eliminate the pivots of a front."""
         front, d = self.fronts[k], self.d
-        p = len(front.pivots) * d
-        self._places(front)
-        matrix = np.zeros((p + len(front.boundary) * d,) * 2)
-        _assemble(front.pivots, self.place, self.start, self.columns, self.blocks, matrix)
+        p, size = len(front.pivots) * d, len(front.pivots) + len(front.boundary)
+        row, column, slot = self._places(front)
+        matrix = np.zeros((size * d, size * d))
+        view = matrix.reshape(size, d, size, d)
+        view[row, :, column] = self.blocks[slot]
+        view[column, :, row] = self.blocks[slot].transpose(0, 2, 1)
         for child in front.children:
             _extend(self.place[self.fronts[child].boundary], self.waiting.pop(child), d, matrix)
         self._leave(front)
@@ -289,9 +246,10 @@ class _Elimination:
             across = -(gain @ outer)
             inverse[:p, p:], inverse[p:, :p] = across, across.T
             inverse[:p, :p] = own - across @ gain.T
-        self._places(front)
+        row, column, slot = self._places(front)
         if result is not None:
-            _take(front.pivots, self.place, self.start, self.columns, inverse, result)
+            size = len(front.pivots) + len(front.boundary)
+            result[slot] = inverse.reshape(size, d, size, d)[row, :, column]
         for child in front.children:
             rows = (self.place[self.fronts[child].boundary][:, None] * d + np.arange(d)).ravel()
             self.waiting[child] = inverse[rows[:, None], rows]

@@ -21,10 +21,13 @@ from hpcglass.errors import InputError, PhysicsError
 from hpcglass.landscape.matrix.dense import rows_on_first
 from hpcglass.landscape.matrix.dissection import selected_inverse
 from hpcglass.landscape.matrix.hessian import Hessian, rows_of_all
-from hpcglass.landscape.matrix.solve import Solver, first_bound, saddle
+from hpcglass.landscape.matrix.solve import MOST, Solver, first_bound, saddle
+from hpcglass.petsc import DIRECT_LIMIT
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+LARGEST = {dimension: MOST * limit for dimension, limit in DIRECT_LIMIT.items()}       # particles
 
 
 @dataclass
@@ -66,12 +69,17 @@ def inverse_blocks(hessian: Hessian, solver: Solver | None = None) -> InverseBlo
 
     Raises
     ------
+    InputError
+        The glass is too large for dense separators.
     PhysicsError
-        The configuration is a saddle or floppy, or too large for the memory; a solve failed.
+        The configuration is a saddle or floppy; there is no memory; a solve failed.
     RuntimeError
         The system was rebuilt since the Hessian was made.
     """
     system, own = hessian.system, solver is None
+    if system.n_total > LARGEST[system.dimension]:
+        raise InputError(f"entries of the inverse Hessian take the memory of its factors, for which {system.n_total} particles "
+                         f"in {system.dimension}D are too many; take a smaller glass")
     solver = solver or Solver(hessian, right_hand_sides=system.dimension)
     pinned = first_bound(hessian)
     shift = _shift(hessian, solver, pinned)
