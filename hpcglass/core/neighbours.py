@@ -68,9 +68,13 @@ class Bins:
 
 @dataclass
 class PairList:
-    """Compressed rows: partners of owned particle i are index[start[i]:start[i+1]]."""
+    """Compressed rows: partners of owned particle i are index[start[i]:start[i+1]].
+
+    owner : (pairs,) i of each pair in 2D, where rows are too short for loops along them; empty in 3D
+    """
 
     start: NDArray[np.int64]
+    owner: NDArray[np.uint32]
     index: NDArray[np.uint32]
     inverse_length2: Floats    # 1 / lambda_ij^2 of each pair
     energy: Floats             # eps_ij of each pair; empty when all are 1
@@ -103,20 +107,22 @@ def build_pairs(table: PairTable, bins: Bins, position: Floats, diameter: Floats
     cutoff = float(np.sqrt(table.edges[-1]))
     longest = float(table.length.max()) if table.by_species else float(diameter.max(initial=0.0))
     axes = np.ascontiguousarray(position.T)
+    flat = len(axes) == 2
     while True:
         index = np.empty(max(capacity, 2 * BLOCK), dtype=np.uint32)
         needed = _fill(table, axes, diameter, species, n_owned, owned_bins, owned_start, ghost_start, shape, reach,
                        cutoff, longest, skin, start, index)
         if needed >= 0:
             index = index[:needed].copy() if needed < 0.8 * index.size else index[:needed]
+            owner = np.repeat(np.arange(n_owned if flat else 0, dtype=np.uint32), np.diff(start) if flat else 0)
             uniform = not table.energy_power and bool((table.energy == 1.0).all())
             if table.by_species and table.length.size == 1 and uniform:
                 alike = np.broadcast_to(1.0 / table.length[0, 0] ** 2, needed)
-                return PairList(start, index, alike, np.empty(0))
+                return PairList(start, owner, index, alike, np.empty(0))
             inverse_length2 = np.empty(needed)
             energy = np.empty(0 if uniform else needed)
             _mix(table, diameter, species, start, index, inverse_length2, energy)
-            return PairList(start, index, inverse_length2, energy)
+            return PairList(start, owner, index, inverse_length2, energy)
         capacity = 2 * index.size
 
 

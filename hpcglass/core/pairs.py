@@ -120,6 +120,3 @@ def pair_scalar(table, order, n, x2, work, out):
         polynomial(coefficient[order, g], table.terms[order, g], s, n, value)
         low = edges[g - 1] if g else -1.0
         times_power(value, s, table.lead[order, g], x2, low, edges[g], n, out)
-    last = edges[edges.size - 1]
-    for k in range(n):
-        out[k] = out[k] if x2[k] < last else 0.0

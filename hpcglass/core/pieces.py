@@ -134,9 +134,6 @@ def _few(table, order, n, x2, work, out):
                 times_power(part, y, table.whole[order, g, m], x2, low, table.edges[g], n, more)
                 for k in range(n):
                     out[k] += more[k]
-    last = table.edges[table.edges.size - 1]
-    for k in range(n):
-        out[k] = out[k] if x2[k] < last else 0.0
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")

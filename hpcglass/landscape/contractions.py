@@ -142,7 +142,7 @@ def _follow(gradient, fields, i, j, order, x):
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
-def _accumulate(reference, displacement, start, index, inverse_length2, scale, table, gradient, fields, order, out, energy,
+def _accumulate(reference, displacement, start, owner, index, inverse_length2, scale, table, gradient, fields, order, out, energy,
                 virial, phi):
     """Sums over the list; `phi` (order, entries) is filled unless it is empty."""
     dimension, n_owned = reference.shape[1], start.size - 1
@@ -155,7 +155,7 @@ def _accumulate(reference, displacement, start, index, inverse_length2, scale, t
     total = start[n_owned]
     for first in range(0, total, CHUNK):
         size = min(CHUNK, total - first)
-        next_row = gather(reference, displacement, start, index, inverse_length2, row, first, size, vector, x2)
+        next_row = gather(reference, displacement, start, owner, index, inverse_length2, row, first, size, vector, x2)
         for m in range(1, order + 2):
             scalars(m, first, size, inverse_length2, scale, table, x2, work, c[m])
         for k in range(size):
@@ -218,7 +218,7 @@ def _virials(f, x, order, weight, virial):
 
 
 @numba.njit(cache=True)
-def _distinct(reference, displacement, start, index, inverse_length2, scale, table, ids):
+def _distinct(reference, displacement, start, owner, index, inverse_length2, scale, table, ids):
     """(entries of the list, rows of the two particles) such that each interacting pair occurs once over all ranks.
 
     A pair with a ghost is listed by both owners: the one with the lower id keeps it. A particle with its own image is listed

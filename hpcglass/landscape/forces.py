@@ -72,7 +72,8 @@ def forces(system: System, exact: bool = True, reuse: bool = False) -> Floats:
 
 def pair_lists(system: System) -> tuple[Any, ...]:
     pairs = system.pairs
-    return (system.reference, system.displacement, pairs.start, pairs.index, pairs.inverse_length2, pairs.energy, system.table)
+    return (system.reference, system.displacement, pairs.start, pairs.owner, pairs.index, pairs.inverse_length2, pairs.energy,
+            system.table)
 
 
 def evaluate(system: System) -> Mechanics:
@@ -126,13 +127,24 @@ def _difference(reference, displacement, j, c, x, u):
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
-def gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2):
+def gather(reference, displacement, start, owner, index, inverse_length2, row, first, n, vector, x2):
     """Pair vectors and squared reduced distances of entries first .. first+n of the list; `row` owns the first one.
 
-    Returns the owner of the last. Counters are unsigned: a signed one could be negative, and every access would ask.
+    Returns the owner of the last. Counters are unsigned: a signed one could be negative, and every access would ask. In 2D a
+    particle has three to ten pairs in the list, too few for a loop of its own in SIMD registers.
     """
-    flat = reference.shape[1] == 2
     i, begin, one = np.uint64(row), np.uint64(first), np.uint64(1)
+    if reference.shape[1] == 2:
+        for k in range(np.uint64(n)):
+            i, j = np.uint64(owner[begin + k]), index[begin + k]
+            x, ux = _start(reference, displacement, i, 0)
+            y, uy = _start(reference, displacement, i, 1)
+            dx = _difference(reference, displacement, j, 0, x, ux)
+            dy = _difference(reference, displacement, j, 1, y, uy)
+            vector[0, k] = dx
+            vector[1, k] = dy
+            x2[k] = (dx * dx + dy * dy) * inverse_length2[begin + k]
+        return np.int64(i)
     p, last = begin, begin + np.uint64(n)
     while p < last:
         while np.uint64(start[i + one]) <= p:
@@ -141,25 +153,16 @@ def gather(reference, displacement, start, index, inverse_length2, row, first, n
         base, count = p - begin, stop - p
         x, ux = _start(reference, displacement, i, 0)
         y, uy = _start(reference, displacement, i, 1)
-        if flat:
-            for k in range(count):
-                j = index[p + k]
-                dx = _difference(reference, displacement, j, 0, x, ux)
-                dy = _difference(reference, displacement, j, 1, y, uy)
-                vector[0, base + k] = dx
-                vector[1, base + k] = dy
-                x2[base + k] = (dx * dx + dy * dy) * inverse_length2[p + k]
-        else:
-            z, uz = _start(reference, displacement, i, 2)
-            for k in range(count):
-                j = index[p + k]
-                dx = _difference(reference, displacement, j, 0, x, ux)
-                dy = _difference(reference, displacement, j, 1, y, uy)
-                dz = _difference(reference, displacement, j, 2, z, uz)
-                vector[0, base + k] = dx
-                vector[1, base + k] = dy
-                vector[2, base + k] = dz
-                x2[base + k] = (dx * dx + dy * dy + dz * dz) * inverse_length2[p + k]
+        z, uz = _start(reference, displacement, i, 2)
+        for k in range(count):
+            j = index[p + k]
+            dx = _difference(reference, displacement, j, 0, x, ux)
+            dy = _difference(reference, displacement, j, 1, y, uy)
+            dz = _difference(reference, displacement, j, 2, z, uz)
+            vector[0, base + k] = dx
+            vector[1, base + k] = dy
+            vector[2, base + k] = dz
+            x2[base + k] = (dx * dx + dy * dy + dz * dz) * inverse_length2[p + k]
         p = stop
     return np.int64(i)
 
@@ -177,10 +180,18 @@ def scalars(order, first, n, inverse_length2, scale, table, x2, work, out):
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
-def scatter(start, index, row, first, n, vector, c1, out):
+def scatter(start, owner, index, row, first, n, vector, c1, out):
     """F_i += c1 x_ij, F_j -= c1 x_ij; `row` owns the first entry."""
-    flat = out.shape[1] == 2
     i, begin, one = np.uint64(row), np.uint64(first), np.uint64(1)
+    if out.shape[1] == 2:
+        for k in range(np.uint64(n)):
+            i, j = np.uint64(owner[begin + k]), index[begin + k]
+            fx, fy = c1[k] * vector[0, k], c1[k] * vector[1, k]
+            out[i, 0] += fx
+            out[i, 1] += fy
+            out[j, 0] -= fx
+            out[j, 1] -= fy
+        return
     p, last = begin, begin + np.uint64(n)
     while p < last:
         while np.uint64(start[i + one]) <= p:
@@ -188,33 +199,24 @@ def scatter(start, index, row, first, n, vector, c1, out):
         stop = min(np.uint64(start[i + one]), last)
         base, count = p - begin, stop - p
         x = y = z = 0.0
-        if flat:
-            for k in range(count):
-                j = index[p + k]
-                fx, fy = c1[base + k] * vector[0, base + k], c1[base + k] * vector[1, base + k]
-                x += fx
-                y += fy
-                out[j, 0] -= fx
-                out[j, 1] -= fy
-        else:
-            for k in range(count):
-                j = index[p + k]
-                fx, fy = c1[base + k] * vector[0, base + k], c1[base + k] * vector[1, base + k]
-                fz = c1[base + k] * vector[2, base + k]
-                x += fx
-                y += fy
-                z += fz
-                out[j, 0] -= fx
-                out[j, 1] -= fy
-                out[j, 2] -= fz
-            out[i, 2] += z
+        for k in range(count):
+            j = index[p + k]
+            fx, fy = c1[base + k] * vector[0, base + k], c1[base + k] * vector[1, base + k]
+            fz = c1[base + k] * vector[2, base + k]
+            x += fx
+            y += fy
+            z += fz
+            out[j, 0] -= fx
+            out[j, 1] -= fy
+            out[j, 2] -= fz
         out[i, 0] += x
         out[i, 1] += y
+        out[i, 2] += z
         p = stop
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
-def add_forces(reference, displacement, start, index, inverse_length2, scale, table, out):
+def add_forces(reference, displacement, start, owner, index, inverse_length2, scale, table, out):
     """out += forces alone: what minimisers and dynamics call most."""
     vector = np.empty((reference.shape[1], CHUNK))
     x2, c1, work = np.empty(CHUNK), np.empty(CHUNK), np.empty((2, CHUNK))
@@ -222,14 +224,14 @@ def add_forces(reference, displacement, start, index, inverse_length2, scale, ta
     total = start[start.size - 1]
     for first in range(0, total, CHUNK):
         n = min(CHUNK, total - first)
-        next_row = gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2)
+        next_row = gather(reference, displacement, start, owner, index, inverse_length2, row, first, n, vector, x2)
         scalars(C1, first, n, inverse_length2, scale, table, x2, work, c1)
-        scatter(start, index, row, first, n, vector, c1, out)
+        scatter(start, owner, index, row, first, n, vector, c1, out)
         row = next_row
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
-def _sums(reference, displacement, start, index, inverse_length2, scale, table, out, sums, energy, virial):
+def _sums(reference, displacement, start, owner, index, inverse_length2, scale, table, out, sums, energy, virial):
     """Forces, and sums = (energy, sum of phi'^2, pairs, virial d*d); per particle too where the arrays are not empty."""
     dimension = reference.shape[1]
     n_owned = start.size - 1
@@ -240,15 +242,21 @@ def _sums(reference, displacement, start, index, inverse_length2, scale, table, 
     total = start[n_owned]
     for first in range(0, total, CHUNK):
         n = min(CHUNK, total - first)
-        next_row = gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2)
+        next_row = gather(reference, displacement, start, owner, index, inverse_length2, row, first, n, vector, x2)
         scalars(C1, first, n, inverse_length2, scale, table, x2, work, c1)
         scalars(C0, first, n, inverse_length2, scale, table, x2, work, phi)
-        scatter(start, index, row, first, n, vector, c1, out)
-        for k in range(n):
-            weight[k] = 1.0 if index[first + k] < n_owned else 0.5
-            sums[0] += weight[k] * phi[k]
-            sums[1] += weight[k] * c1[k] * c1[k] * x2[k] / inverse_length2[first + k]
-            sums[2] += weight[k] if x2[k] < cutoff2 else 0.0
+        scatter(start, owner, index, row, first, n, vector, c1, out)
+        total_energy = square = count = 0.0
+        begin, own = np.uint64(first), np.uint32(n_owned)
+        for k in range(np.uint64(n)):
+            w = 1.0 if index[begin + k] < own else 0.5
+            weight[k] = w
+            total_energy += w * phi[k]
+            square += w * c1[k] * c1[k] * x2[k] / inverse_length2[begin + k]
+            count += w if x2[k] < cutoff2 else 0.0
+        sums[0] += total_energy
+        sums[1] += square
+        sums[2] += count
         for a in range(dimension):
             for b in range(dimension):
                 value = 0.0

@@ -28,7 +28,7 @@ def interacting_pairs(system: System, lowest: int, highest: int) -> tuple[Intege
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
-def _list(reference, displacement, start, index, inverse_length2, scale, table, lowest, highest):
+def _list(reference, displacement, start, owner, index, inverse_length2, scale, table, lowest, highest):
     dimension, total, count = reference.shape[1], start[start.size - 1], highest - lowest + 1
     x = np.empty((dimension, CHUNK))
     x2, work, value = np.empty(CHUNK), np.empty((2, CHUNK)), np.empty((count, CHUNK))
@@ -38,7 +38,7 @@ def _list(reference, displacement, start, index, inverse_length2, scale, table, 
     row = kept = 0
     for begin in range(0, total, CHUNK):
         size = min(CHUNK, total - begin)
-        next_row = gather(reference, displacement, start, index, inverse_length2, row, begin, size, x, x2)
+        next_row = gather(reference, displacement, start, owner, index, inverse_length2, row, begin, size, x, x2)
         for n in range(count):
             scalars(lowest + n, begin, size, inverse_length2, scale, table, x2, work, value[n])
         for k in range(size):

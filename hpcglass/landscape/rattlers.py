@@ -83,7 +83,8 @@ def select(pairs: PairList, chosen: Flags) -> PairList:
     """The chosen entries of a list."""
     before = np.concatenate([[0], np.cumsum(chosen)])
     energy = pairs.energy[chosen] if pairs.energy.size else pairs.energy
-    return PairList(before[pairs.start], pairs.index[chosen], pairs.inverse_length2[chosen], energy)
+    owner = pairs.owner[chosen] if pairs.owner.size else pairs.owner
+    return PairList(before[pairs.start], owner, pairs.index[chosen], pairs.inverse_length2[chosen], energy)
 
 
 def with_pairs(system: System, pairs: PairList) -> System:
@@ -94,7 +95,7 @@ def with_pairs(system: System, pairs: PairList) -> System:
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
-def _contacts(reference, displacement, start, index, inverse_length2, scale, table, shell):
+def _contacts(reference, displacement, start, owner, index, inverse_length2, scale, table, shell):
     """((entries,) pairs closer than cut-off + shell, (n_all,) number of them that each owned particle has)."""
     reach2 = (np.sqrt(table.edges[table.edges.size - 1]) + shell) ** 2
     flat = reference.shape[1] == 2
@@ -121,7 +122,7 @@ def _contacts(reference, displacement, start, index, inverse_length2, scale, tab
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
-def _load(reference, displacement, start, index, inverse_length2, scale, table, chosen):
+def _load(reference, displacement, start, owner, index, inverse_length2, scale, table, chosen):
     """((n_all,) number of chosen pairs of each owned particle, (n_all,) largest |phi'| among them, infinite for a bound one)."""
     dimension = reference.shape[1]
     count, largest = np.zeros(reference.shape[0], dtype=np.int64), np.zeros(reference.shape[0])

@@ -18,6 +18,8 @@ from hpcglass.moves.methods import (
     BEGUN,
     GO_ON,
     INTERPOLATE,
+    LONGEST_STEP,
+    STEP,
     ConjugateGradient,
     Fire,
     Method,
@@ -29,15 +31,18 @@ from hpcglass.moves.methods import (
     length,
     limited,
     search,
+    stride,
     turn,
 )
+
+ROUND = 1.0 + 1e-9      # sums of squares are right to less than that
 
 
 def burst(method: Method, tolerance: float, most: int) -> tuple[int, float]:
     """Up to `most` evaluations and moves, each as `Method.advance` would make it.
 
-    Returns how many were made, and max|F| at the last of them [energy/length]. Fewer than `most` when the next one is not plain;
-    none on several ranks or between walls.
+    Returns how many were made: fewer than `most` when the next one is not plain; and, if all, max|F| at the last of them
+    [energy/length]. None on several ranks or between walls.
     """
     system = method.system
     if system.halo.owners is None or system.walls is not None or not most:
@@ -49,69 +54,88 @@ def burst(method: Method, tolerance: float, most: int) -> tuple[int, float]:
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _forces(force, n, owners, shift, strain, slack, reference, displacement, start, index, inverse_length2, scale, table):
-    """Forces here, and the largest of them; infinite if the list has to be rebuilt first."""
-    if not np.sqrt(farthest(displacement, reference, n, strain)) < slack:
-        return np.inf
+def _forces(force, n, owners, shift, reference, displacement, start, owner, index, inverse_length2, scale, table):
+    """Forces here, from a list that holds."""
     for k in range(owners.size):
+        i = np.uint64(owners[k])
         for c in range(displacement.shape[1]):
-            displacement[n + k, c] = displacement[owners[k], c] + shift[k, c]
+            displacement[n + k, c] = displacement[i, c] + shift[k, c]
     force[:] = 0.0
-    add_forces(reference, displacement, start, index, inverse_length2, scale, table, force)
-    return np.sqrt(largest_square(force[:n]))
+    add_forces(reference, displacement, start, owner, index, inverse_length2, scale, table, force)
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _fire(numbers, rows, force, n, owners, shift, strain, slack, reference, displacement, start, index, inverse_length2, scale,
-          table, tolerance, most):
+def _over(own, force2, tolerance):
+    """Whether this is the end, or not plain: max|F| <= tolerance, or not finite. The largest is looked for near the end only."""
+    if force2 > own.shape[0] * tolerance * tolerance * ROUND:
+        return not force2 < np.inf
+    return not np.sqrt(largest_square(own)) > tolerance
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _fire(numbers, rows, force, n, owners, shift, strain, slack, reference, displacement, start, owner, index, inverse_length2,
+          scale, table, tolerance, most):
     """`Fire.advance` over and over."""
     velocity, own = rows[0], force[:n]
-    last = 0.0
+    far = np.inf        # an upper bound of how far anybody has moved since the list was made
     for done in range(most):
-        largest = _forces(force, n, owners, shift, strain, slack, reference, displacement, start, index, inverse_length2, scale,
-                          table)
-        if not tolerance < largest < np.inf:
-            return done, last
-        last = largest
+        if not far < slack:
+            far = np.sqrt(farthest(displacement, reference, n, strain))
+            if not far < slack:
+                return done, 0.0
+        _forces(force, n, owners, shift, reference, displacement, start, owner, index, inverse_length2, scale, table)
         force2, power, velocity2 = dots(own, velocity)
+        if _over(own, force2, tolerance):
+            return done, 0.0
         back, blend = judge(numbers, force2, power, velocity2)
         if back:
             add_scaled(displacement, -back, velocity)
             velocity[:] = 0.0
-        add_scaled(displacement, length(numbers, accelerate(own, velocity, numbers, blend)), velocity)
-    return most, last
+            far += back * np.sqrt(velocity2)
+        fastest2 = accelerate(own, velocity, numbers, blend)        # of all together, which bounds that of each
+        if numbers[STEP] * np.sqrt(fastest2) > LONGEST_STEP:
+            fastest2 = largest_square(velocity)
+        step = length(numbers, fastest2)
+        add_scaled(displacement, step, velocity)
+        far += step * np.sqrt(fastest2)
+    return most, np.sqrt(largest_square(own))
 
 
 @numba.njit(cache=True, error_model="numpy")
-def _conjugate_gradient(numbers, rows, force, n, owners, shift, strain, slack, reference, displacement, start, index,
+def _conjugate_gradient(numbers, rows, force, n, owners, shift, strain, slack, reference, displacement, start, owner, index,
                         inverse_length2, scale, table, tolerance, most):
     """`ConjugateGradient.advance` over and over."""
     direction, line, own = rows[0], rows[1], force[:n]
-    last = 0.0
+    far, largest = np.inf, 0.0
     for done in range(most):
-        largest = _forces(force, n, owners, shift, strain, slack, reference, displacement, start, index, inverse_length2, scale,
-                          table)
-        if not tolerance < largest < np.inf:
-            return done, last
-        last = largest
-        slope = dots(direction, own)[1] if numbers[BEGUN] else 0.0
-        then, step = search(numbers, slope)
+        if not far < slack:
+            far = np.sqrt(farthest(displacement, reference, n, strain))
+            if not far < slack:
+                return done, 0.0
+        _forces(force, n, owners, shift, reference, displacement, start, owner, index, inverse_length2, scale, table)
+        longest2, slope, force2 = dots(direction, own)
+        if _over(own, force2, tolerance):
+            return done, 0.0
+        if done == most - 1:
+            largest = np.sqrt(largest_square(own))      # before they are interpolated
+        then, step = search(numbers, slope if numbers[BEGUN] else 0.0)
         if then != GO_ON:
-            if then == INTERPOLATE:
-                add_scaled(displacement, (step - 1.0) * numbers[ALONG], direction)
-                numbers[ALONG] *= step
-                interpolate(line, own, step)
-            force2, force_last, _ = dots(own, line)
-            turn(direction, conjugacy(numbers, force2, force_last), own)
-            slope = dots(direction, own)[1]
+            ratio = step if then == INTERPOLATE else 1.0
+            force2, force_last = interpolate(line, own, ratio)
+            beta, back = conjugacy(numbers, force2, force_last), stride(numbers, ratio)
+            far += abs(back) * np.sqrt(longest2)
+            slope, longest2 = turn(displacement, back, direction, beta, own, line)
             if slope <= 0:
                 assign(direction, own)
-            assign(line, own)
+                longest2 = force2
             step = begin(numbers, force2, slope)
-        step = limited(step, largest_square(direction))
+        if abs(step) * np.sqrt(longest2) > LONGEST_STEP:
+            longest2 = largest_square(direction)
+            step = limited(step, longest2)
         numbers[ALONG] += step
         add_scaled(displacement, step, direction)
-    return most, last
+        far += abs(step) * np.sqrt(longest2)
+    return most, largest
 
 
 LOOPS = {Fire.name: _fire, ConjugateGradient.name: _conjugate_gradient}

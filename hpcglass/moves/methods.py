@@ -108,8 +108,8 @@ class Fire(Method):
         if back:
             system.move(velocity, -back)
             velocity[:] = 0.0
-        fastest2 = ranks.largest(system.comm, accelerate(force, velocity, numbers, blend))
-        system.move(velocity, length(numbers, fastest2))
+        accelerate(force, velocity, numbers, blend)
+        system.move(velocity, length(numbers, ranks.largest(system.comm, largest_square(velocity))))
 
 
 class ConjugateGradient(Method):
@@ -136,16 +136,12 @@ class ConjugateGradient(Method):
         if then == GO_ON:
             self._go(value)
             return
-        if then == INTERPOLATE:
-            system.move(direction, (value - 1.0) * numbers[ALONG])
-            numbers[ALONG] *= value
-            interpolate(start, force, value)
-        force2, force_last, _ = ranks.total(system.comm, np.array(dots(force, start)))
-        turn(direction, conjugacy(numbers, force2, force_last), force)
-        slope = float(ranks.total(system.comm, dots(direction, force)[1]))
+        ratio = value if then == INTERPOLATE else 1.0
+        force2, force_last = ranks.total(system.comm, np.array(interpolate(start, force, ratio)))
+        beta, back = conjugacy(numbers, force2, force_last), stride(numbers, ratio)
+        slope = float(ranks.total(system.comm, turn(system.displacement, back, direction, beta, force, start)[0]))
         if slope <= 0:
             direction[:] = force
-        start[:] = force
         self._go(begin(numbers, force2, slope))
 
     def _go(self, step: float) -> None:
@@ -204,19 +200,17 @@ def judge(numbers, force2, power, velocity2):
     return back, numbers[MIXING] * np.sqrt(velocity2 / force2) if force2 > 0 else 0.0
 
 
-@numba.njit(cache=True)
+@numba.njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
 def accelerate(force, velocity, numbers, blend):
-    """v <- (1 - a) v + a |v| F/|F| + dt F, in place; the largest |v_i|^2."""
+    """v <- (1 - a) v + a |v| F/|F| + dt F, in place; |v|^2 of all together."""
     keep, gain = 1.0 - numbers[MIXING], blend + numbers[STEP]
-    fastest2 = 0.0
-    for i in range(force.shape[0]):
-        square = 0.0
-        for c in range(force.shape[1]):
-            v = keep * velocity[i, c] + gain * force[i, c]
-            velocity[i, c] = v
-            square += v * v
-        fastest2 = max(fastest2, square)
-    return fastest2
+    f, v = force.reshape(-1), velocity.reshape(-1)
+    square = 0.0
+    for k in range(v.size):
+        new = keep * v[k] + gain * f[k]
+        v[k] = new
+        square += new * new
+    return square
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -272,16 +266,36 @@ def limited(step, longest2):
 
 
 @numba.njit(cache=True, error_model="numpy")
+def stride(numbers, ratio):
+    """How far to go along the direction to where the forces are interpolated; the place on the line is that then."""
+    back = (ratio - 1.0) * numbers[ALONG]
+    numbers[ALONG] *= ratio
+    return back
+
+
+@numba.njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
 def interpolate(start, force, ratio):
-    """force <- start + ratio (force - start), in place."""
-    for i in range(force.shape[0]):
-        for c in range(force.shape[1]):
-            force[i, c] = start[i, c] + ratio * (force[i, c] - start[i, c])
+    """force <- start + ratio (force - start), in place; (F.F, F.F_start)."""
+    f, first = force.reshape(-1), start.reshape(-1)
+    if ratio != 1.0:
+        for k in range(f.size):
+            f[k] = first[k] + ratio * (f[k] - first[k])
+    square = along = 0.0
+    for k in range(f.size):
+        square += f[k] * f[k]
+        along += f[k] * first[k]
+    return square, along
 
 
-@numba.njit(cache=True, error_model="numpy")
-def turn(direction, beta, force):
-    """direction <- beta direction + force, in place."""
-    for i in range(force.shape[0]):
-        for c in range(force.shape[1]):
-            direction[i, c] = beta * direction[i, c] + force[i, c]
+@numba.njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
+def turn(displacement, shift, direction, beta, force, start):
+    """u <- u + shift p, p <- beta p + F, F_start <- F, in place; (p.F, p.p)."""
+    u, p, f, first = displacement.reshape(-1), direction.reshape(-1), force.reshape(-1), start.reshape(-1)
+    slope = square = 0.0
+    for k in range(p.size):
+        u[k] += shift * p[k]
+        new = beta * p[k] + f[k]
+        p[k], first[k] = new, f[k]
+        slope += new * f[k]
+        square += new * new
+    return slope, square

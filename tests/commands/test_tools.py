@@ -95,7 +95,7 @@ def test_kernels_are_compiled_beforehand(tmp_path):
     def kept():
         return {path.name for path in cache.rglob("*.nbi")}
 
-    command = [ROOT / "tools" / "compile", small, wrong]
+    command = [sys.executable, ROOT / "tools" / "compile", small, wrong]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "NUMBA_CACHE_DIR": str(cache)}, timeout=600)
     assert done.returncode == 1 and "epm.toml\n" in done.stdout and "wrong.toml failed" in done.stdout and "1 of 2" in done.stdout
     before = kept()

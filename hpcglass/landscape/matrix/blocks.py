@@ -101,7 +101,8 @@ def block_places(start: NDArray[np.int64], dimension: int) -> NDArray[np.int64]:
 
 
 @numba.njit(cache=True, fastmath=KEEP_NAN, error_model="numpy")
-def fill(reference, displacement, start, index, inverse_length2, scale, table, places, mirrors, diagonals, widths, bonds, values):
+def fill(reference, displacement, start, owner, index, inverse_length2, scale, table, places, mirrors, diagonals, widths, bonds,
+         values):
     """Add c_2 x x^T + c_1 1 (or n n^T if `bonds`) of each interacting pair: minus it off the diagonal, plus it on it."""
     cutoff2 = table.edges[table.edges.size - 1]
     dimension, n_owned = reference.shape[1], start.size - 1
@@ -112,7 +113,7 @@ def fill(reference, displacement, start, index, inverse_length2, scale, table, p
     total = start[n_owned]
     for first in range(0, total, CHUNK):
         n = min(CHUNK, total - first)
-        next_row = gather(reference, displacement, start, index, inverse_length2, row, first, n, vector, x2)
+        next_row = gather(reference, displacement, start, owner, index, inverse_length2, row, first, n, vector, x2)
         if bonds:
             for k in range(n):
                 c1[k], c2[k] = 0.0, inverse_length2[first + k] / x2[k]

@@ -77,6 +77,7 @@ def _in_order(record, pot, cell, row, length, found, total):
     """The rows in the order of the particles, and what goes with each pair."""
     n = len(row)
     start, index, inverse_length2 = np.zeros(n + 1, dtype=np.int64), np.empty(total, dtype=np.uint32), np.empty(total)
+    owner = np.empty(total, dtype=np.uint32)
     plain = pot.energy is None and pot.power is None
     strength = np.empty(0 if plain else total)
     period = None if cell.half is None else np.empty((len(cell.axes), total))
@@ -86,7 +87,7 @@ def _in_order(record, pot, cell, row, length, found, total):
         for q in range(row[i], row[i] + length[i]):
             j = found[q]
             lam = pair_length(size, record[j, 3], pot.nonadditivity, pot.length)
-            index[p], inverse_length2[p] = j, 1.0 / (lam * lam)
+            owner[p], index[p], inverse_length2[p] = i, j, 1.0 / (lam * lam)
             if not plain:
                 strength[p] = pair_strength(size, record[j, 3], lam, pot.energy, pot.power)
             if period is not None:
@@ -96,14 +97,14 @@ def _in_order(record, pot, cell, row, length, found, total):
                     period[a, p] = image[a] - raw[a]
             p += 1
         start[i + 1] = p
-    return start, index, inverse_length2, strength, period
+    return start, owner, index, inverse_length2, strength, period
 
 
 @inner
 def _vectors(x, pairs, row, first, n, vector, x2):
     """Vectors and squared reduced distances of pairs first .. first+n; returns the owner of the last."""
-    start, index, inverse_length2, _, period = pairs
-    row = gather(x, None, start, index, inverse_length2, row, first, n, vector, x2)
+    start, owner, index, inverse_length2, _, period = pairs
+    row = gather(x, None, start, owner, index, inverse_length2, row, first, n, vector, x2)
     if period is not None:
         x2[:n] = 0.0
         for a in range(x.shape[1]):
@@ -119,14 +120,14 @@ def _vectors(x, pairs, row, first, n, vector, x2):
 def _push(x, pairs, table, buffers, force):
     """force = that on each particle, of active ones all of it."""
     vector, x2, c, work = buffers
-    start, index, inverse_length2, strength, _ = pairs
+    start, owner, index, inverse_length2, strength, _ = pairs
     force[:] = 0.0
     row = np.int64(0)
     for first in range(0, len(index), CHUNK):
         n = min(CHUNK, len(index) - first)
         last = _vectors(x, pairs, row, first, n, vector, x2)
         scalars(C1, first, n, inverse_length2, strength, table, x2, work, c)
-        scatter(start, index, row, first, n, vector, c, force)
+        scatter(start, owner, index, row, first, n, vector, c, force)
         row = last
 
 
@@ -134,7 +135,7 @@ def _push(x, pairs, table, buffers, force):
 def _energy(x, pairs, table, buffers):
     """Energy of all pairs."""
     vector, x2, c, work = buffers
-    _, index, inverse_length2, strength, _ = pairs
+    _, _, index, inverse_length2, strength, _ = pairs
     total, row = 0.0, np.int64(0)
     for first in range(0, len(index), CHUNK):
         n = min(CHUNK, len(index) - first)
