@@ -2,7 +2,8 @@
 
 A rank grid g_1 x ... x g_d cuts the cell by planes parallel to its faces. Cutting along axis k costs halo in proportion to
 the area of its face, V / height_k, so the grid is the factorisation of the number of ranks with the
-smallest total cut. `origin` shifts all planes together (swap Monte Carlo moves them at random).
+smallest total cut. `origin` shifts all planes together (swap Monte Carlo moves them at random). Ranks beyond the grid have no
+brick.
 """
 
 from __future__ import annotations
@@ -44,12 +45,15 @@ class Bricks:
         Fractional position of the first plane along each box vector.
     coordinate : (d,) int
         This rank's place in the grid.
+    idle : bool
+        This rank has none, and its coordinate means nothing.
     """
 
     def __init__(self, grid: tuple[int, ...], rank: int, origin: Floats | None = None) -> None:
         self.grid = np.array(grid, dtype=np.int64)
         self.origin = np.zeros(len(grid)) if origin is None else np.array(origin, dtype=np.float64)
-        self.coordinate = np.array(np.unravel_index(rank, grid), dtype=np.int64)
+        self.idle = bool(rank >= self.grid.prod())
+        self.coordinate = np.array(np.unravel_index(0 if self.idle else rank, grid), dtype=np.int64)
 
     def place(self, fraction: Floats) -> Ints:
         """(n, d) grid coordinates of fractional positions relative to the origin, in [0, 1)."""
@@ -65,6 +69,8 @@ class Bricks:
         `offset` counts bricks from this one; `periods` cell periods crossed on the way. Several offsets can lead to the
         same rank, and to this one: narrow cells and single ranks are no special case.
         """
+        if self.idle:
+            return []
         reach = np.ceil(width * self.grid - 1e-12).astype(np.int64)
         result = []
         for step in product(*[range(-r, r + 1) for r in reach]):

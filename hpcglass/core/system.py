@@ -31,6 +31,7 @@ Floats = NDArray[np.float64]
 Array = NDArray[Any]
 
 DEFAULT_SKIN = 0.4
+PER_RANK = {2: 4000, 3: 2000}   # particles from which on a step on two ranks is quicker than on one
 BETWEEN_LOOKS = 200_000, 20     # particles of a rank times steps, and steps, at most, between two looks at requests to stop
 LARGEST_MAP = 1e3       # entry of a deformation
 FARTHEST = 1e9          # in units of the cell: periods crossed are counted in 32 bits
@@ -55,9 +56,13 @@ class System:
     image : (n_owned, d) periods crossed
     fields : further per-particle arrays of owned rows that move with the particles at each rebuild
     pairs : the neighbour list
+    working : number of ranks, the first ones, that have particles
     walls : rigid walls around the glass, or None; may be replaced by others at any time, lists do not depend on them
     epoch : number of rebuilds
     """
+
+    _most_working: int | None = None
+    _ghost_shift: Floats | None = None
 
     def __init__(self, comm: MPI.Comm, model: Model, box: Floats, fields: dict[str, Array], skin: float = DEFAULT_SKIN) -> None:
         self.comm = comm
@@ -105,7 +110,11 @@ class System:
     def pace(self) -> int:
         """Steps or force evaluations from one safe point to the next: some hundredths of a second, or a single long one."""
         work, most = BETWEEN_LOOKS
-        return min(max(work * self.comm.size // self.n_total, 1), most)
+        return min(max(work * self.working // self.n_total, 1), most)
+
+    @property
+    def working(self) -> int:
+        return min(self._most_working or self.comm.size, self.comm.size)
 
     @property
     def first_row(self) -> int:
@@ -137,6 +146,17 @@ class System:
         """Add ghosts' rows to their owners, in place, for an array of n_all rows."""
         self.halo.reverse_add(values, self.n_owned)
 
+    def concentrate(self, particles: int | None = None) -> None:
+        """Let only so many of the first ranks have particles that each has about `particles`, for work in which ranks take turns.
+
+        Where each rank has few, it takes longer to tell the others than to do their part as well. Default: PER_RANK. The
+        configuration and its list stay the same to the bit. Collective.
+        """
+        wanted = min(max(self.n_total // (particles or PER_RANK[self.dimension]), 1), self.comm.size)
+        if wanted != self.working:
+            self._most_working = wanted
+            self.restore(*self.state())
+
     # ------------------------------------------------------------------ motion
 
     def move(self, step: Floats, factor: float = 1.0) -> None:
@@ -158,9 +178,14 @@ class System:
         self.displacement[own] += (self.reference[own] + self.displacement[own]) @ change.T
         self._set_box(self.box + change @ self.box)
 
-    def update(self) -> bool:
-        """Refresh the ghosts; rebuild first if the list may miss a pair. Returns whether it rebuilt. Collective."""
-        if self._list_expired():
+    def update(self, further: float = np.inf) -> bool:
+        """Refresh the ghosts; rebuild first if the list may miss a pair. Returns whether it rebuilt. Collective.
+
+        further : a bound of how far anybody has moved since the last call, the same on all ranks, if it is known: it may spare
+            the look at all particles
+        """
+        self._far += further
+        if not self._far < self.slack and self._list_expired():
             self.rebuild()
             return True
         self.refresh_ghosts()
@@ -176,6 +201,7 @@ class System:
         largest = float(np.sqrt(ranks.largest(self.comm, here)))
         if not np.isfinite(largest):
             self.check_finite()
+        self._far = largest
         return largest >= self.slack
 
     @property
@@ -205,10 +231,10 @@ class System:
         if wrap:
             self._wrap()
         self.box_at_build = self.box.copy()
-        self.strain_since_build, self._shrink = np.zeros_like(self.box), 1.0
+        self.strain_since_build, self._shrink, self._far = np.zeros_like(self.box), 1.0, 0.0
         self._scratch: dict[str, Floats] = {}
         inverse = np.linalg.inv(self.box)
-        self.bricks = Bricks(best_grid(self.box, self.comm.size), self.comm.rank, self.origin)
+        self.bricks = Bricks(best_grid(self.box, self.working), self.comm.rank, self.origin)
         self._migrate(self.bricks.owner(self._fraction(self.reference, inverse)))
         self.range = self._largest_cutoff()
         width = (self.range + self.skin) / heights(self.box)
@@ -234,12 +260,12 @@ class System:
         """Split the box, h = high (on the reference grid) + low: 52 bits span the cell, its halo and tilt."""
         self.grid_step = 2.0 ** (np.ceil(np.log2(np.abs(self.box).sum(axis=1).max())) + 2 - 52)
         self.box_high = np.rint(self.box / self.grid_step) * self.grid_step
-        self.box_low = self.box - self.box_high
+        self.box_low, self._ghost_shift = self.box - self.box_high, None
 
     def _set_box(self, box: Floats) -> None:
         """A new box since the build; references and the list stay."""
         self.box = box
-        self.box_low = box - self.box_high
+        self.box_low, self._ghost_shift = box - self.box_high, None
         deformation = box @ np.linalg.inv(self.box_at_build)
         self.strain_since_build = deformation - np.eye(self.dimension)
         self._shrink = float(np.linalg.svd(deformation, compute_uv=False).min())
@@ -290,7 +316,8 @@ class System:
             rows = getattr(self, name)
             rows[ghosts] = rows[ghosts][order]
         self._ghost_bins = ghost_bins[order]
-        self.displacement[ghosts] += self.halo.periods @ self.box_low.T
+        self._ghost_shift = None
+        self.displacement[ghosts] += self.ghost_shift
 
     def refresh_ghosts(self) -> None:
         """Displacements of owners to their images, without asking whether the list still holds. Collective."""
@@ -300,7 +327,9 @@ class System:
     @property
     def ghost_shift(self) -> Floats:
         """(n_ghosts, d) what the displacements of ghosts have besides their owners'."""
-        return self.halo.periods @ self.box_low.T
+        if self._ghost_shift is None:
+            self._ghost_shift = self.halo.periods @ self.box_low.T
+        return self._ghost_shift
 
     def _largest_cutoff(self) -> float:
         """Upper bound of the range of interaction over all pairs present [length]."""

@@ -6,6 +6,8 @@ its granules' hashes) is computed by all ranks at once and does not depend on ho
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from mpi4py import MPI
 
@@ -52,7 +54,7 @@ def by_pair(comm: MPI.Comm, particles: int, ids: Array, *arrays: Array) -> list[
     This rank receives the ids and arrays of rows `span(comm, all ranks' rows)`.
     """
     ids, *moved = send_rows(comm, block_owner(ids[:, 0], particles, comm.size), np.ascontiguousarray(ids), *arrays)
-    keys = [column for array in (ids, *moved) for column in array.reshape(len(ids), -1).T]
+    keys = [column for array in (ids, *moved) for column in array.reshape(len(ids), math.prod(array.shape[1:])).T]
     order = np.lexsort(keys[::-1])
     rows = total(comm, len(ids))
     row = offset(comm, len(ids)) + np.arange(len(ids))

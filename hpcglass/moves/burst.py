@@ -11,6 +11,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from hpcglass.core.comm import broadcast
 from hpcglass.core.vectors import add_scaled, assign, dots, farthest, largest_square
 from hpcglass.landscape.forces import add_forces, pair_lists
 from hpcglass.moves.methods import (
@@ -25,6 +26,7 @@ from hpcglass.moves.methods import (
     Method,
     accelerate,
     begin,
+    bound,
     conjugacy,
     interpolate,
     judge,
@@ -45,11 +47,15 @@ def burst(method: Method, tolerance: float, most: int) -> tuple[int, float]:
     [energy/length]. None on several ranks or between walls.
     """
     system = method.system
-    if system.halo.owners is None or system.walls is not None or not most:
+    if system.working > 1 or system.walls is not None or not most:
         return 0, 0.0
-    loop = LOOPS[method.name]
-    done, largest = loop(method.numbers, method.rows, system.scratch("forces"), system.n_owned, system.halo.owners,
+    comm, loop = system.comm, LOOPS[method.name]
+    if comm.rank == 0:
+        done, largest = loop(method.numbers, method.rows, system.scratch("forces"), system.n_owned, system.halo.owners,
                          system.ghost_shift, system.strain_since_build, system.slack, *pair_lists(system), tolerance, most)
+    if comm.size > 1:       # the others have no particles, and wait
+        told = broadcast(comm, np.array([*method.numbers, done, largest]) if comm.rank == 0 else None)
+        method.numbers[:], (done, largest) = told[:-2], told[-2:]
     return int(done), float(largest)
 
 
@@ -65,11 +71,15 @@ def _forces(force, n, owners, shift, reference, displacement, start, owner, inde
 
 
 @numba.njit(cache=True, error_model="numpy")
+def near_end(force2, n, tolerance):
+    """Whether n forces with sum of squares |F|^2 may all be within the tolerance, or are not finite."""
+    return not n * tolerance * tolerance * ROUND < force2 < np.inf
+
+
+@numba.njit(cache=True, error_model="numpy")
 def _over(own, force2, tolerance):
-    """Whether this is the end, or not plain: max|F| <= tolerance, or not finite. The largest is looked for near the end only."""
-    if force2 > own.shape[0] * tolerance * tolerance * ROUND:
-        return not force2 < np.inf
-    return not np.sqrt(largest_square(own)) > tolerance
+    """Whether this is the end, or not plain. The largest force is looked for near the end only."""
+    return near_end(force2, own.shape[0], tolerance) and not tolerance < np.sqrt(largest_square(own)) < np.inf
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -92,12 +102,14 @@ def _fire(numbers, rows, force, n, owners, shift, strain, slack, reference, disp
             add_scaled(displacement, -back, velocity)
             velocity[:] = 0.0
             far += back * np.sqrt(velocity2)
-        fastest2 = accelerate(own, velocity, numbers, blend)        # of all together, which bounds that of each
-        if numbers[STEP] * np.sqrt(fastest2) > LONGEST_STEP:
-            fastest2 = largest_square(velocity)
-        step = length(numbers, fastest2)
+            velocity2 = 0.0
+        accelerate(own, velocity, numbers, blend)
+        fastest = bound(numbers, blend, force2, velocity2)
+        if numbers[STEP] * fastest > LONGEST_STEP:
+            fastest = np.sqrt(largest_square(velocity))
+        step = length(numbers, fastest)
         add_scaled(displacement, step, velocity)
-        far += step * np.sqrt(fastest2)
+        far += step * fastest
     return most, np.sqrt(largest_square(own))
 
 
@@ -113,7 +125,7 @@ def _conjugate_gradient(numbers, rows, force, n, owners, shift, strain, slack, r
             if not far < slack:
                 return done, 0.0
         _forces(force, n, owners, shift, reference, displacement, start, owner, index, inverse_length2, scale, table)
-        longest2, slope, force2 = dots(direction, own)
+        force2, slope, longest2 = dots(own, direction)
         if _over(own, force2, tolerance):
             return done, 0.0
         if done == most - 1:

@@ -6,7 +6,8 @@ to the bit. Line searches look for the zero of the slope F.p, never at the energ
 forces of 1e-8 sqrt(U).
 
 What is decided from sums over all particles is in functions of `numbers` alone (`judge`, `length`, `search`, `begin`): `advance`
-takes the sums from all ranks, the loops of `burst` from the only one, and both do the same to the bit.
+takes the sums from all ranks, the loops of `burst` from the only one, and both do the same to the bit. Norms of whole fields
+bound those of single particles: where they are small enough, nobody looks for the largest.
 
 Elastic steps of a glass take FIRE fewer evaluations; a quench from the liquid takes conjugate gradients half as many.
 """
@@ -80,9 +81,13 @@ class Method(ABC):
     def first_numbers(stiffness: float) -> dict[str, float]:
         """NUMBERS at rest; `stiffness` is the largest eigenvalue of the Hessian [energy/length^2]."""
 
+    def sums(self, force: Floats) -> Floats:
+        """(F.F, F.x, x.x) over all ranks, x the first of the rows: what `advance` goes by. Collective."""
+        return np.asarray(ranks.total(self.system.comm, np.array(dots(force, self.rows[0]))))
+
     @abstractmethod
-    def advance(self, force: Floats) -> None:
-        """Move from where the forces are `force`. Collective."""
+    def advance(self, force: Floats, sums: Floats) -> float:
+        """Move from where the forces are `force`. Collective. Returns a bound of how far anybody has moved [length]."""
 
 
 class Fire(Method):
@@ -101,15 +106,23 @@ class Fire(Method):
         longest = 1.6 / float(np.sqrt(stiffness))
         return {"step": 0.25 * longest, "longest": longest, "mixing": 0.1, "downhill": 0.0}
 
-    def advance(self, force: Floats) -> None:
+    def advance(self, force: Floats, sums: Floats) -> float:
         """One step of the damped dynamics."""
         system, numbers, (velocity,) = self.system, self.numbers, self.rows
-        back, blend = judge(numbers, *ranks.total(system.comm, np.array(dots(force, velocity))))
+        force2, power, velocity2 = sums
+        back, blend = judge(numbers, force2, power, velocity2)
+        far = 0.0
         if back:
             system.move(velocity, -back)
             velocity[:] = 0.0
+            far, velocity2 = back * float(np.sqrt(velocity2)), 0.0
         accelerate(force, velocity, numbers, blend)
-        system.move(velocity, length(numbers, ranks.largest(system.comm, largest_square(velocity))))
+        fastest = bound(numbers, blend, force2, velocity2)
+        if numbers[STEP] * fastest > LONGEST_STEP:
+            fastest = float(np.sqrt(ranks.largest(system.comm, largest_square(velocity))))
+        step = length(numbers, fastest)
+        system.move(velocity, step)
+        return far + step * fastest
 
 
 class ConjugateGradient(Method):
@@ -128,27 +141,32 @@ class ConjugateGradient(Method):
     def first_numbers(stiffness: float) -> dict[str, float]:
         return dict.fromkeys(ConjugateGradient.NUMBERS, 0.0) | {"guess": 1.0 / stiffness}
 
-    def advance(self, force: Floats) -> None:
+    def advance(self, force: Floats, sums: Floats) -> float:
         """Continue the line search, or begin a new one from the present forces."""
         system, numbers, (direction, start) = self.system, self.numbers, self.rows
-        slope = ranks.total(system.comm, dots(direction, force)[1]) if numbers[BEGUN] else 0.0
-        then, value = search(numbers, slope)
+        _, slope, longest2 = sums
+        then, value = search(numbers, slope if numbers[BEGUN] else 0.0)
         if then == GO_ON:
-            self._go(value)
-            return
+            return self._go(value, longest2)
         ratio = value if then == INTERPOLATE else 1.0
         force2, force_last = ranks.total(system.comm, np.array(interpolate(start, force, ratio)))
         beta, back = conjugacy(numbers, force2, force_last), stride(numbers, ratio)
-        slope = float(ranks.total(system.comm, turn(system.displacement, back, direction, beta, force, start)[0]))
+        far = abs(back) * float(np.sqrt(longest2))
+        slope, longest2 = ranks.total(system.comm, np.array(turn(system.displacement, back, direction, beta, force, start)))
         if slope <= 0:
             direction[:] = force
-        self._go(begin(numbers, force2, slope))
+            longest2 = force2
+        return far + self._go(begin(numbers, force2, slope), longest2)
 
-    def _go(self, step: float) -> None:
+    def _go(self, step: float, longest2: float) -> float:
+        """By `step` along the direction p, where |p|^2 bounds those of its rows."""
         direction = self.rows[0]
-        step = limited(step, ranks.largest(self.system.comm, largest_square(direction)))
+        if abs(step) * np.sqrt(longest2) > LONGEST_STEP:
+            longest2 = ranks.largest(self.system.comm, largest_square(direction))
+            step = limited(step, longest2)
         self.numbers[ALONG] += step
         self.system.move(direction, step)
+        return abs(step) * float(np.sqrt(longest2))
 
 
 METHODS: dict[str, type[Method]] = {"fire": Fire, "cg": ConjugateGradient}
@@ -202,22 +220,24 @@ def judge(numbers, force2, power, velocity2):
 
 @numba.njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract", "arcp", "nsz"})
 def accelerate(force, velocity, numbers, blend):
-    """v <- (1 - a) v + a |v| F/|F| + dt F, in place; |v|^2 of all together."""
+    """v <- (1 - a) v + a |v| F/|F| + dt F, in place."""
     keep, gain = 1.0 - numbers[MIXING], blend + numbers[STEP]
     f, v = force.reshape(-1), velocity.reshape(-1)
-    square = 0.0
     for k in range(v.size):
-        new = keep * v[k] + gain * f[k]
-        v[k] = new
-        square += new * new
-    return square
+        v[k] = keep * v[k] + gain * f[k]
 
 
 @numba.njit(cache=True, error_model="numpy")
-def length(numbers, fastest2):
+def bound(numbers, blend, force2, velocity2):
+    """No particle is faster than this after `accelerate`."""
+    return (1.0 - numbers[MIXING]) * np.sqrt(velocity2) + (blend + numbers[STEP]) * np.sqrt(force2)
+
+
+@numba.njit(cache=True, error_model="numpy")
+def length(numbers, fastest):
     """Time step, shorter where the fastest particle would go further than LONGEST_STEP."""
     step = numbers[STEP]
-    return step * min(1.0, LONGEST_STEP / (step * np.sqrt(fastest2))) if fastest2 > 0 else step
+    return step * min(1.0, LONGEST_STEP / (step * fastest)) if fastest > 0 else step
 
 
 # ---------------------------------------------------------------------- conjugate gradients

@@ -10,7 +10,7 @@ import numpy as np
 from hpcglass.core.system import System
 from hpcglass.landscape.forces import forces, largest_force
 from hpcglass.landscape.walls import check_inside
-from hpcglass.moves.burst import burst
+from hpcglass.moves.burst import burst, near_end
 from hpcglass.moves.methods import METHODS, Method
 
 Watch = Callable[[int, float, Method], int]
@@ -52,17 +52,20 @@ def minimise(system: System, method: str | Method, tolerance: float, max_evaluat
         system.update()
         method = METHODS[method](system)
     due = evaluations + 1 if watch is not None else max_evaluations
+    far = np.inf                    # a bound of how far anybody has moved since the ghosts were refreshed
     while True:
         done, largest = burst(method, tolerance, max(min(due, max_evaluations - 1) - evaluations, 0))
         evaluations += done
         if evaluations < due:       # the loop left it to us
-            system.update()
+            system.update(np.inf if done else far)
             force = forces(system, reuse=True)
             evaluations += 1
-            largest = largest_force(system, force)
-            if reason := _end(system, largest, tolerance, evaluations >= max_evaluations):
-                break
-            method.advance(force)
+            sums = method.sums(force)
+            if evaluations in (due, max_evaluations) or near_end(sums[0], system.n_total, tolerance):
+                largest = largest_force(system, force)
+                if reason := _end(system, largest, tolerance, evaluations >= max_evaluations):
+                    break
+            far = method.advance(force, sums)
         if watch is not None and evaluations == due:
             due = watch(evaluations, largest, method)
     method.finish()

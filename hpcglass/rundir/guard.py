@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,7 +39,7 @@ def check_finite(system: System, fields: dict[str, Array], where: str) -> None:
 
 
 def _check_rows(system: System, name: str, values: Array, where: str) -> None:
-    bad = np.flatnonzero(~np.isfinite(values.reshape(system.n_owned, -1)).all(axis=1))
+    bad = np.flatnonzero(~np.isfinite(values).reshape(system.n_owned, math.prod(values.shape[1:])).all(axis=1))
     comm, ids = system.comm, system.id[: system.n_owned]
     count = total(comm, bad.size)
     if not count:

@@ -247,3 +247,10 @@ class Stage(ABC):
     def frames(self) -> int:
         """How many configurations it will write besides the final one, for `validate`'s disk figure."""
         return 0
+
+
+def concentrate(system: System, context: Context) -> None:
+    """Leave a small system to a few of the ranks, for a stage in which all of them take part in every step. Collective."""
+    system.concentrate()
+    if system.working < system.comm.size:
+        context.log(f"{system.n_total} particles on {system.working} of {system.comm.size} ranks: with more it would take longer")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from hpcglass.stages.base import Context, Snapshot, Stage, StageParams
+from hpcglass.stages.base import Context, Snapshot, Stage, StageParams, concentrate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -126,6 +126,7 @@ class Inflate(Stage):
         params: InflateParams = self.params
         if system.walls is None:
             raise PhysicsError("inflate: the glass is not between walls; start it with r_in and r_out in [system]")
+        concentrate(system, context)
         context.cite("kumar2022", "bitzek2006" if params.algorithm == "fire" else "polak1969")
         tables, before, after = Tables(context), Place("before"), Place("after")
         restored = context.restored.scalars if context.restored else None

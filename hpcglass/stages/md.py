@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from pydantic import Field
 
 from hpcglass.errors import PhysicsError
-from hpcglass.stages.base import Context, Snapshot, Stage, StageParams
+from hpcglass.stages.base import Context, Snapshot, Stage, StageParams, concentrate
 
 if TYPE_CHECKING:
     from hpcglass.core.system import System
@@ -60,6 +60,7 @@ class MD(Stage):
         from hpcglass.moves.dynamics import Dynamics, maxwell_velocities
 
         params: MDParams = self.params
+        concentrate(system, context)
         context.cite("nose1984", "hoover1985") if params.thermostat == "nose-hoover" else None
         context.cite("leimkuhler2013") if params.thermostat == "langevin" else None
         table = context.table("thermo", step=("", "time step"), time=("time", "time"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from hpcglass.stages.base import Context, Snapshot, Stage, StageParams
+from hpcglass.stages.base import Context, Snapshot, Stage, StageParams, concentrate
 
 if TYPE_CHECKING:
     from hpcglass.core.system import System
@@ -39,6 +39,7 @@ class Quench(Stage):
         from hpcglass.moves.quasistatic.choice import landing_pays
 
         params: QuenchParams = self.params
+        concentrate(system, context)
         context.cite("bitzek2006" if params.algorithm == "fire" else "polak1969")
         minimise: Callable[..., Any] = relax.to_minimum
         if system.walls is None and landing_pays(system.n_total, system.dimension):

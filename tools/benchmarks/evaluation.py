@@ -108,7 +108,8 @@ def main() -> None:
                          *([f"{ratio:.2f}" for ratio in ratios] if len(roots) > 1 else [])])
     print(machine(), "\n")
     print(table(["N", "build", "force, µs", *[f"{name}, µs" for name in METHODS],
-                 *[f"{name} evaluation / force" for name in METHODS], *(["force / other", *[f"{name} / other" for name in METHODS]] if len(roots) > 1 else [])], rows))
+                 *[f"{name} evaluation / force" for name in METHODS],
+                 *(["force / other", *[f"{name} / other" for name in METHODS]] if len(roots) > 1 else [])], rows))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -190,5 +191,5 @@ def lines(columns: Sequence[NDArray[Any] | list[str]]) -> Iterator[str]:
 
 def scalars(name: str, values: NDArray[Any], index: str = "{}[{}]") -> list[tuple[str, NDArray[Any]]]:
     """The columns of a field, each with a name."""
-    flat = values.reshape(len(values), -1)
+    flat = values.reshape(len(values), math.prod(values.shape[1:]))
     return [(name if values.ndim == 1 else index.format(name, k + 1), flat[:, k]) for k in range(flat.shape[1])]

@@ -7,6 +7,7 @@ element would get the mass, radius and colour of an atom in some reader. See doc
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def write(frames: Iterable[Configuration], path: Path) -> None:
                 columns.append(c.diameter / 2)
                 properties += ":radius:R:1"
             for name, values in c.fields.items():
-                flat = values.reshape(len(values), -1)
+                flat = values.reshape(len(values), math.prod(values.shape[1:]))
                 columns += [*flat.T]
                 properties += f":{ENERGY.get(name, name)}:{'R' if values.dtype.kind == 'f' else 'I'}:{flat.shape[1]}"
             file.write(f"{len(c.position)}\n{_head(frame, c, properties)}\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from hpcglass.stages.base import Context, GivenUp, Snapshot, Stage
+from hpcglass.stages.base import Context, GivenUp, Snapshot, Stage, concentrate
 from hpcglass.stages.protocol import Walk, legs
 from hpcglass.stages.shear.params import ShearParams
 
@@ -34,6 +34,7 @@ class Shear(Stage):
         from hpcglass.stages.shear.loading import Record
 
         params: ShearParams = self.params
+        concentrate(system, context)
         kept = context.restored.scalars if context.restored else None
         if kept and not BEFORE_THE_START.isdisjoint(kept):
             kept = None
