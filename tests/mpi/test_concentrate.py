@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from glasses import glass, whole
+from recorder import Recorder
 
 from hpcglass.core.comm import total
 from hpcglass.geometries.periodic import deformation, simple_shear
@@ -13,6 +14,7 @@ from hpcglass.landscape.forces import evaluate
 from hpcglass.moves.methods import METHODS
 from hpcglass.moves.minimise import minimise
 from hpcglass.moves.quasistatic.branch import Branch
+from hpcglass.stages.quench import Quench, QuenchParams
 
 
 def strained(comm, name="ipl12-2d"):
@@ -66,3 +68,15 @@ def test_everything_works_with_idle_ranks(world, alone, name):
         minimise(s, "cg", 1e-11)
         moduli.append(elastic_moduli(s).tensor)
     np.testing.assert_allclose(moduli[0], moduli[1], rtol=1e-7, atol=1e-7 * np.abs(moduli[0]).max())
+
+
+def test_a_quench_of_few_particles_is_that_of_one_rank(world, alone):
+    """To the bit, on any number of ranks; the stage says that they wait."""
+    found = []
+    for comm in (alone, world):
+        s, done = glass(comm, "ipl12-2d"), Recorder()
+        s.deform(deformation(simple_shear(2, "xy"), 0.03))
+        Quench(QuenchParams()).run(s, done)
+        found.append(whole(s, s.unwrapped()))
+    np.testing.assert_array_equal(*found)
+    assert ("on 1 of" in done.lines[0]) == (world.size > 1)
