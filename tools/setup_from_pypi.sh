@@ -42,7 +42,7 @@ from_pypi() {
     new_venv "$base"
     local pip=("$VENV/bin/python" -m pip --disable-pip-version-check install -q) packages=('mpi4py>=4' h5py)
     [ "$mpi" = machine ] || packages+=("$mpi>=5")
-    quietly 'pip install' "${pip[@]}" -e '.[test]' "${packages[@]}"
+    quietly 'pip install' "${pip[@]}" --no-compile -e ".$parts" "${packages[@]}"
     [[ $options != *--petsc* ]] || build_petsc "$mpi"
     rm -f "$LOG.probe"
     check_ranks

@@ -3,7 +3,8 @@
 Without an option: exit code 0 if all are there, else one line each on what is missing.
 --site         lines for a .pth file: the directories they were found in
 --constraints  pip constraints that keep binary compatibility with them
---installed    does this environment have every package that pyproject.toml names, in an acceptable version?
+--installed    does this environment have every package that pyproject.toml names, in an acceptable version, and, with one more
+               word, those of the tests?
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def constraints() -> list[str]:
     return [f"numpy<{major + 1}"]
 
 
-def installed(root: str) -> bool:
+def installed(root: str, parts: str) -> bool:
     """Whether pip has nothing to do: all requirements of pyproject.toml met, and hpcglass itself installed from `root`."""
     try:
         import tomllib
@@ -70,7 +71,7 @@ def installed(root: str) -> bool:
         from packaging.requirements import Requirement
         with open(os.path.join(root, "pyproject.toml"), "rb") as file:
             project = tomllib.load(file)["project"]
-        needs = [Requirement(text) for text in [*project["dependencies"], *project["optional-dependencies"]["test"]]]
+        needs = [Requirement(text) for text in [*project["dependencies"], *(project["optional-dependencies"]["test"] if parts else [])]]
         met = all(need.specifier.contains(metadata.version(need.name), prereleases=True)
                   for need in needs if need.marker is None or need.marker.evaluate())
         origin = json.loads(metadata.distribution("hpcglass").read_text("direct_url.json") or "{}")
@@ -87,7 +88,7 @@ def main() -> int:
     elif option == "--constraints":
         print("\n".join(constraints()))
     elif option == "--installed":
-        return 0 if installed(sys.argv[2]) else 1
+        return 0 if installed(sys.argv[2], sys.argv[3]) else 1
     else:
         problems = missing()
         for problem in problems:
