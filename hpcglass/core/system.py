@@ -32,7 +32,7 @@ Array = NDArray[Any]
 
 DEFAULT_SKIN = 0.4
 PER_RANK = {2: 4000, 3: 2000}   # particles from which on a step on two ranks is quicker than on one
-BETWEEN_LOOKS = 200_000, 20     # particles of a rank times steps, and steps, at most, between two looks at requests to stop
+BETWEEN_LOOKS = 500_000, 200     # particles of a rank times steps, and steps, at most, between two looks at requests to stop
 LARGEST_MAP = 1e3       # entry of a deformation
 FARTHEST = 1e9          # in units of the cell: periods crossed are counted in 32 bits
 
