@@ -165,3 +165,16 @@ def transposed(comm: MPI.Comm, slab: Array, rows: int) -> Array:
     comm.Alltoallv([send, _layout(sent)], [receive, _layout(received)])
     parts = np.split(receive, np.cumsum(received)[:-1])
     return np.hstack([part.reshape(wide, count) for part, count in zip(parts, high, strict=True)])
+
+
+def rows_of(comm: MPI.Comm, wanted: Array, total_rows: int, ids: Array, rows: Array) -> Array:
+    """The rows with the ids that each rank wants, out of rows held anywhere with their ids 0 .. total_rows-1. Collective."""
+    by_id, = to_blocks(comm, ids, total_rows, rows)
+    first, _ = block(total_rows, comm.size, comm.rank)
+    holder = block_owner(wanted, total_rows, comm.size)
+    here = np.full(len(wanted), comm.rank, dtype=np.int64)
+    asked, asker, place = send_rows(comm, holder, wanted, here, np.arange(len(wanted), dtype=np.int64))
+    answer, slot = send_rows(comm, asker, by_id[asked - first], place)
+    result = np.empty((len(wanted), *rows.shape[1:]), dtype=rows.dtype)
+    result[slot] = answer
+    return result

@@ -32,7 +32,7 @@ Array = NDArray[Any]
 
 DEFAULT_SKIN = 0.4
 PER_RANK = {2: 4000, 3: 2000}   # particles from which on a step on two ranks is quicker than on one
-BETWEEN_LOOKS = 500_000, 200     # particles of a rank times steps, and steps, at most, between two looks at requests to stop
+BETWEEN_LOOKS = 200_000, 20     # particles of a rank times steps, and steps, at most, between two looks at requests to stop
 LARGEST_MAP = 1e3       # entry of a deformation
 FARTHEST = 1e9          # in units of the cell: periods crossed are counted in 32 bits
 
@@ -384,16 +384,7 @@ class System:
 
     def reorder(self, ids: Array, rows: Array) -> Array:
         """Rows held anywhere, with their global ids, as rows of this rank's owned particles in present order. Collective."""
-        by_id, = ranks.to_blocks(self.comm, ids, self.n_total, rows)
-        first, _ = ranks.block(self.n_total, self.comm.size, self.comm.rank)
-        holder = ranks.block_owner(self.id[: self.n_owned], self.n_total, self.comm.size)
-        here = np.full(self.n_owned, self.comm.rank, dtype=np.int64)
-        wanted, asker, place = ranks.send_rows(self.comm, holder, self.id[: self.n_owned], here,
-                                               np.arange(self.n_owned, dtype=np.int64))
-        answer, slot = ranks.send_rows(self.comm, asker, by_id[wanted - first], place)
-        result = np.empty((self.n_owned, *rows.shape[1:]), dtype=rows.dtype)
-        result[slot] = answer
-        return result
+        return ranks.rows_of(self.comm, self.id[: self.n_owned], self.n_total, ids, rows)
 
     def configuration(self) -> dict[str, Array]:
         """Rows to write: `position`, and `position_low`, what rounding it to one number left out; `walls` if there are any."""
