@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpcglass.core import comm as ranks
+from hpcglass.core.replica import Replica
 from hpcglass.core.system import System
 from hpcglass.errors import PhysicsError
 from hpcglass.landscape.contractions import along_path
@@ -17,6 +18,7 @@ from hpcglass.petsc import lacking
 
 Floats = NDArray[np.float64]
 ITERATIONS = 20_000
+ALONE = 50_000
 
 
 class ConjugateGradients:
@@ -74,9 +76,11 @@ def moduli(system: System) -> Moduli:
     """Elastic constants of the sample. Collective.
 
     Plain conjugate gradients take as long as a map of the strength. They serve, too, where factors fail: with zero modes that no
-    strain excites. Factors are for one rank: the last digits of shared ones depend on which message comes first, and a run that
-    goes on would differ.
+    strain excites. Up to ALONE particles each rank finds them by itself: the last digits of factors and multigrid that ranks
+    share can depend on which message comes first, and a run that goes on would differ. Beyond, it may, in these digits.
     """
+    if system.comm.size > 1 and system.n_total <= ALONE:
+        system = Replica(system).system
     if not ranks.total(system.comm, int(bool(lacking()))):
         from hpcglass.landscape.matrix.hessian import Hessian
         from hpcglass.landscape.matrix.solve import Solver

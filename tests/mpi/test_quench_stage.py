@@ -48,6 +48,7 @@ def test_relaxation_to_a_pressure(world, algorithm):
         assert all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True)), number
 
 
+@pytest.mark.needs("cholmod", "mumps")
 @pytest.mark.parametrize("lead", [True, False])
 def test_a_quench_that_ends_with_factors(world, monkeypatch, lead):
     """In the same minimum, with fewer evaluations; it goes on to the bit, also after factors that led nowhere."""
