@@ -87,6 +87,13 @@ def test_what_mpi_left_to_its_children_does_not_reach_the_launcher(tmp_path):
         assert code == 0 and expected in said and ("PMIX" in said) == (ess == "pmi"), said
 
 
+def test_launch_waits_for_a_launcher_that_is_suspended(tmp_path):
+    """And gives its exit code when it has gone on."""
+    script(tmp_path / "venv/bin/mpirun", '(sleep 1.5; kill -CONT $$) & kill -STOP $$; echo went on; exit 5')
+    (tmp_path / "venv/pyvenv.cfg").write_text(f"home = {tmp_path}\n")
+    assert tool("launch", 2, "work", VENV=tmp_path / "venv") == (5, "went on\n")
+
+
 def test_kernels_are_compiled_beforehand(tmp_path):
     """What `tools/compile` leaves is all that a run needs; an input that is not there or does not run is said."""
     small, wrong, cache = ROOT / "inputs" / "epm.toml", tmp_path / "wrong.toml", tmp_path / "cache"

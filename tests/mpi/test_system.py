@@ -7,6 +7,7 @@ import pytest
 from glasses import all_pairs, arrays, glass, liquid, liquid_arrays, system, whole
 
 from hpcglass.core import comm as ranks
+from hpcglass.core import system as systems
 from hpcglass.core.decomposition import best_grid
 from hpcglass.core.system import System
 from hpcglass.errors import InputError, PhysicsError
@@ -222,3 +223,17 @@ def test_nan_names_the_particle(world):
                                            (np.diag([10.0, 90.0]), 7, (1, 7))])
 def test_rank_grid_follows_the_shape(box, size, grid):
     assert best_grid(box, size) == grid
+
+
+def test_a_bound_of_the_motion_spares_the_look_at_all_particles(world, monkeypatch):
+    """It is taken when the bounds add up to the slack, and finds how far it really was; without a bound always."""
+    s, looks = glass(world, "ipl12-2d"), []
+    real = systems.farthest
+    monkeypatch.setattr(systems, "farthest", lambda *args: looks.append(1) or real(*args))
+    for bound, seen in ((np.inf, 1), (0.4 * s.slack, 1), (0.4 * s.slack, 1), (0.4 * s.slack, 2), (0.9 * s.slack, 2), (np.inf, 3)):
+        assert not s.update(bound) and len(looks) == seen
+    s.move(np.full((s.n_owned, 2), 0.6 * s.slack))
+    assert not s.update(0.85 * s.slack) and len(looks) == 3
+    s.move(np.full((s.n_owned, 2), 0.6 * s.slack))
+    assert s.update(0.85 * s.slack) and len(looks) == 4
+    assert not s.update(0.5 * s.slack) and len(looks) == 4
