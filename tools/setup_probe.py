@@ -71,7 +71,8 @@ def installed(root: str, parts: str) -> bool:
         from packaging.requirements import Requirement
         with open(os.path.join(root, "pyproject.toml"), "rb") as file:
             project = tomllib.load(file)["project"]
-        needs = [Requirement(text) for text in [*project["dependencies"], *(project["optional-dependencies"]["test"] if parts else [])]]
+        texts = project["dependencies"] + (project["optional-dependencies"]["test"] if parts else [])
+        needs = [Requirement(text) for text in texts]
         met = all(need.specifier.contains(metadata.version(need.name), prereleases=True)
                   for need in needs if need.marker is None or need.marker.evaluate())
         origin = json.loads(metadata.distribution("hpcglass").read_text("direct_url.json") or "{}")

@@ -1,11 +1,14 @@
 """Bare forces, and one evaluation in a minimisation: `ipl12` in 2D, one core, this build against another.
 
     python tools/benchmarks/evaluation.py [--against CHECKOUT] [--rounds 3]
+    tools/launch 2 .venv/bin/python tools/benchmarks/evaluation.py --ranks
 
 The glass of the tests (N = 10 000, at rest), a quarter of it, cut out and relaxed, and four copies side by side. Each is
 strained by 1e-5; then either minimiser makes 400 evaluations on its way back. "evaluation / force" is what such an evaluation
 takes in units of a bare force of the same build. CPU seconds, the best of five; the sides in turns, each in a process of its own;
 ratios are those of the two sides of a round, medians over rounds.
+
+`--ranks`: wall time of an evaluation on one rank, and on all, of which as many have particles as the stages of a run would let.
 """
 
 from __future__ import annotations
@@ -38,8 +41,8 @@ def best(work: Callable[[], object], repeats: int) -> float:
     return min(found)
 
 
-def glass(root: Path, number: int) -> Any:
-    """A glass of so many particles; the sides of the build at `root`."""
+def glass(root: Path, number: int, comm: Any = None) -> Any:
+    """A glass of so many particles, by the build at `root`; on this rank alone without `comm`."""
     sys.path[:0] = [str(root), str(root / "tests")]
     from glasses import arrays, system
     from mpi4py import MPI
@@ -47,16 +50,16 @@ def glass(root: Path, number: int) -> Any:
     from hpcglass.moves.minimise import minimise
 
     model, box, position, diameter, species = arrays("ipl12-2d-N10000")
-    whole, times = len(position), 2
+    whole, times = len(position), 2 if number < 100_000 else 4
     if number < whole:
         box, inside = box / times, (np.linalg.solve(box, position.T).T % 1.0 < 1.0 / times).all(axis=1)
         position, diameter, species = position[inside], diameter[inside], species[inside]
     elif number > whole:
         position = np.concatenate([position + box @ [a, b] for a in range(times) for b in range(times)])
         box, diameter, species = times * box, np.tile(diameter, times**2), np.tile(species, times**2)
-    result = system(MPI.COMM_SELF, model, box, position, diameter, species)
+    result = system(comm or MPI.COMM_SELF, model, box, position, diameter, species)
     if number < whole:
-        minimise(result, "fire", 1e-6)
+        minimise(result, "cg", 1e-6)
     return result
 
 
@@ -81,12 +84,47 @@ def costs(root: Path, number: int) -> dict[str, Any]:
     return row
 
 
+def on_ranks() -> None:
+    """One rank and all in turns; each time the best of five."""
+    from mpi4py import MPI
+
+    from hpcglass.geometries.periodic import deformation, simple_shear
+    from hpcglass.moves.minimise import minimise
+
+    world, rows = MPI.COMM_WORLD, []
+    for number in (2500, 10_000, 40_000, 160_000):
+        alone, together = glass(ROOT, number), glass(ROOT, number, world)
+        together.concentrate()
+        for name in METHODS:
+            seconds: dict[str, list[float]] = {"one": [], "all": []}
+            for turn in range(6):
+                for side, system in (("one", alone), ("all", together)):
+                    system.deform(deformation(simple_shear(2, "xy"), 1e-5))
+                    world.Barrier()
+                    before = time.perf_counter()
+                    if side == "all" or world.rank == 0:
+                        minimise(system, name, 0.0, EVALUATIONS // 4)
+                    world.Barrier()
+                    if turn:        # the first one compiles
+                        seconds[side].append((time.perf_counter() - before) / (EVALUATIONS // 4))
+            one, several = min(seconds["one"]), min(seconds["all"])
+            rows.append([together.n_total, name, f"{1e6 * one:.0f}", f"{1e6 * several:.0f}", together.working,
+                         f"{one / several:.2f}"])
+    if world.rank == 0:
+        print(machine(), "\n")
+        print(table(["N", "method", "one rank, µs", f"{world.size} ranks, µs", "at work", "ratio"], rows))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--against", type=Path, help="another checkout of this repository")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--ranks", action="store_true", help="one rank against all of this run")
     parser.add_argument("--side", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.ranks:
+        on_ranks()
+        return
     if options.side:
         print(json.dumps([costs(options.side, number) for number in (2500, 10_000, 40_000)]))
         return
