@@ -18,7 +18,7 @@ from hpcglass.petsc import lacking
 
 Floats = NDArray[np.float64]
 ITERATIONS = 20_000
-ALONE = 50_000
+ALONE = 50_000      # particles up to which every rank finds the moduli by itself
 
 
 class ConjugateGradients:
