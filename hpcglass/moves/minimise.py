@@ -56,8 +56,9 @@ def minimise(system: System, method: str | Method, tolerance: float, max_evaluat
     while True:
         done, largest = burst(method, tolerance, max(min(due, max_evaluations - 1) - evaluations, 0))
         evaluations += done
+        far = np.inf if done else far       # the loop does not tell
         if evaluations < due:       # the loop left it to us
-            system.update(np.inf if done else far)
+            system.update(far)
             force = forces(system, reuse=True)
             evaluations += 1
             sums = method.sums(force)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from glasses import glass, whole
+from glasses import glass, liquid, whole
 from recorder import Recorder
 
 from hpcglass.core.comm import total
@@ -80,3 +80,16 @@ def test_a_quench_of_few_particles_is_that_of_one_rank(world, alone):
         found.append(whole(s, s.unwrapped()))
     np.testing.assert_array_equal(*found)
     assert ("on 1 of" in done.lines[0]) == (world.size > 1)
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_lists_are_looked_after_within_the_loop(alone, method):
+    """From a liquid, whose particles go far: as with a look at the list before each evaluation."""
+    found = []
+    for apart in (1, 1_000_000):
+        s = liquid(alone, "ipl12", 300, 2)
+        before = s.epoch
+        minimise(s, method, 1e-6, watch=lambda count, largest, running, apart=apart: count + apart)
+        assert s.epoch > before + 2
+        found.append(whole(s, s.unwrapped()))
+    np.testing.assert_array_equal(*found)
