@@ -82,6 +82,8 @@ build_petsc() {
     quietly 'building PETSc' env PATH="$bin:$PATH" "${build[@]}" -v petsc
     version=$("$bin/python" -c 'from importlib.metadata import version; print(".".join(version("petsc").split(".")[:2]))')
     say "building SLEPc and the Python modules of both"
+    # they look into the folder of Python's own library before the one that mpicc names: there may be the machine's MPI
+    [ "$mpi" = machine ] || export LDFLAGS="-L${bin%/bin}/lib ${LDFLAGS:-}"
     quietly 'building SLEPc' env PATH="$bin:$PATH" "${build[@]}" -v "slepc==$version.*"
     quietly 'building petsc4py' env PATH="$bin:$PATH" "${build[@]}" -v "petsc4py==$version.*"
     quietly 'building slepc4py' env PATH="$bin:$PATH" "${build[@]}" -v "slepc4py==$version.*"

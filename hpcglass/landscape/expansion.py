@@ -37,6 +37,9 @@ class LinearSolver(Protocol):
     def solve(self, rows: Floats, accuracy: float | None = None) -> Floats:
         """(n_owned, d) zero-mean solution of H v = rows. Collective."""
 
+    def solve_all(self, fields: Sequence[Floats], accuracy: float | None = None) -> list[Floats]:
+        """Those of several right-hand sides, at once where that is quicker. Collective."""
+
 
 @dataclass
 class Expansion:
@@ -166,24 +169,25 @@ def elastic_moduli(system: System, solver: LinearSolver | None = None) -> Moduli
     system = bonded(system)
     born, tensor = np.zeros((d, d, d, d)), np.zeros((d, d, d, d))
     stress = evaluate(system).stress
-    strains = [(c, e) for c in range(d) for e in range(c, d)]
-    fields, rests = [], []
-    for c, e in strains:
-        strain = np.zeros((d, d))
+    places = [(c, e) for c in range(d) for e in range(c, d)]
+    strains = np.zeros((len(places), d, d))
+    for strain, (c, e) in zip(strains, places, strict=True):
         strain[c, e] += 0.5
         strain[e, c] += 0.5
-        affine = along_path(system, strain, [], 1)
-        fields.append(solver.solve(-affine.gradient, MODULI_ACCURACY))
-        relaxed = along_path(system, strain, fields[-1:], 1)
+    straight = [along_path(system, strain, [], 1) for strain in strains]
+    fields = solver.solve_all([-path.gradient for path in straight], MODULI_ACCURACY)
+    rests = []
+    for (c, e), strain, affine, one in zip(places, strains, straight, fields, strict=True):
+        relaxed = along_path(system, strain, [one], 1)
         rests.append(relaxed.gradient)
         turned = strain @ stress + stress @ strain      # change of x x^T at fixed c_1
         for target, path in ((born, affine), (tensor, relaxed)):
             target[:, :, c, e] = target[:, :, e, c] = path.virial[1] / system.volume - turned
-    change = ranks.total(system.comm, np.array([[np.vdot(field, rest) for rest in rests] for field in fields])) / system.volume
-    for (a, b), row in zip(strains, change, strict=True):
-        for (c, e), value in zip(strains, row, strict=True):
-            for places in {(a, b, c, e), (b, a, c, e), (a, b, e, c), (b, a, e, c)}:
-                tensor[places] += value
+    change = ranks.total(system.comm, np.array([[np.vdot(one, rest) for rest in rests] for one in fields])) / system.volume
+    for (a, b), row in zip(places, change, strict=True):
+        for (c, e), value in zip(places, row, strict=True):
+            for entry in {(a, b, c, e), (b, a, c, e), (a, b, e, c), (b, a, e, c)}:
+                tensor[entry] += value
     return Moduli(tensor, born, stress)
 
 

@@ -21,13 +21,14 @@ from common import ROOT, machine, peak_memory, table
 from mpi4py import MPI
 
 from hpcglass.cavity import frozen
-from hpcglass.cavity.bulk import ConjugateGradients, moduli
+from hpcglass.cavity.bulk import moduli
 from hpcglass.cavity.directions import Directions
 from hpcglass.cavity.micromechanics import Micromechanics
 from hpcglass.cavity.strength import Cavities, Frozen, strength
 from hpcglass.cavity.surroundings import particles, spaced
 from hpcglass.core.system import System
 from hpcglass.landscape.expansion import elastic_moduli
+from hpcglass.landscape.matrix.block_cg import BlockConjugateGradients
 
 sys.path.insert(0, str(ROOT / "tests"))
 from cavities import Trial, map_of
@@ -140,7 +141,7 @@ def moduli_beside() -> None:
     sample, rows = copies(MPI.COMM_SELF, 1), []
     moduli(copies(MPI.COMM_SELF, 1))
     for name, work in (("factors", lambda: moduli(sample)),
-                       ("conjugate gradients", lambda: elastic_moduli(sample, ConjugateGradients(sample)))):
+                       ("block conjugate gradients", lambda: elastic_moduli(sample, BlockConjugateGradients(sample)))):
         found, seconds, _ = timed(work)
         rows.append([name, f"{seconds:.2f}", f"{found.shear(0, 1):.10g}", f"{found.bulk:.10g}"])
     print(table(["moduli by", "CPU s", "shear modulus", "bulk modulus"], rows) + "\n", flush=True)
