@@ -50,12 +50,12 @@ class Moves(NamedTuple):
 
 
 @inner
-def displacement_change(record, row, count, i, ux, uy, uz, pot, cell, kept):
+def displacement_change(record, rows, count, i, ux, uy, uz, pot, cell, kept):
     """Energy of particle i after the step u minus before. `kept` is a (3, width) buffer."""
     x, y, z, size = record[i, 0], record[i, 1], record[i, 2], record[i, 3]
     hits = np.uint32(0)
     for c in range(count):
-        j = row[c]
+        j = rows[i, c]
         dx, dy, dz = separation(record[j, 0] - x, record[j, 1] - y, record[j, 2] - z, cell)
         other = record[j, 3]
         lam = pair_length(size, other, pot.nonadditivity, pot.length)
@@ -84,12 +84,12 @@ def displacement_change(record, row, count, i, ux, uy, uz, pot, cell, kept):
 
 
 @inner
-def resize_change(record, row, count, i, partner, before, after, pot, cell, kept):
-    """Energy of particle i with size `after` minus with size `before`, without its pair with `partner`."""
+def resize_change(record, rows, at, count, i, partner, before, after, pot, cell, kept):
+    """Energy of particle i with size `after` minus with size `before`, without its pair with `partner`; row `at` of `rows`."""
     x, y, z = record[i, 0], record[i, 1], record[i, 2]
     hits = np.uint32(0)
     for c in range(count):
-        j = row[c]
+        j = rows[at, c]
         dx, dy, dz = separation(record[j, 0] - x, record[j, 1] - y, record[j, 2] - z, cell)
         other = record[j, 3]
         old = pair_length(before, other, pot.nonadditivity, pot.length)
@@ -120,12 +120,11 @@ def resized(kept, hits, x, y, z, before, after, pot, cell):
 
 
 @inner
-def tighten(i, before, n_active, record, lists, pot, cell, skin):
+def tighten(i, before, n_active, record, reference, wide, n_wide, tight, n_tight, pot, cell, skin):
     """Particle i has grown: add the pairs that became tight to its tight row and to its partners'. False when a row is full.
 
     A pair that was tight with the size `before` is there already; one that was so earlier may be, if i has shrunk since.
     """
-    reference, wide, n_wide, tight, n_tight = lists
     x, y, z, after = reference[i, 0], reference[i, 1], reference[i, 2], record[i, 3]
     x_c = np.sqrt(pot.cut2)
     for c in range(n_wide[i]):
@@ -155,68 +154,32 @@ def contains(tight, i, count, j):
 
 
 @inner
-def try_displacement(i, ux, uy, uz, limit, record, lists, pot, cell, low, high, skin, two_rows, kept, tally, gain):
-    """One attempted displacement. Returns EXPIRED, with nothing done, when the row of i may be incomplete."""
-    reference, wide, n_wide, tight, n_tight = lists
-    x, y, z = record[i, 0] + ux, record[i, 1] + uy, record[i, 2] + uz
-    dx, dy, dz = x - reference[i, 0], y - reference[i, 1], z - reference[i, 2]
-    if dx * dx + dy * dy + dz * dz > 0.25 * skin * skin:
-        return EXPIRED
-    tally[MOVES] += 1
+def leaves(x, y, z, cell, low, high):
+    """Whether a position is outside the region."""
     s = fraction(x, y, z, cell.inverse)
     inside = (s[0] >= low[0]) & (s[0] < high[0]) & (s[1] >= low[1]) & (s[1] < high[1])
     if len(cell.axes) == 3:
         inside &= (s[2] >= low[2]) & (s[2] < high[2])
-    if not inside:
-        tally[LEFT] += 1
-        return DONE
-    if two_rows:
-        change = displacement_change(record, tight[i], n_tight[i], i, ux, uy, uz, pot, cell, kept)
-    else:
-        change = displacement_change(record, wide[i], n_wide[i], i, ux, uy, uz, pot, cell, kept)
-    if change <= limit:
-        record[i, 0], record[i, 1], record[i, 2] = x, y, z
-        tally[MOVED] += 1
-        gain[0] += change
-    return DONE
-
-
-@inner
-def try_exchange(i, j, limit, n_active, record, lists, pot, cell, skin, two_rows, kept, tally, gain):
-    """One attempted exchange of sizes. Returns EXPIRED, with the exchange done, when a tight row is full."""
-    _, wide, n_wide, tight, n_tight = lists
-    if record[i, 3] == record[j, 3]:
-        return DONE
-    tally[SWAPS] += 1
-    grow, shrink = (i, j) if record[i, 3] < record[j, 3] else (j, i)
-    small, large = record[grow, 3], record[shrink, 3]
-    if two_rows:
-        change = resize_change(record, tight[shrink], n_tight[shrink], shrink, grow, large, small, pot, cell, kept)
-        bound = resize_change(record, tight[grow], n_tight[grow], grow, shrink, small, large, pot, cell, kept)
-        if change + bound > limit:
-            return DONE
-    else:
-        change = resize_change(record, wide[shrink], n_wide[shrink], shrink, grow, large, small, pot, cell, kept)
-    change += resize_change(record, wide[grow], n_wide[grow], grow, shrink, small, large, pot, cell, kept)
-    if change <= limit:
-        record[grow, 3], record[shrink, 3] = large, small
-        tally[SWAPPED] += 1
-        gain[0] += change
-        if two_rows and not tighten(grow, small, n_active, record, lists, pot, cell, skin):
-            return EXPIRED
-    return DONE
+    return not inside
 
 
 @compiled
 def attempt(record, n_active, lists, pot, cell, low, high, skin, two_rows, moves, first, last, tally, gain):
     """Attempts first..last-1 of this sub-sweep on one region. Returns (code, next attempt).
 
-    Attempt a uses draws 2a and 2a + 1: (kind, i, u, u) and (ux, uy, uz, j).
+    Attempt a uses draws 2a and 2a + 1: (kind, i, u, u) and (ux, uy, uz, j). An exchange for which a tight row is full has been
+    made; a displacement whose row may be incomplete has not.
+
+    Which rows are looked at is chosen here, and no helper returns from a branch: else references to the arrays are counted at
+    every attempt, which took as long as the energies.
     """
+    reference, wide, n_wide, tight, n_tight = lists
+    rows, n_rows = wide, n_wide
+    if two_rows:
+        rows, n_rows = tight, n_tight
     words = np.empty((4, 2 * BATCH), dtype=np.uint32)
-    kept = np.empty((4, max(lists[1].shape[1], lists[3].shape[1]) + 1))
-    n = np.uint64(n_active)
-    shift = np.uint64(32)
+    kept = np.empty((4, max(wide.shape[1], tight.shape[1]) + 1))
+    n, shift = np.uint64(n_active), np.uint64(32)
     three = 1.0 if len(cell.axes) == 3 else 0.0
     drawn = first
     for a in range(first, last):
@@ -227,17 +190,40 @@ def attempt(record, n_active, lists, pot, cell, low, high, skin, two_rows, moves
         i = np.uint32((np.uint64(words[1, q]) * n) >> shift)
         u = (words[2, q] + (words[3, q] + 0.5) * WORD) * WORD
         limit = -moves.temperature * np.log(u)
-        if words[0, q] < moves.exchange:
-            j = np.uint32((np.uint64(words[3, q + 1]) * n) >> shift)
-            if try_exchange(i, j, limit, n_active, record, lists, pot, cell, skin, two_rows, kept, tally, gain) != DONE:
-                return EXPIRED, a + 1
-        else:
+        if words[0, q] >= moves.exchange:
             ux = moves.step * (2.0 * WORD * (words[0, q + 1] + 0.5) - 1.0)
             uy = moves.step * (2.0 * WORD * (words[1, q + 1] + 0.5) - 1.0)
             uz = moves.step * (2.0 * WORD * (words[2, q + 1] + 0.5) - 1.0) * three
-            if try_displacement(i, ux, uy, uz, limit, record, lists, pot, cell, low, high, skin, two_rows,
-                                kept, tally, gain) != DONE:
+            x, y, z = record[i, 0] + ux, record[i, 1] + uy, record[i, 2] + uz
+            dx, dy, dz = x - reference[i, 0], y - reference[i, 1], z - reference[i, 2]
+            if dx * dx + dy * dy + dz * dz > 0.25 * skin * skin:
                 return EXPIRED, a
+            tally[MOVES] += 1
+            if leaves(x, y, z, cell, low, high):
+                tally[LEFT] += 1
+                continue
+            change = displacement_change(record, rows, n_rows[i], i, ux, uy, uz, pot, cell, kept)
+            if change <= limit:
+                record[i, 0], record[i, 1], record[i, 2] = x, y, z
+                tally[MOVED] += 1
+                gain[0] += change
+            continue
+        j = np.uint32((np.uint64(words[3, q + 1]) * n) >> shift)
+        if record[i, 3] == record[j, 3]:
+            continue
+        tally[SWAPS] += 1
+        grow, shrink = (i, j) if record[i, 3] < record[j, 3] else (j, i)
+        small, large = record[grow, 3], record[shrink, 3]
+        part = resize_change(record, rows, shrink, n_rows[shrink], shrink, grow, large, small, pot, cell, kept)
+        change = part + resize_change(record, rows, grow, n_rows[grow], grow, shrink, small, large, pot, cell, kept)
+        if two_rows and change <= limit:        # so far a bound from below
+            change = part + resize_change(record, wide, grow, n_wide[grow], grow, shrink, small, large, pot, cell, kept)
+        if change <= limit:
+            record[grow, 3], record[shrink, 3] = large, small
+            tally[SWAPPED] += 1
+            gain[0] += change
+            if two_rows and not tighten(grow, small, n_active, record, reference, wide, n_wide, tight, n_tight, pot, cell, skin):
+                return EXPIRED, a + 1
     return DONE, last
 
 

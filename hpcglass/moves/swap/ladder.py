@@ -19,8 +19,8 @@ from hpcglass.moves.swap.lists import (
     bin_particles,
     candidates,
     compiled,
+    crowd,
     inner,
-    longer,
     pair_length,
     separation,
 )
@@ -34,7 +34,10 @@ def rows_within(record, n_active, pot, cell, grid, cut):
     low, bins, width = grid
     begin, order = bin_particles(record, len(record), cell, low, bins, width)
     numbers, around, near2 = np.empty(len(record), dtype=np.uint32), np.empty((4, len(record))), np.empty(len(record))
-    index, distance2 = np.empty(32 * n_active + len(record), dtype=np.uint32), np.empty(32 * n_active + len(record))
+    most = 0
+    for b in range(len(begin) - 1):
+        most = max(most, crowd(begin, b, cell, bins))
+    index, distance2 = np.empty(n_active * most + 1, dtype=np.uint32), np.empty(n_active * most + 1)    # little of it is touched
     start, stop = np.zeros(n_active, dtype=np.int64), np.zeros(n_active, dtype=np.int64)
     total = np.uint64(0)
     for b in range(len(begin) - 1):
@@ -45,8 +48,6 @@ def rows_within(record, n_active, pot, cell, grid, cut):
                 continue
             if m < 0:
                 m = candidates(record, order, begin, b, cell, bins, around, numbers)
-            if total + np.uint64(m) > np.uint64(len(index)):
-                index, distance2 = longer(index, 2 * len(index) + m), longer(distance2, 2 * len(index) + m)
             x, y, z = record[i, 0], record[i, 1], record[i, 2]
             for c in range(m):
                 dx, dy, dz = separation(around[0, c] - x, around[1, c] - y, around[2, c] - z, cell)
@@ -60,9 +61,8 @@ def rows_within(record, n_active, pot, cell, grid, cut):
 
 
 @inner
-def _change(record, size, rows, i, partner, before, after, pot, cell, kept):
+def _change(record, size, start, stop, index, distance2, i, partner, before, after, pot, cell, kept):
     """Energy of particle i with size `after` minus with size `before`, without its pair with `partner`."""
-    start, stop, index, distance2 = rows
     hits = np.uint32(0)
     for p in range(start[i], stop[i]):
         j, r2 = index[p], distance2[p]
@@ -79,13 +79,13 @@ def _change(record, size, rows, i, partner, before, after, pot, cell, kept):
 
 @compiled
 def exchanges(record, n_active, pot, cell, grid, cut, moves, first, count, tally, gain):
-    """`count` attempted exchanges between active particles; attempt k uses the draw first + k."""
+    """`count` attempted exchanges between active particles; attempt k uses the draw first + k. Equal sizes do not count."""
     if n_active < 2:
         return
-    rows = rows_within(record, n_active, pot, cell, grid, cut)
+    start, stop, index, distance2 = rows_within(record, n_active, pot, cell, grid, cut)
     most = 0
     for i in range(n_active):
-        most = max(most, rows[1][i] - rows[0][i])
+        most = max(most, stop[i] - start[i])
     kept, words = np.empty((4, most + 1)), np.empty((4, BATCH), dtype=np.uint32)
     size = record[:, 3].copy()
     rungs = np.argsort(size[:n_active])
@@ -104,25 +104,17 @@ def exchanges(record, n_active, pot, cell, grid, cut, moves, first, count, tally
             there = here + 1 + np.int64((np.uint64(words[0, q]) * w) >> shift)
         if there < n_active:
             i, j = rungs[here], rungs[there]
-            u = (words[2, q] + (words[3, q] + 0.5) * WORD) * WORD
-            if _exchange(record, size, rows, i, j, -moves.temperature * np.log(u), pot, cell, kept, tally, gain):
-                rungs[here], rungs[there] = j, i
+            a, b = size[i], size[j]
+            if a != b:
+                tally[SWAPS] += 1
+                u = (words[2, q] + (words[3, q] + 0.5) * WORD) * WORD
+                change = _change(record, size, start, stop, index, distance2, i, j, a, b, pot, cell, kept)
+                change += _change(record, size, start, stop, index, distance2, j, i, b, a, pot, cell, kept)
+                if change <= -moves.temperature * np.log(u):
+                    size[i], size[j] = b, a
+                    rungs[here], rungs[there] = j, i
+                    tally[SWAPPED] += 1
+                    gain[0] += change
         here = there if there < n_active else there - n_active
     for i in range(n_active):
         record[i, 3] = size[i]
-
-
-@inner
-def _exchange(record, size, rows, i, j, limit, pot, cell, kept, tally, gain):
-    """Whether i and j have exchanged their sizes; not counted where these are equal."""
-    a, b = size[i], size[j]
-    if a == b:
-        return False
-    tally[SWAPS] += 1
-    change = _change(record, size, rows, i, j, a, b, pot, cell, kept) + _change(record, size, rows, j, i, b, a, pot, cell, kept)
-    if not change <= limit:
-        return False
-    size[i], size[j] = b, a
-    tally[SWAPPED] += 1
-    gain[0] += change
-    return True

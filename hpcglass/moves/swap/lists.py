@@ -235,6 +235,24 @@ def longer(values, length):
 
 
 @inner
+def crowd(start, b, cell, bins):
+    """How many particles `candidates` finds."""
+    bz, by, bx = b % bins[2], b // bins[2] % bins[1], b // (bins[2] * bins[1])
+    xa, xn = neighbour_bins(bx, bins[0], cell.periodic[0])
+    ya, yn = neighbour_bins(by, bins[1], cell.periodic[1])
+    za, zn = 0, 1
+    if len(cell.axes) == 3:
+        za, zn = neighbour_bins(bz, bins[2], cell.periodic[2])
+    count = 0
+    for p in range(xn):
+        for q in range(yn):
+            for r in range(zn):
+                other = (((xa + p) % bins[0]) * bins[1] + (ya + q) % bins[1]) * bins[2] + (za + r) % bins[2]
+                count += start[other + 1] - start[other]
+    return count
+
+
+@inner
 def candidates(record, order, start, b, cell, bins, around, index):
     """Copy the particles of bin b and of the bins around it to around (4, m), index (m,); returns their number."""
     bz, by, bx = b % bins[2], b // bins[2] % bins[1], b // (bins[2] * bins[1])

@@ -101,7 +101,8 @@ def exchange_pairs(record, active, pot, cell, grid, cut, moves, pairs, accept, s
         return
     low, bins, width = grid
     start, order = bin_particles(record, len(record), cell, low, bins, width)
-    found = np.empty(len(record) + 1, dtype=np.uint32)
+    row = np.empty((1, len(record) + 1), dtype=np.uint32)
+    found = row[0]
     words = np.empty((4, BATCH), dtype=np.uint32)
     kept = np.empty((4, len(record) + 1))
     n, shift = np.uint64(len(active)), np.uint64(32)
@@ -115,9 +116,9 @@ def exchange_pairs(record, active, pot, cell, grid, cut, moves, pairs, accept, s
         if a == b:
             continue
         count = near(record, order, start, i, cell, low, bins, width, cut * cut, found)
-        change = resize_change(record, found, count, i, j, a, b, pot, cell, kept)
+        change = resize_change(record, row, 0, count, i, j, a, b, pot, cell, kept)
         count = near(record, order, start, j, cell, low, bins, width, cut * cut, found)
-        change += resize_change(record, found, count, j, i, b, a, pot, cell, kept)
+        change += resize_change(record, row, 0, count, j, i, b, a, pot, cell, kept)
         if not accept:
             if change > 0.0:
                 sums[3] += np.exp(-change / moves.temperature)
