@@ -269,5 +269,6 @@ def test_response_to_a_dipole(world, alone):
     load[ids[0]], load[ids[1]] = -unit, unit
     ours = np.linalg.pinv(dense(plain), hermitian=True, rcond=1e-10) @ load[one.id[: one.n_owned]].ravel()
     expected = whole(one, ours.reshape(-1, 2))
-    assert np.abs(whole(s, field) - expected).max() < 1e-10 * np.abs(expected).max()
-    assert response == pytest.approx(float((load * expected).sum()), rel=1e-10)
+    error = 1e-10 if solver.method == "direct" else 1e-9
+    assert np.abs(whole(s, field) - expected).max() < error * np.abs(expected).max()
+    assert response == pytest.approx(float((load * expected).sum()), rel=error)

@@ -89,7 +89,8 @@ def test_loose_particles(world, alone):
     s, one = floating(world), floating(alone)
     hessian = Hessian(s)
     assert hessian.n_loose == 1
-    assert worst(s, inverse_blocks(hessian), pseudo_inverse(one)) < 1e-12
+    error = 1e-12 if Solver(hessian).method == "direct" else 1e-10
+    assert worst(s, inverse_blocks(hessian), pseudo_inverse(one)) < error
     values = whole(s, vibrality(hessian))
     assert values[400] == 0.0
     with h5py.File(DATA / "harmonic-3d.h5") as file:

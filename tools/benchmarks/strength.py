@@ -140,6 +140,8 @@ def moduli_beside() -> None:
     """Moduli of the sample, which a map is put beside, by factors and by conjugate gradients, N = 10 000."""
     sample, rows = copies(MPI.COMM_SELF, 1), []
     moduli(copies(MPI.COMM_SELF, 1))
+    small = copies(MPI.COMM_SELF, 1)
+    BlockConjugateGradients(small).solve(np.ones((small.n_owned, small.dimension)))
     for name, work in (("factors", lambda: moduli(sample)),
                        ("block conjugate gradients", lambda: elastic_moduli(sample, BlockConjugateGradients(sample)))):
         found, seconds, _ = timed(work)
