@@ -112,6 +112,7 @@ def push_off(system: System, overlap: float = 0.35) -> System:
     be handed to potentials that diverge.
     """
     soft = System(system.comm, replace(system.model, potential=SOFT), system.box, system.configuration())
+    soft.concentrate()
     # |phi'| = overlap / lambda for a single pair; a few per cent of it is reached within some hundred evaluations
     minimise(soft, "fire", 0.1 * overlap, max_evaluations=1000)
     check_inside(soft, "there are too many particles between the walls: lower the density")

@@ -7,6 +7,7 @@ import pytest
 from glasses import glass, liquid, whole
 from recorder import Recorder
 
+from hpcglass.config import SystemParams
 from hpcglass.core.comm import total
 from hpcglass.geometries.periodic import deformation, simple_shear
 from hpcglass.landscape.expansion import elastic_moduli
@@ -14,6 +15,8 @@ from hpcglass.landscape.forces import evaluate
 from hpcglass.moves.methods import METHODS
 from hpcglass.moves.minimise import minimise
 from hpcglass.moves.quasistatic.branch import Branch
+from hpcglass.moves.start import build
+from hpcglass.potentials.library import MODELS
 from hpcglass.stages.quench import Quench, QuenchParams
 
 
@@ -68,6 +71,14 @@ def test_everything_works_with_idle_ranks(world, alone, name):
         minimise(s, "cg", 1e-11)
         moduli.append(elastic_moduli(s).tensor)
     np.testing.assert_allclose(moduli[0], moduli[1], rtol=1e-7, atol=1e-7 * np.abs(moduli[0]).max())
+
+
+@pytest.mark.parametrize("shape", [{"particles": 240, "aspect": (1.0, 1.0)}, {"r_in": 1.5, "r_out": 9.0}])
+def test_a_random_start_is_that_of_one_rank(world, alone, shape):
+    """To the bit: overlaps are pushed off by one rank."""
+    params = SystemParams(model="ipl12", density=1.0, start="random", **shape)
+    one, many = (build(comm, params, MODELS["ipl12"], seed=3) for comm in (alone, world))
+    np.testing.assert_array_equal(whole(many, many.unwrapped()), whole(one, one.unwrapped()))
 
 
 def test_a_quench_of_few_particles_is_that_of_one_rank(world, alone):
