@@ -4,14 +4,17 @@
 
 Runs twenty sweeps, a quench and one strain step of 200 particles, first with an empty cache
 directory, then again with what the first run left there: whole runs, so upper bounds of the time to the first step. One more
-first run has the kernels that `tools/compile` left in another directory. CPU seconds of all ranks.
+first run has the kernels that `tools/compile` left in another directory. CPU seconds of all ranks. Where there is strace,
+also how many different files a run with a warm cache opens (regular ones; /proc and /sys, which MPI looks through, left out).
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -49,6 +52,17 @@ def seconds(command: list[str], cache: str) -> float:
     return spent() - before
 
 
+def opened(command: list[str], cache: str, scratch: str) -> str:
+    """How many different regular files a command opens; nothing without strace."""
+    if not shutil.which("strace"):
+        return ""
+    trace = f"{scratch}/trace"
+    seconds(["strace", "-f", "-e", "trace=open,openat", "-o", trace, *command], cache)
+    with open(trace) as file:
+        names = {found[1] for line in file if (found := re.search(r'"([^"]+)".* = \d', line)) and "O_DIRECTORY" not in line}
+    return str(sum(not name.startswith(("/proc/", "/sys/", "/dev/")) for name in names))
+
+
 def spent() -> float:
     """CPU seconds of the commands so far."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -77,8 +91,11 @@ def main() -> None:
             ["info --no-mpi", f"{seconds([*hpcglass, 'info', '--no-mpi'], cache):.2f}"],
             ["--help", f"{seconds([*hpcglass, '--help'], cache):.2f}"],
         ]
+        files = opened([*run, f"{scratch}/traced"], cache, scratch)
     print(machine(), "\n")
     print(table([f"command ({ranks} rank{'s' if ranks > 1 else ''})", "CPU s"], rows))
+    if files:
+        print(f"\n{files} different files opened by a run")
 
 
 if __name__ == "__main__":

@@ -128,7 +128,7 @@ class BlockConjugateGradients:
         for _ in range(ROUNDS):
             if (share[some] <= 1.01 * accuracy).all():
                 return x.reshape(len(x), self.system.dimension, WIDTH)
-            step, positive = self._krylov(rest, min(0.5, float((accuracy / share[some]).min())))
+            step, positive = self._krylov(rest, min(0.5, accuracy / float(share[some].max())))
             x[:n] += step[:n]
             self._project(x)
             rest[:n] = right[:n] - self._times(x)[:n]
