@@ -144,11 +144,13 @@ class SingleMoves(Regions):
 class Cycles(Regions):
     """Cycles of a trajectory of all particles of a region and exchanges up the ladder, which count as SWEEPS sweeps.
 
-    With a share f of exchanges a cycle has SWEEPS f exchanges per particle and STEPS (1 - f) time steps.
+    With a share f of exchanges a cycle has EXCHANGES f exchanges per particle and STEPS (1 - f) time steps: for f = 0.2 sizes and
+    positions are forgotten in about the same time, and in the least (tools/benchmarks/swap_relaxation.py).
     """
 
     SWEEPS = 20
-    STEPS = 50      # two and a half steps of a particle take about as long as an attempt to displace it
+    STEPS = 50
+    EXCHANGES = 40
 
     @classmethod
     def within(cls, sweeps: int) -> int:
@@ -161,10 +163,10 @@ class Cycles(Regions):
         begin, share = last - n * sweeps, moves.exchange / 2**32
         while first < min(last, enough):
             cycle = (first - begin) * cycles // (n * sweeps)
-            draw = 32 * (cycle * self.n_active + begin // sweeps)       # of 32 n, n + 1 and SWEEPS f n are used
+            draw = 64 * (cycle * self.n_active + begin // sweeps)       # of 64 n, n + 1 and EXCHANGES f n are used
             trajectories.trajectory(local, self.crossed, moves, draw, self.potential, self.table, self.cell, edge[0], edge[1],
                                     bins, self.cut, self.skin, round(self.STEPS * (1 - share)), self.tally, self.gain)
             ladder.exchanges(local, n, self.potential, self.cell, bins, self.cut, moves, draw + n + 1,
-                             round(self.SWEEPS * share * n), self.tally, self.gain)
+                             round(self.EXCHANGES * share * n), self.tally, self.gain)
             first = begin + -(-(cycle + 1) * n * sweeps // cycles)
         return first
