@@ -53,7 +53,7 @@ class Rows(NamedTuple):
 class BlockConjugateGradients:
     """Solutions of H x = b, several at once, for one configuration on any number of ranks.
 
-    Memory per particle in 3D: the blocks of the Hessian and seven blocks of vectors, together about 2 kB.
+    Memory per particle in 3D: the blocks of the Hessian and seven blocks of vectors, about 4 kB at the most.
 
     Parameters
     ----------
