@@ -204,7 +204,7 @@ def test_files(tmp_path, monkeypatch):
     patches = np.concatenate([blocks(k, strains=(0.0, 0.1))["sites"]["threshold"][: 3 * SIZE**2] for k in (1, 2)])
     assert np.array_equal(run.values("threshold", "sites"), patches)
     merged = read_glass(context, f"{root}/merged.h5", None, 0.0)
-    with pytest.raises(InputError, match="a merged file has no sites"):
+    with pytest.raises(InputError, match=rf"^{root}/merged.h5: a merged file has no sites"):
         merged.values("threshold", "sites")
     with pytest.raises(InputError, match="does not say where its blocks are"):
         merged.map("sigma_y", SIZE)

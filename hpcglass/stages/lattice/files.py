@@ -77,7 +77,7 @@ def read_on_root(comm: Any, read: Callable[[], Floats], where: str) -> Floats:
     FileError
         The function raised one: a file is damaged.
     InputError
-        It raised any other error that says what cannot be used; `where` stands in front.
+        It raised any other error that says what cannot be used; `where` stands in front, if it is not there yet.
     """
     values, wrong, damaged = np.empty(0), "", False
     if comm.rank == 0:
@@ -90,7 +90,8 @@ def read_on_root(comm: Any, read: Callable[[], Floats], where: str) -> Floats:
     told = bytes([damaged]) + wrong.encode()
     message = broadcast(comm, np.frombuffer(told, dtype=np.uint8) if comm.rank == 0 else None).tobytes()
     if message[1:]:
-        raise FileError(message[1:].decode()) if message[0] else InputError(f"{where}: {message[1:].decode()}")
+        said = message[1:].decode()
+        raise FileError(said) if message[0] else InputError(said if said.startswith(where) else f"{where}: {said}")
     return broadcast(comm, values if comm.rank == 0 else None)
 
 
