@@ -6,7 +6,8 @@
 
 `matscipy`: polydisperse x^-10 in 3D, which both codes have; from the positions of a minimum to Hessian and elastic constants.
 matscipy lives in an environment of its own, made if missing. Every measurement is a process, the sides take turns.
-`hessian`: refilling the matrix in units of a force evaluation, and factors and solves by either method.
+`hessian`: refilling the matrix in units of a force evaluation, factors and solves by either method, and the fields of one and of
+all strains by block conjugate gradients, to the accuracy of moduli.
 Both are serial and count CPU time, which does not depend on how busy the machine is.
 `expansion`: fields to third order under simple shear, on any number of ranks. Glasses are kept in results/benchmarks, so that all
 see the same one; `expansion` run again does not have the memory of making it in its figures.
@@ -35,10 +36,12 @@ from hpcglass.core.system import System
 from hpcglass.geometries.periodic import simple_shear
 from hpcglass.io.convert import Configuration, tile
 from hpcglass.landscape.contractions import along_path
-from hpcglass.landscape.expansion import Moduli, elastic_moduli, strain_expansion
+from hpcglass.landscape.expansion import MODULI_ACCURACY, Moduli, elastic_moduli, strain_expansion
 from hpcglass.landscape.forces import evaluate, forces
+from hpcglass.landscape.matrix.block_cg import BlockConjugateGradients
 from hpcglass.landscape.matrix.hessian import Hessian
 from hpcglass.landscape.matrix.solve import METHODS, Solver, choose
+from hpcglass.landscape.rattlers import bonded
 from hpcglass.moves.minimise import minimise
 from hpcglass.moves.start import build
 from hpcglass.moves.swap.run import SwapMonteCarlo
@@ -253,6 +256,14 @@ def against_force(dimension: int, particles: int, rounds: int) -> None:
         rows.append([method, f"{setup:.2f}", f"{seconds:.2f}", solver.iterations, f"{solver.residual:.0e}",
                      f"{(peak_memory() - idle) / MEGABYTE:.0f}"])
         solver.destroy()
+    strains = np.array([np.outer(a, b) + np.outer(b, a) for k, a in enumerate(np.eye(dimension)) for b in np.eye(dimension)[k:]])
+    fields = [-along_path(bonded(system), 0.5 * strain, [], 1).gradient for strain in strains]
+    BlockConjugateGradients(trial).solve(forces(trial), 1e-2)
+    block, setup = timed(comm, lambda: BlockConjugateGradients(system))
+    for chosen in (fields[1:2], fields):
+        _, seconds = timed(comm, lambda chosen=chosen: block.solve_all(chosen, MODULI_ACCURACY))
+        rows.append([f"block cg, {len(chosen)} together", f"{setup:.2f}", f"{seconds:.2f}", block.iterations,
+                     f"{block.residual:.0e}", f"{(peak_memory() - idle) / MEGABYTE:.0f}"])
     print(table(["method", "set-up, s", "one solve, s", "iterations", "residual", "memory above idle, MB"], rows))
 
 

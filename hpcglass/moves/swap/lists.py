@@ -200,16 +200,23 @@ def neighbour_bins(b, bins, periodic):
         return first, last - first + 1
 
 
+@inner
+def bins_around(bx, by, bz, cell, bins):
+    """First bin, and how many, along each axis: a bin and its neighbours."""
+    xa, xn = neighbour_bins(bx, bins[0], cell.periodic[0])
+    ya, yn = neighbour_bins(by, bins[1], cell.periodic[1])
+    za, zn = 0, 1
+    if len(cell.axes) == 3:
+        za, zn = neighbour_bins(bz, bins[2], cell.periodic[2])
+    return xa, xn, ya, yn, za, zn
+
+
 @compiled
 def near(record, order, start, i, cell, low, bins, width, reach2, found):
     """Write to `found` all particles within sqrt(reach2) of particle i, itself excepted; returns how many."""
     x, y, z = record[i, 0], record[i, 1], record[i, 2]
     b = bin_of(x, y, z, cell, low, bins, width)
-    xa, xn = neighbour_bins(b[0], bins[0], cell.periodic[0])
-    ya, yn = neighbour_bins(b[1], bins[1], cell.periodic[1])
-    za, zn = 0, 1
-    if len(cell.axes) == 3:
-        za, zn = neighbour_bins(b[2], bins[2], cell.periodic[2])
+    xa, xn, ya, yn, za, zn = bins_around(b[0], b[1], b[2], cell, bins)
     count = np.uint32(0)
     for p in range(xn):
         bx = (xa + p) % bins[0]
@@ -237,12 +244,7 @@ def longer(values, length):
 @inner
 def crowd(start, b, cell, bins):
     """How many particles `candidates` finds."""
-    bz, by, bx = b % bins[2], b // bins[2] % bins[1], b // (bins[2] * bins[1])
-    xa, xn = neighbour_bins(bx, bins[0], cell.periodic[0])
-    ya, yn = neighbour_bins(by, bins[1], cell.periodic[1])
-    za, zn = 0, 1
-    if len(cell.axes) == 3:
-        za, zn = neighbour_bins(bz, bins[2], cell.periodic[2])
+    xa, xn, ya, yn, za, zn = bins_around(b // (bins[2] * bins[1]), b // bins[2] % bins[1], b % bins[2], cell, bins)
     count = 0
     for p in range(xn):
         for q in range(yn):
@@ -255,12 +257,7 @@ def crowd(start, b, cell, bins):
 @inner
 def candidates(record, order, start, b, cell, bins, around, index):
     """Copy the particles of bin b and of the bins around it to around (4, m), index (m,); returns their number."""
-    bz, by, bx = b % bins[2], b // bins[2] % bins[1], b // (bins[2] * bins[1])
-    xa, xn = neighbour_bins(bx, bins[0], cell.periodic[0])
-    ya, yn = neighbour_bins(by, bins[1], cell.periodic[1])
-    za, zn = 0, 1
-    if len(cell.axes) == 3:
-        za, zn = neighbour_bins(bz, bins[2], cell.periodic[2])
+    xa, xn, ya, yn, za, zn = bins_around(b // (bins[2] * bins[1]), b // bins[2] % bins[1], b % bins[2], cell, bins)
     count = 0
     for p in range(xn):
         for q in range(yn):

@@ -144,13 +144,14 @@ class SingleMoves(Regions):
 class Cycles(Regions):
     """Cycles of a trajectory of all particles of a region and exchanges up the ladder, which count as SWEEPS sweeps.
 
-    With a share f of exchanges a cycle has EXCHANGES f exchanges per particle and STEPS (1 - f) time steps: for f = 0.2 sizes and
-    positions are forgotten in about the same time, and in the least (tools/benchmarks/swap_relaxation.py).
+    With a share f of exchanges a cycle has EXCHANGES f exchanges per particle and STEPS (1 - f) time steps. Both are chosen
+    for f = 0.2, by how soon sizes and positions are forgotten (tools/benchmarks/swap_relaxation.py).
     """
 
     SWEEPS = 20
     STEPS = 50
     EXCHANGES = 40
+    DRAWS = 64      # of a cycle, per particle: enough for n + 1 and EXCHANGES f n
 
     @classmethod
     def within(cls, sweeps: int) -> int:
@@ -163,7 +164,7 @@ class Cycles(Regions):
         begin, share = last - n * sweeps, moves.exchange / 2**32
         while first < min(last, enough):
             cycle = (first - begin) * cycles // (n * sweeps)
-            draw = 64 * (cycle * self.n_active + begin // sweeps)       # of 64 n, n + 1 and EXCHANGES f n are used
+            draw = self.DRAWS * (cycle * self.n_active + begin // sweeps)
             trajectories.trajectory(local, self.crossed, moves, draw, self.potential, self.table, self.cell, edge[0], edge[1],
                                     bins, self.cut, self.skin, round(self.STEPS * (1 - share)), self.tally, self.gain)
             ladder.exchanges(local, n, self.potential, self.cell, bins, self.cut, moves, draw + n + 1,
