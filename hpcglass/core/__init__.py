@@ -1,5 +1,7 @@
-"""The machine: read once, rarely edited. Importing it decides where compiled kernels are kept."""
+"""The machine: read once, rarely edited. Importing it decides how kernels are compiled, and where they are kept."""
 
 from hpcglass.core.cache import use_own_cache
+from hpcglass.core.literals import forget_literals
 
 use_own_cache()
+forget_literals()

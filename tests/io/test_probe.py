@@ -12,6 +12,12 @@ from hpcglass.sealed import probe
 from hpcglass.sealed.file import File
 
 
+@pytest.fixture(autouse=True)
+def nothing_known(monkeypatch):
+    """No file has been probed yet."""
+    monkeypatch.setattr(probe, "survived", set())
+
+
 def test_probe_of_good_and_of_unreadable_files(data, tmp_path):
     (tmp_path / "text.h5").write_text("no HDF5")
     assert probe.survives(data / "cases" / "edges-vector.h5") == probe.survives(tmp_path / "text.h5") == ""
@@ -47,3 +53,16 @@ def test_probe_that_cannot_be_started_knows_nothing(data, monkeypatch):
     monkeypatch.setattr(subprocess, "run", refuse)
     assert probe.survives(data / "cases" / "edges-vector.h5") == ""
     assert len(read_any(data / "cases" / "edges-vector.h5").position) == 100
+
+
+def test_probe_of_a_file_that_was_not_written_since_is_not_repeated(data, tmp_path, monkeypatch):
+    started, run = [], subprocess.run
+    monkeypatch.setattr(subprocess, "run", lambda command, **options: started.append(command[-1]) or run(command, **options))
+    path = tmp_path / "edges.h5"
+    path.write_bytes((data / "cases" / "edges-vector.h5").read_bytes())
+    for _ in range(3):
+        assert probe.survives(path) == ""
+    assert started == [str(path)]
+    with open(path, "r+b") as file:
+        file.write(file.read(1))            # the same byte, in the place of the second
+    assert probe.survives(path) == "" and len(started) == 2

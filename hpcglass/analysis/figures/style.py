@@ -150,13 +150,28 @@ def round_ticks(axis: Axis) -> None:
 def untangle(figure: Figure) -> None:
     """Round numbers at the ticks, and no labels that would run into the one before."""
     for axes in everywhere(figure):
-        round_ticks(axes.xaxis)
-        round_ticks(axes.yaxis)
+        for axis in (axes.xaxis, axes.yaxis):
+            round_ticks(axis)
+            plain_labels(axis)
     for _ in range(2):          # with fewer labels there is more room, and there may be more ticks
         figure.draw_without_rendering()
         crowded = [axis for axes in everywhere(figure) for axis in (axes.xaxis, axes.yaxis) if _thin(axis)]
         if not crowded:
+            figure.set_layout_engine("none")        # it has its places, and finding them is most of the work of a figure
             return
+
+
+def plain_labels(axis: Axis) -> None:
+    """Numbers at the ticks as text instead of formulas, which look the same and take a third of the time of a figure."""
+    from matplotlib.ticker import ScalarFormatter
+
+    class Plain(ScalarFormatter):
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return super().__call__(x, pos).removeprefix(r"$\mathdefault{").removesuffix("}$")
+
+    old = axis.get_major_formatter()
+    if type(old) is ScalarFormatter:
+        axis.set_major_formatter(Plain())
 
 
 def everywhere(figure: Figure) -> list[Axes]:
