@@ -18,9 +18,9 @@ initial = { distribution = "normal", mean = 2.0, cv = 0.3 }
 renewal = { distribution = "weibull", mean = 1.6, cv = 0.4 }
 slip = { c0 = 0.03, c1 = 0.01 }
 internal_stress = 0.1
-max_strain = 0.3
+max_strain = 0.18
 record_every = 0.01
-fields_at = [0.1, 0.2, 0.3]
+fields_at = [0.06, 0.12, 0.18]
 """
 
 

@@ -20,7 +20,7 @@ kind = "quench"
 force_tolerance = 1e-12
 [[stage]]
 kind = "strength"
-spacing = 1.6
+spacing = 2.5
 backward = true
 [[stage]]
 kind = "shear"
@@ -30,7 +30,7 @@ frames_every = 5
 kind = "strength"
 label = "along"
 of = "shear"
-spacing = 1.6
+spacing = 2.5
 weakest = true
 """
 

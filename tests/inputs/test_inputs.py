@@ -59,8 +59,9 @@ def run(path: Path, out: Path) -> subprocess.CompletedProcess[str]:
 def drawn(path: Path, files: list[Path]) -> None:
     """Draw what this input shows, once: its tasks and samples have files of the same names."""
     kinds = [stage.kind for stage in Config.load(path, small(path)[1::2]).stage]
-    own = {file.name: file for file in files if kinds[int(file.name[:2])] not in EVERYWHERE} or {file.name: file for file in files}
-    for file in own.values():
+    once = {file.name: file for file in files}
+    own = [file for name, file in once.items() if kinds[int(name[:2])] not in EVERYWHERE]
+    for file in own or once.values():
         done = hpcglass("plot", file)
         assert done.returncode == 0 and "warning" not in done.stdout + done.stderr, done.stdout + done.stderr
 

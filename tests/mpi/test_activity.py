@@ -37,6 +37,7 @@ def by_hand(system, gradient, step, steps, move=lambda k: None, **params):
     return context
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("mode,make", [("simple", simple_shear), ("pure", pure_shear)])
 @pytest.mark.parametrize("reference", ["previous", "start"])
 def test_affine_motion_is_no_activity(world, mode, make, reference):
@@ -111,6 +112,7 @@ def test_three_dimensions_know_the_plane(world):
     assert last["band"] == 1 and last["position"] == pytest.approx(0.2 * s.box[0, 0], abs=0.6)
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("reference", ["previous", "start"])
 def test_activity_of_a_loading(world, alone, reference):
     """Intervals of whole steps; D2min against a plain loading to the same strain; the same on one rank."""
@@ -132,6 +134,7 @@ def test_activity_of_a_loading(world, alone, reference):
         assert done.column("activity", name) == pytest.approx(single.column("activity", name), rel=1e-6, nan_ok=True)
 
 
+@pytest.mark.few_ranks
 def test_there_and_back_is_against_the_right_strain(world):
     """Around a turning point within an elastic branch the steps go forth and back; nothing is active."""
     done = run(glass(world, "ipl10-2d"), strain_step=2e-4, max_strain=2e-3, turning_points=[6e-4, 0.0], method="fire",
@@ -142,6 +145,7 @@ def test_there_and_back_is_against_the_right_strain(world):
     assert moved[[0, 1]] == pytest.approx(moved[[4, 3]], rel=1e-4) and moved[5] < 1e-6 * moved[0]
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("stop", [1, 2])
 def test_goes_on_to_the_bit(world, stop):
     through_system = glass(world, "lj-poly-2d")

@@ -33,6 +33,7 @@ def begin(comm, name, tolerance=1e-11, plane="xy", **options):
     return s, Branch(s, simple_shear(s.dimension, plane), "fire", tolerance, MANY)
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("name", TWO_D)
 def test_along_the_reference_branch(world, name):
     """Stress and energy at all strains of the reference, up to the last stable one; beyond it there is no way."""
@@ -56,6 +57,7 @@ def test_along_the_reference_branch(world, name):
     assert branch.counts["falls"] <= 2
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("name,plane", [("ipl10-3d", "xz"), ("harmonic-3d", "yx")])
 def test_three_dimensions(world, name, plane):
     """As by descents from affine steps, a hundred times cheaper."""

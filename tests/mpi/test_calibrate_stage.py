@@ -106,6 +106,7 @@ def test_the_stage_in_the_words_can_be_run(whole):
     assert (params.kind, params.size, params.initial.cv) == ("epm", 6, 0.3)
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("stop_at", [1, 4, -1])
 def test_resumed_to_the_bit(world, whole, stop_at):
     stop_at = whole.points + 1 + stop_at if stop_at < 0 else min(stop_at, whole.points)

@@ -56,6 +56,7 @@ def test_factors_are_those_of_the_hessian(world, name):
     assert not Inverse(Hessian(s)).stable
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("name", TWO_D)
 def test_lowest_eigenvalue_along_the_branch(world, name):
     strain, expected = reference(name, "strain"), reference(name, "lowest_eigenvalue")
@@ -92,6 +93,7 @@ def test_the_cubic_of_a_mode(world):
     assert mode.distance == pytest.approx(mode.eigenvalue**2 / (2 * mode.cubic * mode.drive))
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("name", TWO_D)
 def test_the_end_of_the_branch(world, name):
     """gamma_c to 1e-11 from two strains, within the reference's bracket; its mode, eigenvalue and forces."""

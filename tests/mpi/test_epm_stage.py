@@ -152,6 +152,7 @@ def test_what_is_recorded():
     assert done.column("activity", "ever_active")[-1] * 18**2 == pytest.approx(total(comm, int((fields["events"] > 0).sum())))
 
 
+@pytest.mark.few_ranks
 def test_cycles():
     """The way there and back, counted in the strain covered."""
     done = load(comm, **CYCLES, windows=[0.6])
@@ -163,6 +164,7 @@ def test_cycles():
     assert sum(row["count"] for row in counts if row["window_start"] == 0) == done.column("loading", "avalanches")[60]
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("keys", [FULL, CYCLES], ids=["loading", "cycles"])
 def test_resume_to_the_bit(keys, monkeypatch):
     """Stopped anywhere, also between records, and continued with the rows spread over ranks in another way."""
@@ -319,6 +321,7 @@ def test_wrong_input(keys, message):
         load(comm, **keys)
 
 
+@pytest.mark.few_ranks
 def test_stopped_run_goes_on(directory, monkeypatch):
     """The whole program: stopped twice, continued from checkpoints, the same files as on one rank without a stop."""
     text = INPUT + "\n".join(f"{key} = {value}" for key, value in {

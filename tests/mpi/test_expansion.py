@@ -235,6 +235,7 @@ def test_pair_table(world):
     assert columns["vector"][0][order] == pytest.approx((fraction - np.rint(fraction)) @ box.T, abs=1e-12)
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("name,params,strain", [
     ("ipl10-2d", {"mode": "simple"}, -4e-4), ("ipl10-2d", {"mode": "dilation"}, -8e-3),
     # neither can be diagonalised
@@ -275,6 +276,7 @@ class Stopping(Recorder):
             raise Stopped
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("stop", [(2, 3), (2, 4)], ids=["between orders", "in the comparison"])
 def test_goes_on_from_a_snapshot(world, stop):
     params = ExpandParams(moduli=False, compare=4e-4, compare_steps=4)

@@ -93,6 +93,7 @@ def same(one, other):
     assert one == other and one
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize(("before", "after"), [
     ({"strain": 0.02}, {"strain": 0.04}),
     ({"strain": 0.02, "keys": "adaptive = true\nsmallest_step = 1e-3\nactivity_every = 8e-3"},
@@ -116,6 +117,7 @@ def test_a_longer_loading(before, after, place):
     assert total(comm, 1) == comm.size
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("samples", [1, 2])
 def test_a_further_stage(samples, place):
     """What is there stays as it is, to the byte; what comes is as if it had been in the input at once."""
@@ -131,6 +133,7 @@ def test_a_further_stage(samples, place):
     assert examine(comm, runs).faults == []
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("thermostat", ["nose-hoover", "langevin"])
 def test_longer_dynamics(thermostat, place):
     for time in (0.2, 0.36, 0.5):       # the second one ends between two rows of the table
@@ -142,6 +145,7 @@ def test_longer_dynamics(thermostat, place):
             ["stage.0.time: 0.2 -> 0.36"], ["stage.0.time: 0.36 -> 0.5"]]
 
 
+@pytest.mark.few_ranks
 def test_more_sweeps(place):
     for sweeps in (60, 120, 700):       # 60 is no row of a longer table; 700 are more measurements than there are blocks
         assert run(place / "run", SWAP, sweeps=sweeps) == 0
@@ -152,6 +156,7 @@ def test_more_sweeps(place):
         assert file.value("/results/energy_error") > 0
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize(("before", "after"), [
     ("max_strain = 0.4\nfields_at = [0.2]", "max_strain = 0.8\nfields_at = [0.2, 0.6]\nwindows = [0.5]"),
     ("max_strain = 0.4\ncycles = 1\n" + BACKWARD, "max_strain = 0.4\ncycles = 2\n" + BACKWARD)], ids=["one way", "cycles"])

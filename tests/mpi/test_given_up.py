@@ -108,6 +108,7 @@ def shaken(world):
     return s
 
 
+@pytest.mark.few_ranks
 def test_in_a_descent_or_the_first_minimisation(world, monkeypatch):
     """By descents, from a configuration that is not at rest."""
     monkeypatch.setattr(systems, "BETWEEN_LOOKS", (1e9, 40))
@@ -160,6 +161,7 @@ count = 5
 """
 
 
+@pytest.mark.few_ranks
 def test_a_whole_run(world, tmp_path_factory, monkeypatch):
     """Asked to stop within a descent, and in a stage that keeps nothing; the files are those of a run that was left alone."""
     directory = Path(world.bcast(str(tmp_path_factory.mktemp("shared")) if world.rank == 0 else ""))

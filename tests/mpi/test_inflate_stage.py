@@ -54,6 +54,7 @@ def run(s, context=None, **params):
     return context
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("case", [CASES[0], CASES[1], CASES[4]], ids=["ipl12", "ipl10-3d", "lj-binary"])
 def test_what_is_stored(world, case):
     s = between(world, *case)
@@ -165,6 +166,7 @@ def test_a_glass_does_not(world):
     assert lost.min() > -0.02 and lost.max() > 1.0
 
 
+@pytest.mark.few_ranks
 def test_elastic_medium(world):
     """A hexagonal lattice of springs is isotropic: the shape of d_el of Kumar et al., eq. 2, and nearly its amplitude.
 
@@ -237,6 +239,7 @@ def test_resume_to_the_bit(world, algorithm):
     assert {number for number, _ in stopped_in} == {-1, 0, 1} and (0, True) in stopped_in | {(1, True)}
 
 
+@pytest.mark.few_ranks
 def test_stops_between_short_minimisations(world):
     """Twenty steps of the wall, few evaluations each: one can stop, and go on, between any two."""
     keys = {"d_0": 1e-3, "steps": 10, "force_tolerance": 1e-3}
@@ -257,6 +260,7 @@ def test_stops_between_short_minimisations(world):
         assert np.array_equal(whole(again, again.position), whole(s, s.position)) and again.walls == s.walls
 
 
+@pytest.mark.few_ranks
 def test_too_far(world):
     """The wall runs over particles in one jump, and pushes them away in many."""
     s = minimum(world, ("ipl12", 2, 0.9, 1.0, 7.0))

@@ -22,6 +22,7 @@ def strained(comm, name="ipl12-2d", strain=2e-3):
     return s
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("name", ["ipl12-2d", "lj-binary-2d", "ipl10-3d"])
 @pytest.mark.parametrize("algorithm", ["fire", "cg"])
 def test_the_minimum_of_plain_descents(world, name, algorithm):

@@ -107,6 +107,7 @@ def test_a_mode_of_two_hundred_and_fifty(world):
     assert modes.residuals.max() < 1e-8
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("name", ["harmonic-3d", "ipl12-2d", "lj-binary-2d"])
 def test_all_modes_in_an_interval(world, name):
     s = glass(world, name)
@@ -124,6 +125,7 @@ def test_all_modes_in_an_interval(world, name):
     assert empty.frequency2.shape == (0,) and empty.vectors.shape == (s.n_owned, s.dimension, 0)
 
 
+@pytest.mark.few_ranks
 def test_multiple_eigenvalues_are_all_found(world):
     """Four copies of a glass, side by side: every mode of one is there, many levels are multiple or nearly so."""
     model, box, position, diameter, species = arrays("ipl12-2d")
@@ -287,6 +289,7 @@ def test_soft_waves_of_a_large_glass(world):
     assert number_of_modes(Hessian(s)) == 19998
 
 
+@pytest.mark.few_ranks
 @pytest.mark.needs("mumps")
 def test_what_is_refused(world):
     hessian = Hessian(glass(world, "ipl12-2d"))

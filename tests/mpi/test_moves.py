@@ -50,6 +50,7 @@ def test_minimiser_says_why_it_stopped(world):
         to_minimum(s, "cg", 1e-12, 5)
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_minimisation_resumes_to_the_bit(world, method):
     """Cut anywhere: the system's state and the method's numbers are all there is."""
@@ -95,6 +96,7 @@ def test_push_off_removes_overlaps(world):
     assert minimise(s, "fire", 1e-8, max_evaluations=100_000).converged
 
 
+@pytest.mark.few_ranks
 def test_box_relaxes_to_the_pressure(world):
     s = glass(world, "harmonic-3d")
     start = s.volume
@@ -121,6 +123,7 @@ def run_dynamics(s, thermostat, steps, dt, temperature=0.2, seed=1):
     return dynamics, np.array(kept)
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("thermostat", ["none", "nose-hoover"])
 def test_conserved_quantity_improves_as_dt_squared(world, thermostat):
     """Halving the step divides the fluctuation of the conserved quantity by 4 (order 2)."""
@@ -132,6 +135,7 @@ def test_conserved_quantity_improves_as_dt_squared(world, thermostat):
     assert 2.5 < spread[0] / spread[1] < 6.5
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("thermostat", ["nose-hoover", "langevin"])
 def test_thermostats_hold_the_temperature(world, thermostat):
     """Mean kinetic temperature within 5 block errors (false alarm 6e-7 for Gaussian errors)."""

@@ -252,6 +252,7 @@ def test_decay_exponent_is_a_line_through_logarithms():
         decay_exponent(x, y, (1.0, 1.5))
 
 
+@pytest.mark.few_ranks
 def test_profiles_of_modes(world, alone):
     """A pseudo-harmonic mode in 2D falls like 1/r, its force like the cube of its gradient, r^-6; the same on all ranks."""
     profiles = []

@@ -26,6 +26,7 @@ class Watching(Recorder):
         self.kept[step] = self.system.state(), snapshot(), {name: list(rows) for name, rows in self.tables.items()}
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("algorithm", ["cg", "fire"])
 def test_relaxation_to_a_pressure(world, algorithm):
     def run(system, **resumed):
@@ -48,6 +49,7 @@ def test_relaxation_to_a_pressure(world, algorithm):
         assert all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True)), number
 
 
+@pytest.mark.few_ranks
 @pytest.mark.needs("cholmod", "mumps")
 @pytest.mark.parametrize("lead", [True, False])
 def test_a_quench_that_ends_with_factors(world, monkeypatch, lead):

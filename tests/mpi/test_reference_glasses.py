@@ -49,6 +49,7 @@ def test_particles_share_the_totals(world, name):
     assert np.allclose(total(world, virial.sum(axis=0)) / s.volume, result.stress, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("name", ["ipl12-2d", "ipl10-2d", "lj-binary-2d", "lj-poly-2d"])
 @pytest.mark.parametrize("method", ["fire", "cg"])
 def test_elastic_branch(world, name, method):

@@ -139,6 +139,7 @@ def test_adaptive_steps_end_at_the_instability(world):
         assert done.column("loading", "strain")[-1] == pytest.approx(2.8e-3, abs=1e-15)
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("mode,gradient", [("simple", "xy"), ("pure", "xy"), ("dilation", "xy")])
 def test_an_elastic_branch_is_reversible(world, mode, gradient):
     """Forward and back to where it started, without an event: the same energy and stress; what was dissipated is nothing."""

@@ -38,6 +38,7 @@ def sample(comm, temperature, step, count, particles, trajectories, seed, settle
     return averages, counts
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("case", [HOT, COLD, HOT_PATHS, COLD_PATHS], ids=["hot", "cold", "hot paths", "cold paths"])
 def test_thermometers(world, case):
     """Both within 4 sigma (32 blocks): false alarm 4e-4 each if blocks are independent."""

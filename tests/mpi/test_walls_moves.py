@@ -100,6 +100,7 @@ def test_few_particles_against_brute_force(world):
     assert (np.abs(mean - expected) < 4.5 * np.hypot(error, noise)).all(), (mean, expected, error)
 
 
+@pytest.mark.few_ranks
 def test_thermometer(world):
     """sum |F|^2 / sum lap U = T with walls counted: 4 sigma over 32 blocks."""
     s = between(world, "ipl12", 2, 1.0, 0.65, 8.0)

@@ -105,6 +105,7 @@ SPOILT = {      # what is done to the directory, and what is said
 }
 
 
+@pytest.mark.few_ranks
 @pytest.mark.parametrize("what", SPOILT)
 def test_a_finished_run_that_is_not_whole_is_reported(what, copy):
     """By `run` as by `check`; nothing in the directory is touched."""
@@ -142,6 +143,7 @@ def test_an_empty_directory_with_done_is_not_finished(tmp_path_factory):
         run(path)
 
 
+@pytest.mark.few_ranks
 def test_without_done_what_is_damaged_is_made_again_and_nothing_is_lost(copy):
     """The stage and those after it are done again, to the bit; their old files are kept."""
     before = {name: verify(copy / name) for name in FILES}
@@ -174,6 +176,7 @@ def test_without_done_a_bad_segment_is_told(copy):
     comm.Barrier()
 
 
+@pytest.mark.few_ranks
 def test_without_done_files_of_other_runs_are_refused(copy, tmp_path_factory):
     other = Path(comm.bcast(str(tmp_path_factory.mktemp("other") / "run") if comm.rank == 0 else ""))
     assert run(other) == 0
@@ -188,6 +191,7 @@ def test_without_done_files_of_other_runs_are_refused(copy, tmp_path_factory):
     assert total(comm, 1) == comm.size         # nobody is left behind
 
 
+@pytest.mark.few_ranks
 def test_ensembles(tmp_path_factory):
     """A sample that is done but not whole is told, and does not stop the others."""
     path = Path(comm.bcast(str(tmp_path_factory.mktemp("ensemble") / "run") if comm.rank == 0 else ""))
