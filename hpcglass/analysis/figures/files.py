@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hpcglass import disk
 from hpcglass.analysis.figures.data import as_csv
-from hpcglass.analysis.figures.style import resize, untangle
+from hpcglass.analysis.figures.style import resize, settled, untangle
 from hpcglass.errors import FileError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def save(figure: Figure, path: Path, look: Look = PLAIN) -> list[Path]:
     fit(figure, look)
     picture, table = (path.with_name(f"{path.name}.{ending}") for ending in (look.kind, "csv"))
     try:
-        with disk.replacing(picture) as new:
+        with disk.replacing(picture) as new, settled(figure):
             figure.savefig(new, dpi=look.dpi, format=look.kind)
         if look.data:
             disk.write_text(table, as_csv(figure))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -157,8 +159,19 @@ def untangle(figure: Figure) -> None:
         figure.draw_without_rendering()
         crowded = [axis for axes in everywhere(figure) for axis in (axes.xaxis, axes.yaxis) if _thin(axis)]
         if not crowded:
-            figure.set_layout_engine("none")        # it has its places, and finding them is most of the work of a figure
             return
+    figure.draw_without_rendering()
+
+
+@contextmanager
+def settled(figure: Figure) -> Iterator[None]:
+    """While a figure is written that has been untangled: it has its places, and to find them is most of the work."""
+    engine = figure.get_layout_engine()
+    figure.set_layout_engine("none")
+    try:
+        yield
+    finally:
+        figure.set_layout_engine(engine)
 
 
 def plain_labels(axis: Axis) -> None:

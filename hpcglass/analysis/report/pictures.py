@@ -13,7 +13,7 @@ import numpy as np
 from hpcglass.analysis.ensembles.merge import merge
 from hpcglass.analysis.figures.draw import figures
 from hpcglass.analysis.figures.files import fit
-from hpcglass.analysis.figures.style import STYLE, panels
+from hpcglass.analysis.figures.style import STYLE, panels, settled
 from hpcglass.analysis.open_run import StageResults
 from hpcglass.analysis.report.frames import Drawn, encoded, read_map
 from hpcglass.analysis.report.gather import Results, Sample
@@ -48,9 +48,10 @@ class Room:
         with matplotlib.rc_context(STYLE):
             drawn = draw()
             fit(drawn)
-            content, kind = _content(drawn, "svg"), "svg"
-            if len(content) > LARGEST_SVG:
-                content, kind = _content(drawn, "png"), "png"
+            with settled(drawn):
+                content, kind = _content(drawn, "svg"), "svg"
+                if len(content) > LARGEST_SVG:
+                    content, kind = _content(drawn, "png"), "png"
         self.bytes -= len(content) * 4 // 3
         return tag("figure", picture(content, kind, title, 96 * drawn.get_figwidth()), tag("figcaption", title))
 
