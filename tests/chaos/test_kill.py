@@ -1,6 +1,6 @@
 """kill -9 at random times: nothing unreadable, and the resumed run gives the same bits.
 
-CHAOS_KILLS sets the number of kills (default 20).
+CHAOS_KILLS sets the number of kills (default 12).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 import pytest
 from harness import Program, all_readable, same, wait_for
 
-KILLS = int(os.environ.get("CHAOS_KILLS", "20"))
+KILLS = int(os.environ.get("CHAOS_KILLS", "12"))
 SHARE = {1: 0.4, 2: 0.35, 4: 0.25}
 
 
