@@ -25,7 +25,7 @@ max_strain = 0.05
 frames_every = 5
 """
 FIRST = {
-    "swap": ("ipl12", 'kind = "swap"\ntemperature = 0.3\nsweeps = 1000\nwarmup = 200\nframes = 3'),
+    "swap": ("ipl12", 'kind = "swap"\ntemperature = 0.3\nsweeps = 400\nwarmup = 100\nframes = 3'),
     "md": ("lj-binary", 'kind = "md"\ntemperature = 0.7\ntemperature_end = 0.3\ntime = 10.0\nframes = 3\n'
                         'thermostat = "langevin"'),
 }
