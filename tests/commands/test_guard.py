@@ -38,8 +38,8 @@ def test_an_error_of_all_ranks_is_said_once_with_its_exit_code(source, tmp_path,
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize(("kind", "code"), [("PhysicsError", 3), ("ZeroDivisionError", 1), ("MemoryError", 4)])
-@pytest.mark.parametrize("who", [0, 2])
+@pytest.mark.parametrize(("kind", "code", "who"), [("PhysicsError", 3, 0), ("PhysicsError", 3, 2), ("ZeroDivisionError", 1, 2),
+                                                   ("MemoryError", 4, 0)])
 def test_an_error_of_one_rank_ends_the_others(source, tmp_path, kind, code, who):
     found, said, seconds = start(3, [HERE / "guarded_program.py", source, "--output", tmp_path / "o"], FAIL=f"{kind} {who}")
     assert found == code
