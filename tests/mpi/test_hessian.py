@@ -108,6 +108,7 @@ def test_rattlers_are_found(world):
     assert total(world, float(np.abs(times(hessian, probe(s)) - probe(s)).sum())) == 0.0
 
 
+@pytest.mark.few_ranks
 def test_matrices_that_are_dropped_are_freed(world):
     """petsc4py sets aside what Python drops: without `free_dropped` thirty matrices of some 2 MB per rank stay."""
     s = liquid(world, "ipl12", 6000 * world.size, 2)

@@ -82,6 +82,7 @@ def test_stiffness_is_the_largest_eigenvalue(world):
     assert largest_stiffness(s) == pytest.approx(1.1 * highest, rel=0.2)
 
 
+@pytest.mark.few_ranks
 def test_push_off_removes_overlaps(world):
     """A random start, where the energy overflows, becomes one whose largest force is that of a dense liquid."""
     model, box, position, diameter, species = arrays("ipl12-2d")

@@ -254,6 +254,7 @@ def test_refill_renews_the_rotations(world):
     assert np.abs(hessian.rows(hessian.translations[0]) - fresh.rows(fresh.translations[0])).max(initial=0.0) < 1e-13
 
 
+@pytest.mark.few_ranks
 @names
 def test_balance_at_a_minimum(world, case):
     """Both walls bear the same; the inner one's normal force is dU/dr_in; no torque."""
