@@ -1,12 +1,13 @@
-"""How Numba compiles our kernels, where its way costs time or bits.
+"""How Numba compiles kernels, where its way costs time or bits.
 
 Literals. Numba gives `f(x, 0)` in a kernel a version of f for the literal 0 alone, next to the one for any integer, and so on up
-the calls: half as much again to compile, and to read at every start, for the same instructions, as LLVM inlines what is small
-anyway. Ours know the type of a number, not its value.
+the calls: more to compile, and to read at every start, for the same instructions, as LLVM inlines what is small anyway. Ours
+know the type of a number, not its value.
 
 Copies. A compiled kernel holds a copy of all that it calls, optimised for that place, under a name that any other copy may stand
 for: which of them is called depends on what was compiled or loaded before in the process, and copies differ in the last digit of
-a sum. Ours call their own, so that a run that compiles has the bits of one that finds all kernels compiled.
+a sum (findings/numba-cache-bits.sh). Here all call their own, so that a run that compiles has the bits of one that finds all
+kernels compiled.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from hpcglass.core.series import KEEP_NAN, polynomial, times_power
 from hpcglass.potentials.model import HIGHEST, Model
 
 HIGHEST_ORDER = HIGHEST
-C0, C1, C2 = np.int64(0), np.int64(1), np.int64(2)      # orders: for plain integers the compiler makes a kernel once per value
+C0, C1, C2 = 0, 1, 2        # orders
 CHUNK = 2048         # pairs evaluated together: long enough to spread the cost of a call, all buffers in the second-level cache
 
 Floats = NDArray[np.float64]

@@ -17,8 +17,7 @@ from typing import Any
 SECONDS = 30.0          # for a small file, on a busy machine
 BYTES_PER_SECOND = 20e6
 DENSEST = 1032          # bytes that deflate, the best of HDF5's filters, can make of one
-Version = tuple[int, ...]
-survived: set[Version] = set()      # a file that did once and was not written since is not read again
+survived: set[tuple[int, ...]] = set()      # a file that did once and was not written since is not read again
 LAUNCHERS = ("OMPI_", "PMI", "PRTE_", "MPI", "H5PY_ALWAYS_USE_MPI", "SLURM_")      # the program must not take itself for a rank
 
 

@@ -1,8 +1,8 @@
 """Start-up: from the command to the first step, with a cold and with a warm cache of compiled code.
 
-    python tools/benchmarks/startup.py [--ranks 1] [--input FILE]
+    python tools/benchmarks/startup.py [--ranks 1]
 
-Runs twenty sweeps, a quench and one strain step of 200 particles (or an input that is given), first with an empty cache
+Runs twenty sweeps, a quench and one strain step of 200 particles, first with an empty cache
 directory, then again with what the first run left there: whole runs, so upper bounds of the time to the first step. One more
 first run has the kernels that `tools/compile` left in another directory. CPU seconds of all ranks. Where there is strace,
 also how many different files a run with a warm cache opens (regular ones; /proc and /sys, which MPI looks through, left out).
@@ -72,14 +72,12 @@ def spent() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ranks", type=int, default=1)
-    parser.add_argument("--input", type=argparse.FileType(), help="another input than the toy run")
-    options = parser.parse_args()
-    ranks = options.ranks
+    ranks = parser.parse_args().ranks
     hpcglass = [sys.executable, "-m", "hpcglass"]
     with tempfile.TemporaryDirectory() as scratch:
         toy = f"{scratch}/toy.toml"
         with open(toy, "w") as file:
-            file.write(options.input.read() if options.input else TOY)
+            file.write(TOY)
         cache = f"{scratch}/cache"
         run = [str(ROOT / "tools" / "launch"), str(ranks), *hpcglass, "run", toy, "--no-plots", "--output"]
         prepared = f"{scratch}/prepared"

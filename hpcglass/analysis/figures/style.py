@@ -175,7 +175,7 @@ def settled(figure: Figure) -> Iterator[None]:
 
 
 def plain_labels(axis: Axis) -> None:
-    """Numbers at the ticks as text instead of formulas, which look the same and take a third of the time of a figure."""
+    """Numbers at the ticks as text instead of formulas, which look the same and take long to parse."""
     from matplotlib.ticker import ScalarFormatter
 
     class Plain(ScalarFormatter):

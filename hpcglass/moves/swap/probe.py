@@ -30,11 +30,11 @@ def wall_terms(x, y, z, size, pot, table, dimension, walls, buffers):
         x2, c, work = buffers[0], buffers[1], buffers[2:]
         for wall in range(2):
             x2[0] = max(gap[wall] * gap[wall] * scale, pot.floor)
-            pair_scalar(table, C0, np.int64(1), x2, work, c)
+            pair_scalar(table, C0, 1, x2, work, c)
             energy += strength * c[0]
-            pair_scalar(table, C1, np.int64(1), x2, work, c)
+            pair_scalar(table, C1, 1, x2, work, c)
             slope, curvature = strength * c[0] * scale * gap[wall], strength * c[0] * scale
-            pair_scalar(table, C2, np.int64(1), x2, work, c)
+            pair_scalar(table, C2, 1, x2, work, c)
             curvature += strength * c[0] * scale * x2[0]
             outward -= sign[wall] * slope
             laplacian += curvature + sign[wall] * slope * (dimension - 1) / r
