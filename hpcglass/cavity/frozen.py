@@ -31,6 +31,7 @@ from hpcglass.cavity.lists import CANDIDATES, SKIN, find_candidates, make_list, 
 from hpcglass.cavity.newton import correct, respond
 from hpcglass.cavity.patch import Floats, stretch
 from hpcglass.cavity.skyline import FAST
+from hpcglass.core.vectors import assign_rows
 
 MAXIMUM, WEAK, UNSTABLE, THIN, ENDLESS, ROOM, BOUND, DROP = 0, 1, 2, 3, 4, 5, 6, 7
 FLAGS = {MAXIMUM: "first maximum of the stress", WEAK: "weak fold: the branch ends with mu > 0, the last stress is taken",
@@ -104,9 +105,9 @@ def empty_point(patch):
 def copy_point(source, target):
     """Copies what may change."""
     n_free = source.slope.shape[0]
-    target.y[:n_free] = source.y[:n_free]
-    target.slope[:] = source.slope
-    target.numbers[:] = source.numbers
+    assign_rows(target.y, source.y[:n_free])
+    assign_rows(target.slope, source.slope)
+    assign_rows(target.numbers, source.numbers)
 
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy")
@@ -124,10 +125,12 @@ def renew(axes, table, patch, y, forward, strain, always, lists, memory):
                                 SKIN + CANDIDATES, False, memory)
         if count < 0:
             return -1
-        lists.candidate_y[:n_free], lists.candidate_forward[:] = y[:n_free], forward
+        assign_rows(lists.candidate_y, y[:n_free])
+        assign_rows(lists.candidate_forward, forward)
         numbers[0], numbers[1] = count, strain
     count = make_list(axes, table, n_free, y, patch.tied, patch.species, forward, cutoff, np.int64(numbers[0]), SKIN, memory)
-    lists.y[:n_free], lists.forward[:] = y[:n_free], forward
+    assign_rows(lists.y, y[:n_free])
+    assign_rows(lists.forward, forward)
     numbers[2], numbers[3] = count, strain
     return count
 

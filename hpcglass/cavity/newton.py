@@ -18,6 +18,7 @@ import numpy as np
 
 from hpcglass.cavity.patch import assemble, evaluate, product
 from hpcglass.cavity.skyline import FAST, factorise, solve
+from hpcglass.core.vectors import assign_rows
 
 FORCE = 1e-6            # largest force left
 FARTHEST = 0.02         # of one Newton correction [length]
@@ -65,7 +66,7 @@ def correct(axes, table, patch, y, forward, back, rate, pairs, memory, step):
             return 0, moved, stress, born
         if count == NEWTON:
             return 2, moved, stress, born
-        step[:] = memory.force[:n_free]
+        assign_rows(step, memory.force[:n_free])
         solved(axes, n_free, memory, step)
         size = 0.0
         for i in range(n_free):
@@ -115,7 +116,7 @@ def respond(axes, patch, rate, pairs, memory, stress, born, x, rest):
     if not good:
         return np.nan, np.nan
     if soft:
-        rest[:] = force[:n_free]
+        assign_rows(rest, force[:n_free])
         solved(axes, n_free, memory, rest)
         return _of_the_core(axes, patch, rate, pairs, memory, x, rest)
     for i in range(n_free):

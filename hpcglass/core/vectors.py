@@ -33,6 +33,14 @@ def assign(target, source):
 
 
 @numba.njit(cache=True, error_model="numpy")
+def assign_rows(target, source):
+    """target[:n] = source, n the rows of `source`; of as many columns, or vectors."""
+    x, v = target.reshape(-1), source.reshape(-1)
+    for k in range(v.size):
+        x[k] = v[k]
+
+
+@numba.njit(cache=True, error_model="numpy")
 def add_scaled(target, factor, values):
     """target[:n] += factor * values, n the rows of `values`."""
     x, v = target.reshape(-1), values.reshape(-1)

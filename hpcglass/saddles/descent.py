@@ -11,6 +11,7 @@ import numpy as np
 
 from hpcglass.cavity.skyline import FAST
 from hpcglass.core.pairs import pair_scalar
+from hpcglass.core.vectors import assign_rows
 from hpcglass.saddles.disc import evaluate
 from hpcglass.saddles.pull import listed_for
 
@@ -106,12 +107,13 @@ def descend(table, n_free, y, diameter, species, shell, memory, goal, near):
                 square += changes[slot, k] ** 2
             kept = kept + 1 if along > FLAT * square else 0         # no upward curvature: begin anew
             curvature[slot] = along
-        before[:] = memory.force[:size]
-        x[:] = before
+        assign_rows(before, memory.force[:size])
+        assign_rows(x, before)
         _direction(kept, moves, changes, curvature, alpha, x)
         if np.dot(x, before) <= 0.0:
             kept = 0
-            x[:] = FIRST * before
+            for k in range(size):
+                x[k] = FIRST * before[k]
         farthest = 0.0
         for i in range(n_free):
             square = 0.0
@@ -159,7 +161,7 @@ def push_back(table, n_free, minimum, saddle, mode, diameter, species, shell, me
             back = True
             continue
         if ended:
-            other[:] = y
+            assign_rows(other, y)
             sunk = True
             level = energy(table, pairs, memory)
     return back, sunk, other, level

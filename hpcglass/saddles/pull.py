@@ -21,6 +21,7 @@ import numba
 import numpy as np
 
 from hpcglass.cavity.skyline import FAST
+from hpcglass.core.vectors import assign_rows
 from hpcglass.saddles.disc import SKIN, assemble, evaluate, make_list, product
 from hpcglass.saddles.factors import factorise, solve
 
@@ -57,7 +58,7 @@ def listed_for(table, n_free, y, listed, diameter, species, shell, pairs, memory
         return -2
     if pairs >= 0 and 2.0 * np.sqrt(largest) < SKIN:
         return pairs
-    listed[:] = y
+    assign_rows(listed, y)
     return make_list(table, n_free, y, diameter, species, cutoff, SKIN, memory)
 
 
@@ -146,7 +147,7 @@ def pull(table, n_free, start, diameter, species, load, shell, memory):
     level = rise = highest = path = hope = 0.0
     step, pairs = FIRST_STEP, -1
     for count in range(STEPS):
-        guess[:] = y
+        assign_rows(guess, y)
         there = level + (step * rise if count else 0.0)
         if count:
             _move(n_free, guess, tangent, step)
@@ -157,7 +158,7 @@ def pull(table, n_free, start, diameter, species, load, shell, memory):
         negative = _factors(n_free, d, pairs, memory, 0.0, MANY)
         if count == 0 and negative:
             return UNSTABLE, y
-        w[:] = load
+        assign_rows(w, load)
         _solve(n_free, d, memory, w)
         length = np.sqrt(np.dot(w, w))
         turned = np.dot(tangent, w) / length if count else 1.0
@@ -169,7 +170,7 @@ def pull(table, n_free, start, diameter, species, load, shell, memory):
             step = max(0.4 * step, SHORTEST)
             continue
         sign = 1.0 if turned > 0.0 else -1.0
-        y[:] = guess
+        assign_rows(y, guess)
         for k in range(size):
             tangent[k] = sign * w[k] / length
         level, rise = there, sign / length
@@ -180,7 +181,7 @@ def pull(table, n_free, start, diameter, species, load, shell, memory):
             step = min(step, max(-level / rise, SHORTEST))      # to where the load would be gone
         path += step
         if rise < 0.0 and (path > hope or level <= LEFT * highest):
-            guess[:] = y
+            assign_rows(guess, y)
             flag, pairs = rest(table, n_free, guess, listed, diameter, species, shell, pairs, memory)
             if flag == SADDLE:
                 return flag, guess
