@@ -158,12 +158,13 @@ needs several events at large d_0 or near zero pressure, and does not follow fro
 densities and larger inflations."""
 
 
-DECISION = """The paper shows samples chosen for their response. The first four numbers are of one glass for each row of its table,
-not chosen, in annuli of r_out = 30. The others are of `000-decision`: ten glasses at each of five densities, 0.8 to 1.0, half of them
-from a hot liquid (T_m = 2), r_out = 80, each inflated by 8, 15, 31 and 40 % of r_in = 0.65. Most rearrange at the largest inflation, but
-screening with the paper's κ r_out > 3 is one glass of fifty, and larger inflations are called screened no more often than small ones.
-Glasses that are softer around the core, by the partial vibrality of their 50 lowest modes within five lengths of it, are screened no
-more often and lose no more energy than others of their density, within the errors."""
+DECISION = """The paper shows samples chosen for their response. The first four numbers are of one glass for each row of its
+table, not chosen, in annuli of r_out = 30. The others are of `000-decision`: ten glasses at each of five densities,
+0.8 to 1.0, half of them from a hot liquid (T_m = 2), r_out = 80, each inflated by 8, 15, 31 and 40 % of r_in =
+0.65. Most rearrange at the largest inflation, but screening with the paper's κ r_out > 3 is one glass of fifty, and
+larger inflations are called screened no more often than small ones. Glasses that are softer around the core, by the
+partial vibrality of their 50 lowest modes within five lengths of it, are screened no more often and lose no more
+energy than others of their density, within the errors."""
 
 
 def anomalous(campaign: str) -> tuple[Number, ...]:
