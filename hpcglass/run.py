@@ -21,7 +21,7 @@ from hpcglass.rundir.log import Log
 from hpcglass.rundir.ready import make_ready, resolved_input
 from hpcglass.rundir.signals import Stop
 from hpcglass.sample import Sample
-from hpcglass.solvers import refuse_lacking
+from hpcglass.solvers import begin_together, refuse_lacking
 from hpcglass.words import one_line, show
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ def _run(config: Config, input_text: str, output: Path, comm: MPI.Comm, plots: b
         if comm.rank == 0 and cache.is_cold("forces._forces" if config.system else "dynamics.absorb"):
             log.line("first run on this machine: kernels are compiled as they are needed, about half a minute in all")
         if config.ensemble.samples > 1:
+            begin_together(config)
             return run_ensemble(config, input_text, output, comm, plots, log)
         with Stop() as stop:
             Sample(comm, config, input_text, output, 0, log, stop, plots, bar=True).run()

@@ -36,6 +36,16 @@ def refuse_lacking(config: Config, ranks: int) -> None:
     _refuse([(index, kind, reason, need.instead) for index, kind, need in needs if (reason := lacking(need.any_of))])
 
 
+def begin_together(config: Config) -> None:
+    """Load PETSc and SLEPc where there are particles and they can be loaded, before ranks go different ways. Collective, all ranks.
+
+    They begin on all ranks of the job together, and the first group that needs them would wait for ever for a rank that has no
+    sample, or whose sample has failed.
+    """
+    if config.system is not None and not lacking():
+        import hpcglass.landscape.matrix.shift_invert  # noqa: F401  (and with it `hessian`)
+
+
 def _refuse(problems: list[tuple[int, str, str, str]], where: str = "") -> None:
     if problems:
         lines = [f"{where}stage[{index}]: {kind} needs linear solvers, and {reason}{f'; {instead}' * bool(instead)}"

@@ -6,8 +6,27 @@ import json
 import os
 import platform
 import time
+from importlib.util import find_spec
 
+import pytest
 from harness import Program, all_readable, results, same, wait_for, write_input
+
+MODES = """
+[system]
+model = "ipl12"
+particles = 100
+[[stage]]
+kind = "swap"
+temperature = 0.2
+sweeps = 30
+[[stage]]
+kind = "quench"
+[[stage]]
+kind = "modes"
+count = 3
+[ensemble]
+samples = 2
+"""
 
 
 def test_changed_input_is_refused(slow_input, tmp_path, reference):
@@ -90,6 +109,19 @@ def test_failed_sample_does_not_stop_the_others(tmp_path):
     assert not (tmp_path / "run" / "DONE").exists()
     code, text = Program(source, tmp_path / "run", 2).wait()
     assert code == 0 and "2 samples, 1 to do" in text, text
+
+
+@pytest.mark.skipif(find_spec("slepc4py") is None, reason="slepc4py is not installed")
+def test_a_rank_without_a_sample_is_not_waited_for(tmp_path):
+    """Modes begin PETSc, on all ranks together: more ranks than samples, and more than are left."""
+    source, output = tmp_path / "input.toml", tmp_path / "run"
+    source.write_text(MODES)
+    code, text = Program(source, output, 3).wait()
+    assert code == 0 and "2 of 2 samples done" in text, text
+    for name in ("DONE", "sample-0001/DONE", "sample-0001/02-modes.h5"):
+        (output / name).unlink()
+    code, text = Program(source, output, 2).wait()
+    assert code == 0 and "2 samples, 1 to do" in text and "2 of 2 samples done" in text, text
 
 
 def test_ranks_that_do_not_fit(tmp_path):

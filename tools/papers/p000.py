@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from papers import core
-from papers.core import REARRANGED
+from papers import decision
+from papers.decision import REARRANGED
 from papers.entry import Campaign, Entry, Measured, Number, about, above, below
 from papers.results import Gallery, mean, median, share
 
@@ -33,7 +33,7 @@ def rows(values: tuple[tuple[float, float, float], ...], r_out: float) -> str:
 CAMPAIGNS = (
     Campaign("000-fig1", (*REDUCED, rows(((0.4, 0.72, 0.15), (0.3, 0.8, 0.18)), 30)), after=AFTER, minutes=1),
     Campaign("000-table1", (*REDUCED, rows(POWER_LAW, 30)), after=AFTER, minutes=2),
-    Campaign(core.CAMPAIGN, after=("screening {run} -o {out}/screening.h5",), minutes=40),
+    Campaign(decision.CAMPAIGN, after=("screening {run} -o {out}/screening.h5",), minutes=40),
     Campaign("000-fig5", (*REDUCED, rows(((0.9, 0.6, 0.1), (0.5, 0.75, 0.15)), 30)), after=AFTER, minutes=1),
     Campaign("000-table2", (*REDUCED, rows(LENNARD_JONES, 30)), after=AFTER, minutes=2),
     Campaign(
@@ -153,9 +153,8 @@ particles that touch the wall ([screening](screening.md#how-it-is-measured))."""
 TABLE = """The paper shows samples chosen for their response; here is one glass for each row of its table, not chosen, in
 annuli of r_out = 30 instead of 80; pictures show the one that lost most energy. None is screened: those that gave all energy
 back are elastic with an amplitude of about two, those that did not had one or few events, and step where these are. κ r_out > 3
-needs several events at large d_0 or near zero pressure, and does not follow from the rows' T_m:
-[screening](screening.md#the-papers-tables) has the rows of Table I with r_out = 80 (one of twelve screened), other
-densities and larger inflations."""
+does not follow from the rows' T_m: [screening](screening.md#the-papers-tables) has the rows of Table I with r_out = 80 (one of
+twelve screened), and fifty glasses of other densities and larger inflations, of which one has it."""
 
 
 DECISION = """The paper shows samples chosen for their response. The first four numbers are of one glass for each row of its
@@ -303,21 +302,21 @@ d_0 as ΔE does. Events that make ΔE negative move M up or down.""",
     Entry(
         "000-table1",
         "κ of six anomalous samples, inverse power law",
-        ("000-table1", core.CAMPAIGN),
+        ("000-table1", decision.CAMPAIGN),
         (
             *anomalous("000-table1"),
             Number("50 glasses, r_out = 80: share of fields that are screened, d_0 to 16 % of r_in", "d_0 of the table",
-                   core.screened_up_to(0.16)),
-            Number("the same, d_0 of 31 and 40 % of r_in", "larger than in the table", core.screened_up_to(-0.16)),
-            Number("the same glasses: share that has κ r_out > 3 at some d_0", "from κ and r_out", core.beyond),
-            Number("the same glasses: share that rearranged at 40 % of r_in", "Sec. V", core.rearranged),
+                   decision.screened(0.0, 0.16)),
+            Number("the same, d_0 of 31 and 40 % of r_in", "larger than in the table", decision.screened(0.16, 1.0)),
+            Number("the same glasses: share that has κ r_out > 3 at some d_0", "from κ and r_out", decision.beyond),
+            Number("the same glasses: share that rearranged at 40 % of r_in", "Sec. V", decision.rearranged),
             Number("the same glasses: rank correlation of delta with the softness around the core", "not in the paper",
-                   core.by_softness("delta")),
-            Number("the same glasses: rank correlation of the energy lost with that softness", "not in the paper",
-                   core.by_softness("energy_plastic")),
+                   decision.by_softness("delta")),
+            Number("the same glasses: rank correlation of the plastic energy with that softness", "not in the paper",
+                   decision.by_softness("energy_plastic")),
         ),
         DECISION,
-        picture=core.draw,
+        picture=decision.draw,
     ),
     Entry(
         "000-table2",

@@ -1,0 +1,51 @@
+"""Paper 000: which of fifty glasses are screened, taken from made-up tables."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+from papers import decision  # noqa: E402
+
+PARTS = np.array([0.08, 0.15, 0.31, 0.4])
+
+
+@pytest.fixture
+def glasses(monkeypatch):
+    """Ten glasses of two densities, inflated by PARTS; the denser ones are stiffer and lose less, whatever else they do."""
+    density = np.repeat([0.8, 1.0], 5)
+    table = {"d_0": np.tile(0.65 * PARTS, (10, 1)), "r_in": np.full((10, 4), 0.65), "r_out": np.full((10, 4), 80.0),
+             "screened": np.zeros((10, 4)), "kappa": np.full((10, 4), 0.04), "energy_plastic": np.zeros((10, 4))}
+    soft = np.arange(10.0) % 5 + 100.0 * (density == 0.8)
+    monkeypatch.setattr(decision, "density", lambda at: density)
+    monkeypatch.setattr(decision, "softness", lambda at: soft)
+    monkeypatch.setattr(decision, "fields", lambda at, column: table[column])
+    return table, soft, density
+
+
+def test_softness_is_compared_within_a_density(glasses):
+    table, soft, density = glasses
+    table["delta"] = np.outer(soft % 100.0 - 1000.0 * (density == 0.8), np.ones(4))
+    assert decision.by_softness("delta")(None)[0] == pytest.approx(1.0)        # over all together it would be negative
+    table["delta"] = -table["delta"] ** 3
+    value, error = decision.by_softness("delta")(None)
+    assert value == pytest.approx(-1.0) and error == pytest.approx(8**-0.5)
+    table["delta"][:] = 1.0
+    assert np.isnan(decision.by_softness("delta")(None)[0])
+
+
+def test_shares(glasses):
+    table = glasses[0]
+    table["screened"][0, :2] = 1
+    table["screened"][1, 3] = 1
+    table["kappa"][1, 3] = 0.03         # kappa r_out = 2.4
+    table["energy_plastic"][:3, -1] = -0.02
+    table["energy_plastic"][4, 0] = -0.02       # given back at the largest inflation
+    assert decision.screened(0.0, 0.16)(None)[0] == pytest.approx(2 / 20)
+    assert decision.screened(0.16, 1.0)(None)[0] == pytest.approx(1 / 20)
+    assert decision.beyond(None)[0] == pytest.approx(1 / 10)
+    assert decision.rearranged(None)[0] == pytest.approx(3 / 10)
