@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
-from papers import decision  # noqa: E402
+from papers import decision
 
 PARTS = np.array([0.08, 0.15, 0.31, 0.4])
 
