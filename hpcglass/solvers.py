@@ -37,7 +37,7 @@ def refuse_lacking(config: Config, ranks: int) -> None:
 
 
 def begin_together(config: Config) -> None:
-    """Load PETSc and SLEPc where there are particles and they can be loaded, before ranks go different ways. Collective, all ranks.
+    """Load PETSc and SLEPc, if there are particles and they can be loaded, before ranks go different ways. Collective.
 
     They begin on all ranks of the job together, and the first group that needs them would wait for ever for a rank that has no
     sample, or whose sample has failed.
