@@ -17,6 +17,7 @@ from hpcglass import launcher, settings
 from hpcglass.commands import calibrate, parser
 from hpcglass.commands.common import output_directory
 from hpcglass.errors import EXIT_FILE, HpcglassError, InputError
+from hpcglass.petsc import undisturbed
 from hpcglass.rundir.signals import Stop
 from hpcglass.rundir.watchdog import Watchdog, limit
 from hpcglass.words import plain
@@ -152,7 +153,8 @@ def world() -> MPI.Comm:
     os.environ.setdefault("H5PY_ALWAYS_USE_MPI", "1")      # Debian: the parallel build of h5py
     for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(threads, "1")                 # the ranks are the parallelism
-    from mpi4py import MPI
+    with undisturbed():
+        from mpi4py import MPI
 
     comm = MPI.COMM_WORLD
     if comm.size == 1 and launcher.tasks() > 1:

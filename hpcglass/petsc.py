@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 DIRECT_LIMIT = {2: 200_000, 3: 4_000}       # particles; beyond it a handful of CG solves take less time than the factors
@@ -39,3 +41,18 @@ def lacking(any_of: Sequence[str] = ()) -> str:
     if any_of and not any(PETSc.Sys.hasExternalPackage(COLLECTIONS.get(name, name)) for name in any_of):
         return f"this PETSc was built without {' and '.join(SHOWN[name] for name in any_of)}"
     return ""
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """SIGTERM waits until this is over.
+
+    METIS, which orders matrices for CHOLMOD and MUMPS, takes it for an error of its own, leaps out of the ordering and frees its
+    memory twice: the process would be gone instead of stopping at its next safe point. Threads of MPI have to begin under this
+    as well, since a signal goes to any thread that takes it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

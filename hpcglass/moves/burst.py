@@ -44,10 +44,10 @@ def burst(method: Method, tolerance: float, most: int) -> tuple[int, float]:
     """Up to `most` evaluations and moves, each as `Method.advance` would make it.
 
     Returns how many were made: fewer than `most` when the next one is not plain; and, if all, max|F| at the last of them
-    [energy/length]. None on several ranks or between walls.
+    [energy/length]. None on several ranks, between walls, or by a method that has no loop.
     """
     system = method.system
-    if system.working > 1 or system.walls is not None or not most:
+    if system.working > 1 or system.walls is not None or not most or method.name not in LOOPS:
         return 0, 0.0
     comm, loop = system.comm, LOOPS[method.name]
     if comm.rank == 0:
@@ -136,7 +136,7 @@ def _conjugate_gradient(numbers, rows, force, n, owners, shift, strain, slack, r
             force2, force_last = interpolate(line, own, ratio)
             beta, back = conjugacy(numbers, force2, force_last), stride(numbers, ratio)
             far += abs(back) * np.sqrt(longest2)
-            slope, longest2 = turn(displacement, back, direction, beta, own, line)
+            slope, longest2 = turn(displacement, back, direction, beta, own, own, line)
             if slope <= 0:
                 assign(direction, own)
                 longest2 = force2

@@ -17,6 +17,8 @@ from hpcglass.moves.minimise import Report, minimise
 
 LARGEST_COMPRESSION = 0.02  # true strain of the box between two minimisations
 MOST_ROUNDS = 60            # of them
+LARGE = {2: 40_000, 3: 40_000}      # particles of a glass in which "cg" is preconditioned at the end ...
+WAVES = 0.1                 # ... which begins at this max|F| in units of the force scale, where the basin has been chosen
 
 Watch = Callable[[int, float, dict[str, Any]], int]
 
@@ -27,6 +29,7 @@ def to_minimum(system: System, algorithm: str, tolerance: float, max_evaluations
 
     Parameters
     ----------
+    algorithm : "fire", "cg", or "pcg"; "cg" becomes "pcg" in a large glass once forces are small
     tolerance : in units of the root-mean-square pair force
     watch : called with (evaluations, max_force, state) at safe points; `state` given back resumes from there. Returns after how
         many evaluations in all it is to be called next, at first after one
@@ -39,21 +42,24 @@ def to_minimum(system: System, algorithm: str, tolerance: float, max_evaluations
         When the minimum is not reached.
     """
     evaluations = int(state["evaluations"]) if state else evaluations
-    method: str | Method = algorithm
+    ways = ["cg", "pcg"] if algorithm == "cg" and medium_pays(system) else [algorithm]
+    way = int(state.get("way", 0)) if state else 0
+    method: str | Method = ways[way]
     if state:
         scale = float(state["scale"])
-        method = METHODS[algorithm](system, {k[7:]: v for k, v in state.items() if k.startswith("method:")})
+        method = METHODS[ways[way]](system, {k[7:]: v for k, v in state.items() if k.startswith("method:")})
     else:
         system.update()
         scale = force_scale(evaluate(system))
 
     def look(count: int, largest: float, running: Method) -> int:
         assert watch is not None
-        return watch(count, largest, {"evaluations": count, "scale": scale,
+        return watch(count, largest, {"evaluations": count, "scale": scale, "way": way,
                                       **{f"method:{key}": value for key, value in running.scalars.items()}})
 
     while True:
-        report = minimise(system, method, tolerance * scale, max_evaluations, look if watch is not None else None, evaluations)
+        level = tolerance if way == len(ways) - 1 else max(tolerance, WAVES)
+        report = minimise(system, method, level * scale, max_evaluations, look if watch is not None else None, evaluations)
         if not report.converged:
             raise PhysicsError(f"minimisation ({algorithm}) did not converge: {report.reason} after {report.evaluations} "
                                f"evaluations, max|F| = {report.max_force:.3g}, wanted {tolerance * scale:.3g}; "
@@ -61,7 +67,13 @@ def to_minimum(system: System, algorithm: str, tolerance: float, max_evaluations
         mechanics = evaluate(system)
         if report.max_force <= tolerance * force_scale(mechanics):
             return report, mechanics
-        scale, evaluations, method = force_scale(mechanics), report.evaluations, algorithm
+        way = len(ways) - 1
+        scale, evaluations, method = force_scale(mechanics), report.evaluations, ways[way]
+
+
+def medium_pays(system: System) -> bool:
+    """Whether conjugate gradients are worth preconditioning (`medium`): in periodic cells so long that their waves relax last."""
+    return system.walls is None and system.n_total >= LARGE[system.dimension]
 
 
 def paced(system: System, look: Look) -> Watch:

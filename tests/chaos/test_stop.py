@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 from harness import Program, all_readable, same, wait_for
+
+from hpcglass.petsc import undisturbed
 
 
 def resume(slow_input, output, ranks, reference):
@@ -96,3 +100,27 @@ def test_the_same_command_ten_times(reference, slow_input, tmp_path):
     code, text = Program(slow_input, tmp_path / "run", 1).wait()
     assert code == 0 and "finished" in text
     assert before == sorted((path.name, path.stat().st_mtime_ns) for path in (tmp_path / "run").iterdir())
+
+
+def test_a_signal_waits_for_libraries_that_would_take_it():
+    """METIS makes SIGTERM its own while it orders a matrix, and does not survive it."""
+    heard = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    try:
+        with undisturbed():
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert not heard
+        assert heard == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks /proc about threads")
+def test_threads_of_mpi_take_no_sigterm():
+    """Else it would go to one of them while the first thread does not take it."""
+    ask = "import os; from hpcglass.__main__ import world; world()\nfor t in os.listdir('/proc/self/task'):\n" \
+          "    print(t == str(os.getpid()), *[l.split()[1] for l in open(f'/proc/self/task/{t}/status') if 'SigBlk' in l])"
+    done = subprocess.run([sys.executable, "-c", ask], check=True, capture_output=True, text=True)
+    for line in done.stdout.splitlines():
+        first, mask = line.split()
+        assert bool(int(mask, 16) >> (signal.SIGTERM - 1) & 1) == (first == "False"), done.stdout

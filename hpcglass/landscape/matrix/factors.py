@@ -16,6 +16,7 @@ from hpcglass.core import comm as ranks
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.landscape.matrix.hessian import Hessian, PETSc, free_dropped
 from hpcglass.landscape.matrix.solve import factorise, first_bound, pin, project, zero_modes
+from hpcglass.petsc import undisturbed
 
 Floats = NDArray[np.float64]
 
@@ -155,7 +156,8 @@ def definite(matrix: Any) -> Any:
     ksp.getPC().setFactorSolverType("cholmod")
     ksp.setFromOptions()
     try:
-        ksp.setUp()
+        with undisturbed():
+            ksp.setUp()
     except PETSc.Error:         # nobody else is there to disagree
         ksp.destroy()
         return None

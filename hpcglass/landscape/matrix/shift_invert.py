@@ -19,6 +19,7 @@ from hpcglass.errors import InputError, PhysicsError
 from hpcglass.landscape.matrix.dense import irregular
 from hpcglass.landscape.matrix.hessian import Hessian, PETSc, own_errors
 from hpcglass.landscape.matrix.multiple import Look, inertia
+from hpcglass.petsc import undisturbed
 
 slepc4py.init([])
 from slepc4py import SLEPc  # noqa: E402
@@ -81,7 +82,7 @@ def factorised(hessian: Hessian, matrix: Any, deflated: list[Any], target: float
     inverse.getPC().setFactorSolverType(package)
     solver.setFromOptions()
     try:
-        with own_errors():
+        with own_errors(), undisturbed():
             solver.setUp()
     except PETSc.Error:
         if package == "cholmod":                        # not definite; nobody else is there to disagree

@@ -25,7 +25,7 @@ from hpcglass.core import comm as ranks
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.landscape.matrix.block_cg import BlockConjugateGradients
 from hpcglass.landscape.matrix.hessian import Hessian, PETSc, own_errors
-from hpcglass.petsc import DIRECT_LIMIT
+from hpcglass.petsc import DIRECT_LIMIT, undisturbed
 
 Floats = NDArray[np.float64]
 
@@ -285,7 +285,8 @@ def factorise(matrix: Any, prefix: str) -> tuple[Any, Any]:
     ksp.setFromOptions()
     pc = ksp.getPC()
     if pc.getType() != "cholesky" or pc.getFactorSolverType() != "mumps":
-        ksp.setUp()
+        with undisturbed():
+            ksp.setUp()
         return ksp, None
     if not PETSc.Sys.hasExternalPackage("mumps"):
         raise InputError("a factorisation with its inertia needs MUMPS, which this PETSc was built without; take another PETSc")
@@ -294,7 +295,8 @@ def factorise(matrix: Any, prefix: str) -> tuple[Any, Any]:
     factor.setMumpsIcntl(14, 50)        # room for delayed pivots, in per cent
     factor.setMumpsIcntl(24, 1)         # find zero pivots, rather than divide by them:
     factor.setMumpsCntl(3, 1e-13)       # those below this times the norm
-    ksp.setUp()
+    with undisturbed():
+        ksp.setUp()
     code = factor.getMumpsInfog(1)
     if code < 0:
         raise PhysicsError(f"MUMPS could not factorise a matrix of size {matrix.getSize()[0]}: INFOG(1) = {code}, INFOG(2) = "
