@@ -247,7 +247,10 @@ loading only.""",
             Number("slip, bond micromechanics", "Sec. V A", slip("micromechanics"), **about(0.065, 0.005, "0.065")),
             *(
                 Number(
-                    f"steady stress after T_p = {t} over that after 0.7{by}", "Sec. V A", forgets(run, t), **about(1.0, 0.02, "1")
+                    f"steady stress after T_p = {t} over that after 0.7{by}",
+                    "Sec. V A",
+                    forgets(run, t),
+                    **about(1.0, 0.02, "1 at last"),
                 )
                 for t, run, by in (
                     (0.4, "steady", ""),
@@ -331,7 +334,7 @@ all other blocks has slipped, too.""",
             Number("T_p = 0.2, half width in place of w", "Fig. 7d", half_growth("micromechanics", 0.2, 1, 10), **DIFFUSIVE),
             Number("T_p = 0.4, half width, γ from 0.6 to 2", "Fig. 7d", half_growth("micromechanics", 0.4, 0.6, 2), **DIFFUSIVE),
             *(
-                Number(f"T_p = {t}, {words}", "Fig. 7d", growth(run, t), **DIFFUSIVE)
+                Number(f"T_p = {t}, {words}", "not there", growth(run, t))
                 for run, words in (("frozen", "thresholds by frozen matrix"), ("fitted", "slip 0.095"))
                 for t in (0.2, 0.4)
             ),
