@@ -248,7 +248,7 @@ def averaged(curves: list[tuple[Any, Any]]) -> tuple[Any, Any, Any]:
         for x, values in zip(strains, at_each, strict=True)
         if 2 * sum(map(len, values)) > len(curves)
     ]
-    return tuple(np.array(found).reshape(-1, 3).T)  # type: ignore[return-value]
+    return tuple(np.array(found).reshape(-1, 3).T)
 
 
 def draw_sizes(at: Gallery) -> Any:

@@ -221,9 +221,8 @@ exact one has bent most. One glass, 36 cavities forward and backward.""",
         ),
         picture=draw_strengths,
         note="""Eight glasses of N = 4900 at each parent temperature, at the density 0.61 of the unit λ_min, with cavities
-and blocks of five mean spacings as in the paper. The time is for all directions of the frozen matrix within 45° of the
-loading, which other numbers need ([strength](strength.md#paper-001-figs-4-and-5)); σ_Y alone needs the direction of the
-loading only.""",
+and blocks of five mean spacings as in the paper. σ_Y needs the direction of the loading only; the run has all within 45° of
+it, for the other numbers of [strength](strength.md#paper-001-figs-4-and-5). Most of the time goes into swaps at T_p = 0.2.""",
     ),
     Entry(
         "001-fig5",
