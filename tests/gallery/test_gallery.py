@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tools"))
 
-from papers import campaign, entry, page, results, store  # noqa: E402
+from papers import bands, campaign, entry, page, results, store  # noqa: E402
 from papers.catalogue import CAMPAIGNS, ENTRIES  # noqa: E402
 from papers.results import Gallery  # noqa: E402
 
@@ -34,6 +34,7 @@ def test_every_figure_and_table_is_there():
 
 def test_examples_of_the_docstrings():
     assert doctest.testmod(entry).failed == 0
+    assert doctest.testmod(bands).failed == 0
 
 
 def test_campaigns_are_used_and_have_inputs():
@@ -97,6 +98,16 @@ def test_numbers_taken_from_tables():
     assert results.taken(lambda at: {}["no such column"], Gallery(Path("nowhere"), "small"))[0] is math.nan
 
 
+def test_width_of_a_band_above_its_background():
+    """2.355 s of a Gaussian wherever it is, whatever its height and what it stands on; NaN of a flat profile."""
+    x = (np.arange(200) + 0.5) / 10
+    for position, height, level in ((10.0, 1.0, 0.0), (0.3, 7.0, 3.0), (19.9, 0.2, 40.0)):
+        away = (x - position + 10.0) % 20.0 - 10.0
+        width = bands.half_width(level + height * np.exp(-(away**2) / 2), 20.0)
+        assert width == pytest.approx(2 * np.sqrt(2 * np.log(2)), abs=0.01)
+    assert math.isnan(bands.half_width(np.ones(20), 20.0))
+
+
 def test_the_page_counts_what_agrees():
     """All verdicts that the sections give are in the counts of the summary; what is allowed stands beside each number."""
     text = page.page()
@@ -115,10 +126,27 @@ def test_an_entry_runs(tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     at = Gallery(tmp_path / "a", "small")
-    place = at["001-fig6-epm"]
-    assert (place.directory / "together-maps.png").exists() and campaign.seconds(place) > 0.5
+    place = at["001-fig6-epm", "micromechanics"]
+    assert place.run.exists() and campaign.seconds(place) > 0.5
     one = next(one for one in ENTRIES if one.id == "001-fig6")
     record = store.measure(one, at)
     assert record.numbers["share of lattices with a band, T_p = 0.7"][0] is not None
-    assert record.commands == ["hpcglass run inputs/papers/001-fig6-epm.toml --set L=8"]
+    assert record.commands[0] == "hpcglass run inputs/papers/001-fig6-epm.toml --set L=8"
+    assert len(record.commands) == len(CAMPAIGNS["001-fig6-epm"].members)
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(ROOT / "tools" / "band_widths"),
+            str(place.run),
+            "--stage",
+            "epm",
+            "--both",
+            "--between",
+            "0.04",
+            "0.12",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and re.search(r"^n = ", done.stdout, re.MULTILINE), done.stdout + done.stderr
     assert campaign.recorded(place) > 0.0

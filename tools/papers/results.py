@@ -42,6 +42,10 @@ class Member:
         (name,) = self.tasks
         return name
 
+    def of(self, temperature: float) -> str:
+        """The name of the task at a parent temperature, of a sweep over these."""
+        return next(name for name in self.tasks if name.split(",")[0] == f"T_p={temperature:g}")
+
     def merged(self, stage: str, task: str = "run") -> StageResults:
         """What `merge` made of a stage of all samples."""
         return read_stage(self.directory / f"{task}-{stage}.h5")

@@ -1,4 +1,4 @@
-"""What is taken from the runs of paper 001: tails, yield stresses, loadings and bands of lattices, expansions."""
+"""What is taken from the runs of paper 001: tails, yield stresses, loadings of lattices, expansions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from hpcglass.numbers.tails import fit_tail, jackknife
 from papers.entry import Measured
-from papers.results import NONE, Gallery, Member, cell, difference, mean, ratio, share, slope
+from papers.pictures import shaded
+from papers.results import Gallery, Member, cell, difference, mean, ratio
 
 SOFT = (1e-2, 1e-4)  # tails are fitted between the values that these shares of the pairs exceed
 
@@ -169,12 +170,41 @@ def over(column: str, temperature: str) -> Any:
     return of
 
 
-def steady(campaign: str, task: str, column: str) -> Any:
-    """Steady stress of a merged loading: its mean, or its standard deviation."""
+GLASS = (0.289, 0.011)  # stress at which four glasses of T_p = 0.7 flow: inputs/papers/001-slip-glasses.toml
+
+
+def steady(place: Member, task: str) -> Measured:
+    """Steady stress of the lattices of a task, and its error over samples."""
+    found = place.merged("epm", task).results
+    return found["steady_stress"], found.get("steady_stress_error", math.nan)
+
+
+def size_of_stress(at: Gallery) -> Measured:
+    """Steady stress of L = 20 over that of L = 40."""
+    return ratio(*(steady(at["001-fig5ab-epm"], task) for task in ("L=20", "L=40")))
+
+
+def over_glass(at: Gallery) -> Measured:
+    """Steady stress of lattices with the paper's slip over that of our glasses."""
+    return ratio(steady(at["001-fig5ab-epm"], "L=20"), GLASS)
+
+
+def forgets(run: str, temperature: float) -> Any:
+    """Steady stress after one parent temperature over that after 0.7."""
 
     def of(at: Gallery) -> Measured:
-        found = at[campaign].merged("epm", task).results
-        return found[column], found.get(f"{column}_error", math.nan)
+        place = at["001-fig5c-epm", run]
+        return ratio(*(steady(place, place.of(one)) for one in (temperature, 0.7)))
+
+    return of
+
+
+def slip(method: str) -> Any:
+    """Slip with which lattices flow at the stress of our glasses."""
+
+    def of(at: Gallery) -> Measured:
+        found = next(at["001-slip"].samples(method)).results
+        return float(found["fixed"]), float(found["fixed_error"])
 
     return of
 
@@ -193,73 +223,21 @@ def fluctuations(task: str) -> Any:
     return of
 
 
-def peak(number: int) -> Any:
-    """Largest mean stress of a preparation of Fig. 5c: 0 poorly annealed, 1 mildly, 2 very stable."""
+def peak(method: str, temperature: float) -> Any:
+    """Largest mean stress of Fig. 5c."""
 
     def of(at: Gallery) -> Measured:
-        place = at["001-fig5c-epm"]
-        table = place.merged("epm", list(place.tasks)[number]).tables["mean_loading"]
+        place = at["001-fig5c-epm", method]
+        table = place.merged("epm", place.of(temperature)).tables["mean_loading"]
         k = int(table["shear_stress"].argmax())
         return float(table["shear_stress"][k]), float(table["shear_stress_error"][k])
 
     return of
 
 
-def widths(place: Member, task: str, strain: float) -> list[float]:
-    """Width of the band [blocks] of each sample that has one, at the record next to a strain."""
-    found = []
-    for one in place.samples("epm", task):
-        table = one.tables["activity"]
-        k = int(np.abs(table["strain"] - strain).argmin())
-        if table["band"][k] > 0:
-            found.append(float(table["width"][k]))
-    return found
-
-
-def band(number: int) -> Any:
-    """Width of the band of Fig. 6 at 12 %."""
-
-    def of(at: Gallery) -> Measured:
-        place = at["001-fig6-epm"]
-        return mean(widths(place, list(place.tasks)[number], 0.12))
-
-    return of
-
-
-def homogeneous(at: Gallery) -> Measured:
-    """Share of the poorly annealed lattices of Fig. 6 that have a band: none expected."""
-    place = at["001-fig6-epm"]
-    task = next(iter(place.tasks))
-    return share(len(widths(place, task, 0.12)), sum(1 for _ in place.samples("epm", task)))
-
-
-def growth(number: int) -> Any:
-    """Exponent of w against strain from 1 on, while w is less than half of the lattice; mean over samples."""
-
-    def of(at: Gallery) -> Measured:
-        place, found = at["001-fig7cd-epm"], []
-        for one in place.samples("epm", list(place.tasks)[number]):
-            table, half = one.tables["activity"], one.params["size"] / 2
-            keep = (table["strain"] >= 1.0) & (table["band"] > 0) & (table["width"] < half)
-            if keep.sum() > 10:
-                found.append(slope(table["strain"][keep], table["width"][keep])[0])
-        return mean(found)
-
-    return of
-
-
-def with_size(at: Gallery) -> Measured:
-    """Exponent of w against L at a strain of 0.15, by the means over the samples of each size."""
-    place = at["001-fig9-epm"]
-    sizes, values = [], []
-    for task in place.tasks:
-        w, error = mean(widths(place, task, 0.15))
-        sizes.append(float(task.partition("=")[2]))
-        values.append((w, error))
-    if not values:
-        return NONE
-    w, error = np.array(values).T
-    return slope(sizes, w, error)
+def overshoot(temperature: float) -> Any:
+    """Peak by frozen matrix above the steady stress of L = 40."""
+    return lambda at: difference(peak("frozen", temperature)(at), steady(at["001-fig5ab-epm"], "L=40"))
 
 
 def series(stage: str, observable: str, strain: float) -> Any:
@@ -274,8 +252,37 @@ def series(stage: str, observable: str, strain: float) -> Any:
     return of
 
 
-def overshoot(at: Gallery) -> Measured:
-    return difference(peak(2)(at), steady("001-fig5ab-epm", "L=40", "steady_stress")(at))
+def draw_loading(at: Gallery) -> Any:
+    """Loading curves: two sizes, poorly annealed; three parent temperatures by both methods; on the way to the steady state."""
+    from hpcglass.analysis.figures.style import BLUE, GREEN, RED, row
+
+    figure, (left, middle, right) = row(3, 3.2, 2.8)
+    for size, colour in ((20, BLUE), (40, RED)):
+        table = at["001-fig5ab-epm"].merged("epm", f"L={size}").tables["mean_loading"]
+        shaded(
+            left,
+            table["strain"],
+            table["shear_stress"],
+            np.nan_to_num(table["shear_stress_error"]),
+            color=colour,
+            label=f"$L = {size}$",
+        )
+    value, error = GLASS
+    left.axhspan(value - error, value + error, color="0.8", linewidth=0, label="our glasses flow")
+    for axes, runs in ((middle, (("frozen", "-"), ("micromechanics", "--"))), (right, (("steady", "-"),))):
+        for member, style in runs:
+            place = at["001-fig5c-epm", member]
+            for temperature, colour in ((0.7, BLUE), (0.4, RED), (0.2, GREEN)):
+                table = place.merged("epm", place.of(temperature)).tables["mean_loading"]
+                words = rf"$T_\mathrm{{p}} = {temperature}$" if style == "-" else None
+                axes.plot(table["strain"], table["shear_stress"], style, color=colour, linewidth=0.9, label=words)
+    middle.plot([], [], "--", color="0.4", label="micromechanics")
+    right.set(ylim=(0.2, 0.45))
+    for letter, axes in zip("abc", (left, middle, right), strict=True):
+        axes.set(xlabel=r"strain $\gamma$", ylabel=r"stress $\Sigma$")
+        axes.set_title(f"({letter})", loc="left")
+        axes.legend(fontsize=7)
+    return figure
 
 
 def coarse(values: Any, by: int = 6) -> Any:

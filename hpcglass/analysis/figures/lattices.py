@@ -266,8 +266,10 @@ def draw_sizes(lattices: Sequence[Loaded]) -> Figure:
     good = np.isfinite(weight)
     if good.sum() > 2:
         (slope, height), covariance = np.polyfit(np.log(size[good]), np.log(width[good]), 1, w=weight[good], cov="unscaled")
-        axes.plot(size, np.exp(height) * size**slope, "--", color=RED, linewidth=0.9,
-                  label=rf"$L^\alpha$, $\alpha = {measured(slope, covariance[0, 0] ** 0.5, PLUS_MINUS)}$")
+        off = weight[good] * (np.log(width[good]) - slope * np.log(size[good]) - height)
+        scatter = max(1.0, float(off @ off) / (good.sum() - 2)) ** 0.5      # about the line: if larger, it is the error
+        axes.plot(np.sort(size), np.exp(height) * np.sort(size)**slope, "--", color=RED, linewidth=0.9,
+                  label=rf"$L^\alpha$, $\alpha = {measured(slope, scatter * covariance[0, 0] ** 0.5, PLUS_MINUS)}$")
         axes.legend(loc="upper left")
     strain = f"{tables[0]['strain'][-1]:.3g}"
     axes.set(xscale="log", yscale="log", xlabel="size $L$", ylabel=rf"width $w$ at $\gamma = {strain}$ [sites]")
