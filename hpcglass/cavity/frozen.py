@@ -48,6 +48,7 @@ ASTRAY = 5e-3           # a larger one is another branch: weak folds show in the
 LAST = 3e-7             # of the bearable stress: what another point at the maximum would add when it is good
 POINTS = 12
 NEAR_ZERO, NARROW = 0.1, 2e-5       # modulus over the first one, and width of a step, at which a dip of it is looked into
+WITHIN, BEFORE = 1, 2       # the step in which it may dip
 BLUR = 1e-6             # of a step: in shorter ones round-off and contacts that open are more than what the check looks for
 BEYOND, TRIES = 1e-4, 20     # strain by which the end of a branch is overstepped, if events are followed, and how often
 EVENTS = 1000
@@ -203,11 +204,12 @@ def _follow(axes, table, patch, direction, shell, volume, limits, tau_0, mu_0, h
     before, there = empty_point(patch), empty_point(patch)
     forward, back, rest = np.empty((d, d)), np.empty((d, d)), np.empty((n_free, d))
     width, points, rejected, top, top_strain = FIRST_STEP, 1, False, here.numbers[1], here.numbers[0]
+    earlier_top, earlier_top_strain = top, top_strain
     while True:
         strain = here.numbers[0] + width
         if here.numbers[1] > top:
             top, top_strain = here.numbers[1], here.numbers[0]
-        if limits.bound > 0.0 and here.numbers[1] - tau_0 > limits.bound:
+        if limits.bound > 0.0 and here.numbers[1] - tau_0 > limits.bound and here.numbers[2] > NEAR_ZERO * mu_0:
             return BOUND, top, top_strain
         if width < SMALLEST_STEP:
             return WEAK, top, top_strain
@@ -226,6 +228,14 @@ def _follow(axes, table, patch, direction, shell, volume, limits, tau_0, mu_0, h
             width *= min(max(np.sqrt(0.5 / rough), 0.2), 0.6) if rough > 1.0 else 0.4
             rejected = True
             continue
+        turns = _turns(before.numbers, here.numbers, there.numbers, mu_0) if points > 1 else 0
+        if turns:
+            width, rejected = 0.4 * width, True
+            if turns == BEFORE:
+                width, points = 0.4 * (here.numbers[0] - before.numbers[0]), 1
+                copy_point(before, here)
+                top, top_strain = earlier_top, earlier_top_strain
+            continue
         if here.numbers[2] > 0.0 and there.numbers[2] <= 0.0:
             peak, peak_strain = _maximum(axes, table, patch, direction, here, there, volume, tau_0, lists, memory, rest)
             if peak > top:
@@ -234,6 +244,7 @@ def _follow(axes, table, patch, direction, shell, volume, limits, tau_0, mu_0, h
                 return MAXIMUM, top, top_strain
         copy_point(here, before)
         copy_point(there, here)
+        earlier_top, earlier_top_strain = top, top_strain
         points += 1
         factor = min((AIM / max(far, 1e-12)) ** 0.25, np.sqrt(0.5 / max(rough, 1e-3)))
         width *= min(max(factor, 0.3), 1.3 if rejected else 2.5)
@@ -266,6 +277,23 @@ def _dips(mu, mu_1, rise, width, mu_0):
     if not (width > NARROW and mu_1 > 0.0 and a > 0.0 and b < 0.0 and b + 2.0 * a > 0.0):
         return False
     return mu - 0.25 * b * b / a < NEAR_ZERO * mu_0
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _turns(before, here, there, mu_0):
+    """Whether the modulus, near zero and lowest at the second of three points, may have been negative: WITHIN the last step, or in
+    the one BEFORE, if it falls, or rises, as steeply as in the other one; else 0. Contacts that open make such dips.
+    """
+    strain, _, mu = here
+    if not 0.0 < mu < NEAR_ZERO * mu_0:
+        return 0
+    width, width_before = there[0] - strain, strain - before[0]
+    fall, rise = (before[2] - mu) / width_before, (there[2] - mu) / width
+    if not (fall > 0.0 and rise > 0.0):
+        return 0
+    if width > NARROW and fall * width > mu:
+        return WITHIN
+    return BEFORE if width_before > NARROW and rise * width_before > mu else 0
 
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy")
