@@ -110,6 +110,9 @@ def test_what_goes_in_is_measured_back():
     assert lattice.modulus == pytest.approx(20.0, rel=1e-8) and lattice.model.bulk_modulus == 50.0
     assert lattice.model.local_moduli == pytest.approx(grid["modulus"] * 20.0 / grid["modulus"].mean())
     assert lattice.model.renewed_modulus == pytest.approx(16.0)
+    missing = grid["threshold"] - lattice.gather(lattice.stress_field())
+    first = lattice.load(0.5, at_most=1)
+    assert np.unravel_index(first.site[0], missing.shape) == np.unravel_index(missing.argmin(), missing.shape)
     drawn = set(blocks(2, 0.8)["blocks"]["sigma_y"])
     while lattice.slips < 40:
         lattice.load(lattice.strain + 0.01)

@@ -91,6 +91,13 @@ def test_any_number_of_ranks(world, alone):
     assert np.array_equal(found.values, right.values)
 
 
+def test_one_site_or_many(alone):
+    """The same bits, however many sites a rank has at once."""
+    cavities, method = cavities_of(glass(alone, "ipl12-2d"), spacing=5.0, free=3.0), Micromechanics(Directions.usual(2))
+    together = method(cavities, np.arange(16))
+    assert all(np.array_equal(method(cavities, np.array([k])), together[k: k + 1], equal_nan=True) for k in range(16))
+
+
 def test_unstable_patches_are_told(alone):
     """A particle pushed onto its neighbour: flagged, no strength at all, and nothing but NaN in the series; others: as before."""
     model, box, position, diameter, species = arrays("ipl12-2d")

@@ -7,6 +7,7 @@ import pytest
 from cavities import cavities_of, map_of
 from glasses import arrays, system
 
+from hpcglass.cavity import frozen
 from hpcglass.cavity.directions import Directions
 from hpcglass.cavity.micromechanics import Micromechanics
 from hpcglass.cavity.strength import strength
@@ -16,16 +17,17 @@ from hpcglass.geometries.periodic import heights
 SITES = {"spacing": 6.0, "free": 4.0}
 
 
-def oblique(comm):
-    """A glass in a cell so oblique that all bricks are cut along one axis."""
+def longish(comm):
+    """A glass in a cell a little longer than wide, so that all bricks are cut along one axis."""
     model, box, position, diameter, species = arrays("ipl12-2d")
-    return system(comm, model, box @ np.array([[1.0, 1.0], [0.0, 1.0]]), position, diameter, species)
+    stretch = np.diag([0.998, 1.002])
+    return system(comm, model, stretch @ box, position @ stretch, diameter, species)
 
 
 def test_what_is_gathered(world, alone):
     """Three and four ranks: a patch reaches beyond the neighbouring bricks, or around the cell to them."""
-    s = oblique(world)
-    cavities, right = cavities_of(s, **SITES), cavities_of(oblique(alone), **SITES)
+    s = longish(world)
+    cavities, right = cavities_of(s, **SITES), cavities_of(longish(alone), **SITES)
     assert np.array_equal(cavities.centres, right.centres)
     if world.size > 2:
         assert s.bricks.grid.max() == world.size
@@ -43,10 +45,11 @@ def test_what_is_gathered(world, alone):
 @pytest.mark.parametrize("method", ["frozen", "micromechanics"])
 def test_any_number_of_ranks(world, alone, method):
     def found(comm):
-        s = oblique(comm)
+        s = longish(comm)
         if method == "frozen":
             return map_of(s, angles=(0.0, 50.0), **SITES)
         return strength(comm, cavities_of(s, **SITES), Micromechanics(Directions.usual(2)))
 
     together, right = found(world), found(alone)
-    assert np.array_equal(together.values, right.values, equal_nan=True) and np.isfinite(right.tau_0).all()
+    assert np.array_equal(together.values, right.values, equal_nan=True)
+    assert (right.flag == frozen.MAXIMUM).mean() > 0.8
