@@ -304,8 +304,8 @@ def test_memory_grows(world, name, free):
 def test_memory_that_is_full_on_the_way(alone):
     """Candidates are found anew as the patch is strained: where there is no room for them the trial begins again, in more."""
     s = glass(alone, "lj-poly-2d")
-    cavities = cavities_of(s, [[3.0, 4.0]], free=2.0)
-    patch, directions = cavities.patch(0), Directions.usual(2, (0.0, 60.0, 120.0))
+    cavities = cavities_of(s, [[5.0, 4.0]], free=2.0)
+    patch, directions = cavities.patch(0), Directions.usual(2, (60.0, 120.0, 0.0))
     roomy, narrow = (Frozen(directions, drop=0.5) for _ in range(2))        # never that much: far beyond the first maximum
     _, candidates = prepare(cavities, patch, roomy.memory)
     narrow.memory = work(2, 256, candidates)
