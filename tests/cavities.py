@@ -25,11 +25,14 @@ def map_of(system, sites=None, angles=(), smooth=frozen.SMOOTH, drop=0.0, loadin
 
 
 class Trial:
-    """One patch in one direction, on one rank."""
+    """One patch in one direction, on one rank.
 
-    def __init__(self, system, centre, angle, free=5.0, **options):
+    After `plain`, `contacts` are the sets of pairs in range at each strain.
+    """
+
+    def __init__(self, system, centre, angle, free=5.0, plane="xy", **options):
         self.cavities = cavities_of(system, [centre], free=free, **options)
-        self.method = Frozen(Directions.usual(2, [angle]))
+        self.method = Frozen(Directions.usual(system.dimension, [angle], [plane]))
         self.memory, self.direction = self.method.memory, self.method._shears[0]
         self.axes, self.table = self.cavities.surroundings.axes, self.cavities.surroundings.system.table
         self.patch = self.cavities.patch(0)
@@ -49,19 +52,24 @@ class Trial:
     def relax(self, force=1e-10):
         """To a minimum at zero strain, by FIRE; free particles in the order of their first coordinate, as ever."""
         y = self.patch.y.copy()
-        self._descend(y, np.eye(2), np.eye(2), force)
+        self._descend(y, *self.matrices(identity=True), force)
         order = np.arange(len(y))
         order[: self.patch.n_free] = np.argsort(y[: self.patch.n_free, 0])
         self._change(y=y[order], **{name: getattr(self.patch, name)[order] for name in ("diameter", "species")})
+
+    def matrices(self, identity=False):
+        """Room for a deformation and its inverse."""
+        d = len(self.axes)
+        return (np.eye(d), np.eye(d)) if identity else (np.empty((d, d)), np.empty((d, d)))
 
     def _change(self, **fields):
         self.patch = self.patch._replace(**fields)
         self.volume, self.candidates = prepare(self.cavities, self.patch, self.memory)
 
-    def load(self, smooth=frozen.SMOOTH, drop=0.0):
+    def load(self, smooth=frozen.SMOOTH, drop=0.0, largest=1.0):
         """(flag, tau_0, tau_c, gamma_c, mu(0), whether the candidates are still those)."""
         found = frozen.load(self.axes, self.table, self.patch, self.candidates, self.direction, self.cavities.surroundings.width,
-                            self.volume, Limits(smooth, 1.0, 0.0, drop), self.memory)
+                            self.volume, Limits(smooth, largest, 0.0, drop), self.memory)
         if not found[-1]:
             self.volume, self.candidates = prepare(self.cavities, self.patch, self.memory)
         return found
@@ -79,12 +87,14 @@ class Trial:
 
     def plain(self, strains, force=1e-7):
         """Stress after a descent by FIRE at each strain, one after the other; nothing is predicted."""
-        y, forward, back = self.patch.y.copy(), np.empty((2, 2)), np.empty((2, 2))
-        stresses, kept = [], self.candidates
+        y, (forward, back) = self.patch.y.copy(), self.matrices()
+        stresses, kept, self.contacts = [], self.candidates, []
         for strain in strains:
             stretch(self.axes, self.direction.turn, self.direction.rates, strain, forward, back)
             pairs = self._descend(y, forward, back, force)
             stresses.append(self.evaluate(y, forward, pairs, False)[1] / self.volume)
+            near = self.memory.x2[:pairs] < self.table.edges[-1]
+            self.contacts.append({*zip(self.memory.first[:pairs][near], self.memory.second[:pairs][near], strict=True)})
         self.volume, self.candidates = prepare(self.cavities, self.patch, self.memory)
         assert self.candidates == kept
         return stresses

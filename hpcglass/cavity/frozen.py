@@ -11,8 +11,9 @@ the factor is not positive definite; Newton moves far or slowly; or the stress i
     |sigma_1 - sigma_0 - d (mu_0 + mu_1)/2| > 0.02 d mu(0),
 
 and so with the parabola through the last three mu in place of the line through two. Without the last one a small event is
-stepped over, and another branch followed. At mu <= 0 the maximum of the cubic through the last points is solved for, until the
-next one would add nothing.
+stepped over, and another branch followed. At mu <= 0 the maximum of the cubic through the last points is solved for, until it
+has foretold the last one, and the next would add nothing. A modulus that falls towards zero and rises again is looked into on
+both sides: a contact that opens can end a branch's first maximum after a strain of 1e-5.
 
 With `bound` a trial ends as soon as it bears that much more stress than at the start: it is not the weakest one of its site. With
 `drop` events are followed, by descents (`descent.py`), until the stress falls by that much at once; tau_c then is the largest
@@ -48,6 +49,7 @@ ASTRAY = 5e-3           # a larger one is another branch: weak folds show in the
 LAST = 3e-7             # of the bearable stress: what another point at the maximum would add when it is good
 POINTS = 12
 NEAR_ZERO, NARROW = 0.1, 2e-5       # modulus over the first one, and width of a step, at which a dip of it is looked into
+WITHIN, BEFORE = 1, 2       # the step in which it may dip
 BLUR = 1e-6             # of a step: in shorter ones round-off and contacts that open are more than what the check looks for
 BEYOND, TRIES = 1e-4, 20     # strain by which the end of a branch is overstepped, if events are followed, and how often
 EVENTS = 1000
@@ -203,11 +205,12 @@ def _follow(axes, table, patch, direction, shell, volume, limits, tau_0, mu_0, h
     before, there = empty_point(patch), empty_point(patch)
     forward, back, rest = np.empty((d, d)), np.empty((d, d)), np.empty((n_free, d))
     width, points, rejected, top, top_strain = FIRST_STEP, 1, False, here.numbers[1], here.numbers[0]
+    earlier_top, earlier_top_strain = top, top_strain
     while True:
         strain = here.numbers[0] + width
         if here.numbers[1] > top:
             top, top_strain = here.numbers[1], here.numbers[0]
-        if limits.bound > 0.0 and here.numbers[1] - tau_0 > limits.bound:
+        if limits.bound > 0.0 and here.numbers[1] - tau_0 > limits.bound and here.numbers[2] > NEAR_ZERO * mu_0:
             return BOUND, top, top_strain
         if width < SMALLEST_STEP:
             return WEAK, top, top_strain
@@ -226,14 +229,25 @@ def _follow(axes, table, patch, direction, shell, volume, limits, tau_0, mu_0, h
             width *= min(max(np.sqrt(0.5 / rough), 0.2), 0.6) if rough > 1.0 else 0.4
             rejected = True
             continue
+        turns = _turns(before.numbers, here.numbers, there.numbers, mu_0) if points > 1 else 0
+        if turns:
+            width, rejected = 0.4 * width, True
+            if turns == BEFORE:
+                width, points = 0.4 * (here.numbers[0] - before.numbers[0]), 1
+                copy_point(before, here)
+                top, top_strain = earlier_top, earlier_top_strain
+            continue
         if here.numbers[2] > 0.0 and there.numbers[2] <= 0.0:
             peak, peak_strain = _maximum(axes, table, patch, direction, here, there, volume, tau_0, lists, memory, rest)
+            if np.isnan(peak):
+                return ROOM, top, top_strain
             if peak > top:
                 top, top_strain = peak, peak_strain
             if limits.drop <= 0.0:
                 return MAXIMUM, top, top_strain
         copy_point(here, before)
         copy_point(there, here)
+        earlier_top, earlier_top_strain = top, top_strain
         points += 1
         factor = min((AIM / max(far, 1e-12)) ** 0.25, np.sqrt(0.5 / max(rough, 1e-3)))
         width *= min(max(factor, 0.3), 1.3 if rejected else 2.5)
@@ -266,6 +280,23 @@ def _dips(mu, mu_1, rise, width, mu_0):
     if not (width > NARROW and mu_1 > 0.0 and a > 0.0 and b < 0.0 and b + 2.0 * a > 0.0):
         return False
     return mu - 0.25 * b * b / a < NEAR_ZERO * mu_0
+
+
+@numba.njit(cache=True, error_model="numpy")
+def _turns(before, here, there, mu_0):
+    """Whether the modulus, near zero and lowest at the second of three points, may have been negative: WITHIN the last step, or
+    in the one BEFORE, if it falls, or rises, as steeply as in the other one; else 0. Contacts that open make such dips.
+    """
+    strain, _, mu = here
+    if not 0.0 < mu < NEAR_ZERO * mu_0:
+        return 0
+    width, width_before = there[0] - strain, strain - before[0]
+    fall, rise = (before[2] - mu) / width_before, (there[2] - mu) / width
+    if not (fall > 0.0 and rise > 0.0):
+        return 0
+    if width > NARROW and fall * width > mu:
+        return WITHIN
+    return BEFORE if width_before > NARROW and rise * width_before > mu else 0
 
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy")
@@ -312,12 +343,13 @@ def _predict(axes, n_free, here, before, points, strain, guess):
 
 @numba.njit(cache=True, fastmath=FAST, error_model="numpy")
 def _maximum(axes, table, patch, direction, low_end, high_end, volume, tau_0, lists, memory, rest):
-    """(Stress, strain) of the maximum between a point with mu > 0 and one with mu <= 0, which stay as they are."""
+    """(Stress, strain) of the maximum between a point with mu > 0 and one with mu <= 0, which stay as they are; NaN: no room."""
     n_free, d = patch.n_free, len(axes)
     low, high, new = empty_point(patch), empty_point(patch), empty_point(patch)
     copy_point(low_end, low)
     copy_point(high_end, high)
     forward, back = np.empty((d, d)), np.empty((d, d))
+    expected = np.inf
     for _ in range(POINTS):
         strain, sigma, mu = low.numbers
         strain_1, sigma_1, mu_1 = high.numbers
@@ -330,7 +362,8 @@ def _maximum(axes, table, patch, direction, low_end, high_end, volume, tau_0, li
         t = min(max(t, 0.02), 0.98)
         top = sigma + h * t * (mu + t * (0.5 * b + t * a / 3.0))
         best = max(sigma, sigma_1)
-        if abs(top - best) <= LAST * abs(best - tau_0):
+        good = LAST * abs(best - tau_0)
+        if abs(top - best) <= good and abs(expected - new.numbers[1]) <= good:      # the cubic has foretold the last point
             return max(top, best), strain + t * h
         stretch(axes, direction.turn, direction.rates, strain + t * h, forward, back)
         for i in range(n_free):
@@ -342,13 +375,16 @@ def _maximum(axes, table, patch, direction, low_end, high_end, volume, tau_0, li
                 new.y[i, c] = low.y[i, c] + s * (low.slope[i, c] + s * (two + s * three))
         pairs = renew(axes, table, patch, new.y, forward, strain + t * h, False, lists, memory)
         if pairs < 0:
-            break
+            return np.nan, np.nan
         status, _, stress, born = correct(axes, table, patch, new.y, forward, back, direction.rate, pairs, memory, rest)
         if status != 0:
             break
         stress, born = respond(axes, patch, direction.rate, pairs, memory, stress, born, new.slope, rest)
+        if np.isnan(born):
+            break
         _to_y(axes, n_free, back, new.slope)
         new.numbers[0], new.numbers[1], new.numbers[2] = strain + t * h, stress / volume, born / volume
+        expected = top
         if new.numbers[2] > 0.0:
             copy_point(new, low)
         else:

@@ -55,7 +55,7 @@ class Micromechanics:
             self.memory = enlarged(self.memory, 2 * len(self.memory.begin))
             series[crowded], problems[crowded] = self._series(cavities, cavities.centres[numbers[crowded]])
         if self._turns is not None:
-            series = np.stack([series[:, :, n] @ turn.T for n, turn in enumerate(self._turns)], axis=-1)
+            series = np.stack([turned(series[:, :, n], turn) for n, turn in enumerate(self._turns)], axis=-1)
         strain, stress = first_maximum(series)
         flag = np.where(np.isfinite(strain), MAXIMUM, ENDLESS)
         flag[problems > 0] = problems[problems > 0, None]
@@ -79,6 +79,14 @@ def polarisations(known: tuple[float, ...], wanted: tuple[float, ...]) -> list[F
         return np.stack([np.cos(twice) ** (degree - m) * np.sin(twice) ** m for m in range(degree + 1)], axis=1)
 
     return [basis(wanted, n + 1) @ np.linalg.pinv(basis(known, n + 1)) for n in range(4)]
+
+
+def turned(known: Floats, turn: Floats) -> Floats:
+    """(s, wanted) known (s, k) times turn^T; the last digits of a product of BLAS would depend on how many sites there are."""
+    result = np.zeros((len(known), len(turn)))
+    for k in range(turn.shape[1]):
+        result += known[:, k, None] * turn[:, k]
+    return result
 
 
 def first_maximum(series: Floats) -> tuple[Floats, Floats]:

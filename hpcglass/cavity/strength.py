@@ -146,7 +146,7 @@ class Frozen:
                     axes, table, patch, candidates, self._shears[k], around.width, volume, limits, self.memory)
                 if flag == frozen.ROOM:
                     self.memory = enlarged(self.memory, patch.n_free)
-                if not kept:
+                if not kept or flag == frozen.ROOM:
                     _, candidates = self._prepared(cavities, patch)
             result[k] = tau_0, tau_c, gamma_c, modulus, flag
             if flag != frozen.BOUND:

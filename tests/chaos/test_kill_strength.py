@@ -1,4 +1,6 @@
-"""The stage `strength` killed among its sites, on two ranks, of the glass and of frames of a loading: the same bits."""
+"""The stage `strength` killed among its sites, on two ranks, of the glass and of frames of a loading, by both methods: the same
+bits.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +34,12 @@ label = "along"
 of = "shear"
 spacing = 2.5
 weakest = true
+[[stage]]
+kind = "strength"
+label = "series"
+method = "micromechanics"
+of = "shear"
+sites = "particles"
 """
 
 
@@ -41,7 +49,7 @@ def test_killed_among_sites_and_frames(tmp_path):
     source.write_text(INPUT)
     code, printed = Program(source, tmp_path / "whole", 2, checkpoint=1e9).wait()
     assert code == 0, printed
-    for before in ("01-quench.h5", "03-shear.h5"):
+    for before in ("01-quench.h5", "03-shear.h5", "04-along.h5"):
         program = Program(source, tmp_path / "run", 2, checkpoint=0.0)
         wait_for_checkpoint_after(tmp_path / "run" / before, program)
         program.kill()

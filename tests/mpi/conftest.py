@@ -13,7 +13,7 @@ from numba.core.dispatcher import Dispatcher
 import hpcglass.core  # noqa: F401  (decides where kernels are kept)
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-BRICKS = {"system", "forces", "files", "rattlers", "moves", "swap", "walls", "walls_moves", "hessian"}
+BRICKS = {"system", "forces", "files", "rattlers", "moves", "swap", "walls", "walls_moves", "hessian", "surroundings"}
 
 
 def pytest_collection_modifyitems(items):

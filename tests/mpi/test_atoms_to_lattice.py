@@ -102,7 +102,9 @@ def made(group, text):
 
 
 def test_what_goes_in_is_measured_back():
-    """Thresholds, internal stress and moduli of the lattice at the start are those of the blocks, in rows of equal y."""
+    """Thresholds, internal stress and moduli of the lattice at the start are those of the blocks, in rows of equal y; the block
+    that is nearest to its threshold slips first, when it is reached.
+    """
     lattice, table = made(comm, MAP), blocks()["blocks"]
     grid = {name: values.reshape(SIZE, SIZE).T for name, values in table.items()}
     assert np.array_equal(lattice.gather(lattice.threshold_field()), grid["threshold"])
@@ -110,6 +112,10 @@ def test_what_goes_in_is_measured_back():
     assert lattice.modulus == pytest.approx(20.0, rel=1e-8) and lattice.model.bulk_modulus == 50.0
     assert lattice.model.local_moduli == pytest.approx(grid["modulus"] * 20.0 / grid["modulus"].mean())
     assert lattice.model.renewed_modulus == pytest.approx(16.0)
+    missing = grid["threshold"] - lattice.gather(lattice.stress_field())
+    first = lattice.load(0.5, at_most=1)
+    assert lattice.gather(lattice.event_field())[np.unravel_index(missing.argmin(), missing.shape)] == 1
+    assert first.strain[0] * 20.0 == pytest.approx(missing.min(), rel=1e-8)       # loaded to its threshold, and no further
     drawn = set(blocks(2, 0.8)["blocks"]["sigma_y"])
     while lattice.slips < 40:
         lattice.load(lattice.strain + 0.01)

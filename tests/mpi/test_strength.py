@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import h5py
 import numpy as np
 import pytest
 from cavities import Trial, cavities_of, map_of
 from glasses import DATA, arrays, glass, system, whole
+from mpi4py import MPI
 
 from hpcglass.cavity import frozen
 from hpcglass.cavity.directions import Directions, direction
@@ -14,9 +17,11 @@ from hpcglass.cavity.micromechanics import Micromechanics
 from hpcglass.cavity.newton import factors
 from hpcglass.cavity.patch import evaluate, product, stretch, work
 from hpcglass.cavity.skyline import solve
-from hpcglass.cavity.strength import Cavities, Frozen, Survey, on_particles, strength
-from hpcglass.cavity.surroundings import spaced
+from hpcglass.cavity.strength import SPACING, Cavities, Frozen, Survey, on_particles, prepare, strength
+from hpcglass.cavity.surroundings import grid, spaced
 from hpcglass.errors import InputError
+from hpcglass.indicators.catalogue import INDICATORS
+from hpcglass.indicators.glass import Glass
 from hpcglass.landscape.forces import evaluate as mechanics
 
 pytestmark = pytest.mark.few_ranks       # ranks share the sites, each of which is one rank's
@@ -28,54 +33,116 @@ def reference(name):
         return {key: item[()] for key, item in file.items()}
 
 
-@pytest.mark.parametrize("name", FLAT)
-def test_reference_trials(world, name):
-    """tau_0, tau_c, gamma_c of a slow calculation with a finer branch check; weak folds may end one way or the other."""
+@cache
+def found_in(name, every=1, smooth=frozen.SMOOTH):
+    """Trials in the sites of the reference, on all ranks together."""
     right = reference(name)
-    found = map_of(glass(world, name), right["sites"], np.rad2deg(right["alpha"]))
+    return map_of(glass(MPI.COMM_WORLD, name), right["sites"][::every], np.rad2deg(right["alpha"]), smooth=smooth)
+
+
+def off(found, right):
+    """(s, k) deviation of tau_c over what the patch bears, and where the first maximum comes before that of the slow one."""
+    return np.abs(found.tau_c - right["tau_c"]) / found.missing, found.gamma_c < 0.95 * right["gamma_c"]
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_reference_trials(name):
+    """tau_0, tau_c, gamma_c of a slow calculation, 2610 trials in all; weak folds may end one way or the other.
+
+    In 14 of them, in `ipl12` and `ipl10`, it has stepped over a maximum that lasts for a strain of 1e-4 or less: see the next
+    but one test. No event is stepped over here.
+    """
+    right, found = reference(name), found_in(name)
     assert np.abs(found.tau_0 - right["tau_0"]).max() < 1e-9
     regular = (found.flag == frozen.MAXIMUM) & (right["flag"] == 0)
     assert regular.mean() > 0.9
-    earlier = regular & (found.gamma_c < 0.95 * right["gamma_c"])       # a maximum that it stepped over: see the next test
-    assert earlier.mean() < 0.01
-    off = (np.abs(found.tau_c - right["tau_c"]) / right["tau_c"])[regular & ~earlier]
-    assert np.median(off) < 1e-7 and np.mean(off < 1e-3) > 0.99 and off.max() < 0.01        # no event is stepped over
+    apart, earlier = off(found, right)
+    assert earlier.sum() == {"ipl12-2d": 12, "ipl10-2d": 2}.get(name, 0) and (found.tau_c < right["tau_c"])[earlier].all()
+    assert apart[~earlier].max() < 5e-5
+    regular &= ~earlier
+    assert np.median(apart[regular]) < 1e-7 and np.mean(apart[regular] > 1e-6) < 0.005
     passes, factorisations, *_ = found.work / found.flag.size
     assert passes < 120 and factorisations < 45         # the predictor is worth its name
 
 
 @pytest.mark.parametrize("name", FLAT)
-def test_a_finer_check_changes_nothing(world, name):
-    """tau_c of all trials to 1e-6, but for one in a hundred where a contact opens at the maximum and no cubic fits."""
+def test_a_finer_check_changes_nothing(name):
+    """tau_c of every fourth site, 666 trials in all: to 1e-6, and to 2e-5 where a branch has a weak end."""
+    found, finer = found_in(name), found_in(name, 4, 0.25 * frozen.SMOOTH)
+    apart = np.abs(finer.tau_c - found.tau_c[::4]) / finer.missing
+    weak = (found.flag[::4] == frozen.WEAK) | (finer.flag == frozen.WEAK)
+    assert np.median(apart) < 1e-8 and apart[~weak].max() < 1e-6 and apart.max() < 2e-5
+
+
+@pytest.mark.parametrize("name,trials", [
+    ("ipl12-2d", [(4, 4), (11, 15), (18, 1), (28, 13), (29, 4), (35, 1), (44, 7), (44, 10), (52, 16), (56, 10), (56, 13), (57, 8),
+                  (3, 10), (25, 12)]), ("ipl10-2d", [(27, 2), (47, 5)])])
+def test_a_maximum_that_lasts_for_nothing(alone, name, trials):
+    """The modulus is negative for 5e-5 to 3e-4 of strain only, until a contact opens: the first maximum, by plain descents, too.
+
+    All 14 that the slow calculation steps over; and two more in which the modulus falls towards zero in one step and rises in the
+    next.
+    """
+    right, s = reference(name), glass(alone, name)
+    for site, k in trials:
+        trial = Trial(s, right["sites"][site], np.rad2deg(right["alpha"][k]))
+        flag, _, tau_c, gamma_c, *_ = trial.load()
+        assert flag == frozen.MAXIMUM and gamma_c < 1.0001 * right["gamma_c"][site, k]
+        near = gamma_c + 2e-5 * np.arange(-3, 7)
+        stresses = np.array(trial.plain([*np.linspace(0.0, near[0], 40)[:-1], *near], 1e-9))
+        assert stresses[42] == pytest.approx(tau_c, rel=1e-6) and stresses[:43].max() < tau_c * (1 + 1e-6)
+        assert stresses[43:].min() < stresses[42]
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_residual_strength(name):
+    """Delta tau_y of the sites of the slow calculation; only where a trial has an earlier maximum it may be less.
+
+    Otherwise to 2e-5: a weak fold ends when steps underflow, and what the branch bears is known as well as they are small.
+    """
+    right, found = reference(name), found_in(name)
+    strengths, expected = found.residual(0.0), right["site_strength"]
+    _, earlier = off(found, right)
+    less = strengths < (1 - 2e-5) * expected
+    assert less.sum() == (2 if name == "ipl12-2d" else 0) and (~less | earlier.any(axis=1)).all()
+    apart = np.abs(strengths / expected - 1.0)[~less]
+    assert np.median(apart) < 1e-8 and apart.max() < 2e-5
+
+
+@pytest.mark.parametrize("name", ["ipl12-2d", "ipl10-2d"])
+def test_the_field(world, name):
+    """Of particles: the weakest of the sites around; of the slow calculation's strengths exactly its field."""
     right = reference(name)
-    s, angles = glass(world, name), np.rad2deg(right["alpha"])
-    found, finer = (map_of(s, right["sites"], angles, smooth=smooth) for smooth in (frozen.SMOOTH, 0.25 * frozen.SMOOTH))
-    off = np.abs(finer.tau_c / found.tau_c - 1.0)
-    assert np.median(off) < 1e-8 and np.mean(off < 1e-6) > 0.99 and off.max() < 1e-5
+    s = glass(world, name)
+    field = whole(s, on_particles(s, right["sites"], right["site_strength"], 5.0))
+    assert np.array_equal(field, right["value"]) and len(set(field)) > 10
+    few = whole(s, on_particles(s, right["sites"][:8], right["site_strength"][:8], 2.0))
+    apart = whole(s, s.position)[:, None] - right["sites"][:8]
+    apart -= np.rint(apart @ np.linalg.inv(s.box).T) @ s.box.T
+    near = (apart**2).sum(axis=2) < 4.0
+    assert np.array_equal(few, np.where(near, right["site_strength"][:8], np.inf).min(axis=1)) and np.isinf(few).any()
 
 
-def test_a_maximum_that_lasts_for_nothing(alone):
-    """The modulus is negative for 5e-5 of strain only, until a contact opens: the first maximum, by plain descents, too."""
-    right = reference("ipl12-2d")
-    trial = Trial(glass(alone, "ipl12-2d"), right["sites"][4], np.rad2deg(right["alpha"][4]))
-    flag, _, tau_c, gamma_c, *_ = trial.load()
-    assert flag == frozen.MAXIMUM and gamma_c < 0.6 * right["gamma_c"][4, 4]
-    near = gamma_c + 2e-5 * np.arange(-3, 7)
-    stresses = np.array(trial.plain([*np.linspace(0.0, near[0], 30)[:-1], *near])[29:])
-    assert stresses[3] == pytest.approx(tau_c, rel=1e-6) and stresses[3] == stresses[:6].max()
-    assert stresses[5] < tau_c < stresses[-1]
+@pytest.mark.parametrize("name", ["ipl12-2d", "ipl10-2d"])
+def test_the_indicator(world, alone, name):
+    """`delta_tau_y` is the field of the slow calculation, whose sites are the points of our grid in a glass moved by half of it.
 
-
-def test_the_field(world):
-    right = reference("ipl12-2d")
-    s = glass(world, "ipl12-2d")
-    value = on_particles(s, right["sites"], right["site_strength"], 5.0)
-    position, box = whole(s, s.position), s.box
-    apart = position[:, None] - right["sites"]
-    apart -= np.rint(apart @ np.linalg.inv(box).T) @ box.T
-    near = (apart**2).sum(axis=2) < 25.0
-    expected = np.where(near, right["site_strength"], np.inf).min(axis=1)
-    assert np.array_equal(whole(s, value), expected) and np.isfinite(expected).any()
+    Only particles around the two sites where that has stepped over a maximum differ, and have less. The same bits on any number
+    of ranks.
+    """
+    model, box, position, diameter, species = arrays(name)
+    right, found, results = reference(name)["value"], [], []
+    half = grid(box, SPACING)[0]
+    for comm in (world, alone)[: 2 if name == "ipl10-2d" and world.size > 1 else 1]:
+        asked = Glass(system(comm, model, box, position + half, diameter, species))
+        found.append(whole(asked.system, INDICATORS["delta_tau_y"].compute(asked)))
+        results.append({key: value for key, (value, *_) in asked.results.items()})
+    assert all(np.array_equal(one, found[0]) for one in found) and all(one == results[0] for one in results)
+    less = found[0] < (1 - 2e-5) * right
+    assert less.sum() <= (20 if name == "ipl12-2d" else 0)
+    apart = np.abs(found[0] / right - 1.0)[~less]
+    assert np.median(apart) < 1e-8 and apart.max() < 2e-5
+    assert results[0]["strength_trials"] == 9 * len(reference(name)["sites"]) and results[0]["strength_irregular"] < 10
 
 
 def test_weakest_direction_alone(world):
@@ -128,9 +195,9 @@ def test_forces_and_hessian_of_a_patch(alone):
 def test_against_plain_minimisation(alone, name):
     """FIRE in the same patches, in steps of 1e-5 near the end: the stress has its maximum where the branch says, and its value.
 
-    Fifty trials in all. Pairs come into range during the strain in the glasses with attraction.
+    Fifty trials in all. In the glasses with attraction, too, contacts open and close on the way to the maximum.
     """
-    s, rng, irregular = glass(alone, name), np.random.default_rng(3), 0
+    s, rng, irregular, opened, closed = glass(alone, name), np.random.default_rng(3), 0, 0, 0
     for _ in range(13):
         trial = Trial(s, s.box @ rng.uniform(0, 1, 2), float(rng.integers(180)), 2.5)
         flag, tau_0, tau_c, gamma_c, mu, _ = trial.load()
@@ -142,7 +209,27 @@ def test_against_plain_minimisation(alone, name):
                                     *near[1:]])
             assert stresses[0] == pytest.approx(tau_0, abs=1e-7)
             assert max(stresses) == pytest.approx(tau_c, rel=1e-6)
-    assert irregular <= 1
+            before, after = trial.contacts[0], trial.contacts[-4]           # -4: at the maximum
+            opened += bool(before - after)
+            closed += bool(after - before)
+    assert irregular <= 1 and opened >= 5 and closed >= 5
+
+
+def test_against_plain_minimisation_in_3d(alone):
+    """The same in balls, in the three planes: contacts of springs, whose modulus jumps when they open or close."""
+    s, rng = glass(alone, "harmonic-3d"), np.random.default_rng(3)
+    changed = regular = 0
+    for plane in ("xy", "xz", "yz", "xy", "xz"):
+        trial = Trial(s, s.box @ rng.uniform(0, 1, 3), float(rng.integers(180)), 1.7, plane)
+        flag, tau_0, tau_c, gamma_c, mu, _ = trial.load()
+        if flag == frozen.MAXIMUM:
+            near = gamma_c + 1e-5 * np.arange(-3, 4)
+            stresses = trial.plain([*np.arange(0.0, gamma_c - 1e-3, 3e-3), *np.linspace(gamma_c - 1e-3, near[0], 8), *near[1:]])
+            assert mu > 0 and stresses[0] == pytest.approx(tau_0, abs=1e-7)
+            assert max(stresses) == pytest.approx(tau_c, rel=2e-6)
+            changed += trial.contacts[0] != trial.contacts[-4]
+            regular += 1
+    assert regular >= 3 and changed == regular
 
 
 def test_first_large_drop(alone):
@@ -216,6 +303,18 @@ def test_memory_grows(world, name, free):
         right, found = (strength(s.comm, cavities, one) for one in (roomy, narrow))
         assert np.array_equal(found.values, right.values, equal_nan=True)
         assert (found.flag == frozen.MAXIMUM).mean() > 0.5
+
+
+def test_memory_that_is_full_on_the_way(alone):
+    """Candidates are found anew as the patch is strained: where there is no room for them the trial begins again, in more."""
+    s = glass(alone, "lj-poly-2d")
+    cavities = cavities_of(s, [[5.0, 4.0]], free=2.0)
+    patch, directions = cavities.patch(0), Directions.usual(2, (60.0, 120.0, 0.0))
+    roomy, narrow = (Frozen(directions, drop=0.5) for _ in range(2))        # never that much: far beyond the first maximum
+    _, candidates = prepare(cavities, patch, roomy.memory)
+    narrow.memory = work(2, 256, candidates)
+    right, found = roomy.trials(cavities, patch), narrow.trials(cavities, patch)
+    assert len(narrow.memory.first) > candidates and np.array_equal(found, right) and right[:, 2].max() > 0.3
 
 
 def test_refusals(world):

@@ -68,9 +68,13 @@ def reference() -> None:
         trials = found.flag.size
         regular = (found.flag == frozen.MAXIMUM) & (right["flag"] == 0)
         off = np.abs(found.tau_c / right["tau_c"] - 1.0)[regular]
+        finer = map_of(sample, right["sites"], angles, smooth=0.25 * frozen.SMOOTH)
+        moved = np.abs(finer.tau_c - found.tau_c) / found.missing
         rows.append([name, trials, int(regular.sum()), int((off < 1e-3).sum()), f"{np.median(off):.1e}", f"{off.max():.1e}",
+                     int((moved > 1e-6).sum()), f"{moved.max():.1e}",
                      f"{1e3 * seconds / trials:.2f}", *(f"{count:.0f}" for count in found.work[:3] / trials)])
-    head = ["glass", "trials", "regular in both", "tau_c within 1e-3", "median", "largest", "ms", "passes", "factors", "solves"]
+    head = ["glass", "trials", "regular in both", "tau_c within 1e-3", "median", "largest", "finer > 1e-6", "largest", "ms",
+            "passes", "factors", "solves"]
     print(table(head, rows) + "\n", flush=True)
 
 
