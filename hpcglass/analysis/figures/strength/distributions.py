@@ -9,7 +9,7 @@ import numpy as np
 
 from hpcglass.analysis.figures.catalogue import Figures, register
 from hpcglass.analysis.figures.strength.maps import SYMBOLS
-from hpcglass.analysis.figures.style import MARKERS, SERIES, label, panels, row
+from hpcglass.analysis.figures.style import MARKERS, SERIES, label, panels, row, units
 from hpcglass.analysis.open_run import StageResults, Table
 
 if TYPE_CHECKING:
@@ -99,10 +99,11 @@ def most(values: float) -> int:
 
 
 def finish(axes: Axes, table: Table, name: str) -> None:
-    """Labels of a panel."""
-    text = SYMBOLS.get(name, r"$\delta\sigma$")
-    axes.set_xlabel(label(table, name if name in table else "value", text))
-    axes.set_ylabel(f"P({text})")
+    """Labels of a panel; a density has the inverse of the unit."""
+    symbol, column = SYMBOLS.get(name, r"$\sigma$"), name if name in table else "value"
+    inverse = "/".join(reversed(table.units.get(column, "").split("/")))
+    axes.set_xlabel(label(table, column, f"stress {symbol}" if name == "stress" else symbol))
+    axes.set_ylabel(f"$P$({symbol}){units(inverse)}")
     axes.set_ylim(0.0, None)
     if len(axes.get_legend_handles_labels()[1]) > 1:
         axes.legend(fontsize=6)
@@ -119,7 +120,7 @@ def draw_strain(table: Table, merged: bool) -> Figure:
                        linewidth=0.8, label=SYMBOLS[name])
     upper.set_ylabel(label(table, f"mean_{names[0]}", "blocks"))
     upper.legend()
-    for k, (name, text) in enumerate((("delta_sigma", r"$\delta\sigma$ of blocks"), ("stress", r"stress $\Sigma$"))):
+    for k, (name, text) in enumerate((("delta_sigma", r"$\delta\sigma$ over blocks"), ("stress", r"stress $\Sigma$"))):
         lower.plot(table["strain"], table[name], MARKERS[k] + "-", color=SERIES[k + 3], markersize=3, linewidth=0.8, label=text)
     lower.set_ylabel(label(table, "delta_sigma", "stress"))
     lower.set_xlabel(r"strain $\gamma$")
