@@ -8,7 +8,7 @@ import pytest
 
 from hpcglass.config import Config
 from hpcglass.errors import InputError
-from hpcglass.sweep import tasks
+from hpcglass.sweep import Sweep
 
 INPUT = (Path(__file__).parents[2] / "inputs" / "atoms-to-lattice.toml").read_text(encoding="utf-8")
 
@@ -43,9 +43,11 @@ def test_what_cannot_fit_is_refused(changes, message):
 
 
 def test_points_of_a_sweep_are_looked_at():
-    config = parse(("[system]", "[sweep]\nN = [4900, 2500]\n[system]"))
-    with pytest.raises(InputError, match="with N = 2500 the input is wrong"):
-        tasks(config, Path("out"))
+    sweep = Sweep.read(INPUT.replace("[system]", "[sweep]\nN = [4900, 2500]\n[system]"), Path("input.toml"), ())
+    chosen = sweep.tasks(Path("out"))
+    sweep.check(chosen[:1])
+    with pytest.raises(InputError, match="task 1 of the sweep: with N = 2500 the input is wrong"):
+        sweep.check(chosen)
 
 
 @pytest.mark.parametrize("turns,leans", [("turning_points = [1.0, 0.0]", False), ("turning_points = [1.0, 0.5]", True),
