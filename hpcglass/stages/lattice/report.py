@@ -26,6 +26,7 @@ TRIALS = {
 OBSERVABLES = {
     "plateau": ("stress", "plateau"), "peak": ("stress", "peak"), "peak_strain": ("", "strain of the peak"),
     "plateau_scatter": ("stress", "standard deviation of the stress of a sample on the plateau")}
+SURE = 3.0              # standard deviations; one flat target in a hundred is called not flat where they come from 16 samples
 
 
 def named(params: CalibrateParams, fit: Fit) -> dict[str, tuple[float, float]]:
@@ -84,6 +85,12 @@ def store(context: Context, params: CalibrateParams, search: Calibration, fit: F
                       peak=float(curves.values[1]), peak_error=float(errors[1]))
 
 
+def chance(fit: Fit) -> float:
+    """Standard deviation of the drift of a target that is flat, if its samples scatter as those of the lattice do."""
+    assert fit.target.curves is not None
+    return float(fit.predicted.drift.std(ddof=1) / np.sqrt(fit.target.curves.samples))
+
+
 def words(params: CalibrateParams, fit: Fit) -> str:
     """The result on a page."""
     found = [f"{name} = {value:.4g} +- {error:.2g}" for name, (value, error) in named(params, fit).items()]
@@ -99,6 +106,10 @@ def words(params: CalibrateParams, fit: Fit) -> str:
     if fit.target.curves is not None:
         difference, misfit = fit.curve_misfit()
         lines.append(f"whole curve: rms difference {difference:.2g} of the plateau, mean (difference/error)^2 {misfit:.2g}")
+        drift, by_chance = float(fit.target.curves.drift.mean()), chance(fit)
+        if abs(drift) > SURE * by_chance:
+            lines.append(f"the target is not flat beyond plateau_from = {params.plateau_from:g}: the second half of its plateau "
+                         f"is {drift:+.2g} above the first, by chance {by_chance:.1g}; load it further, or begin later")
     lines.append(f"{fit.evaluations} samples, {fit.samples} at each of the last trials and in the prediction")
     if params.fit == "c0_c1" and not fit.target.values[1] > fit.target.values[0] + np.sqrt(np.diag(fit.target.covariance)).max():
         lines.append('the target does not overshoot its plateau by more than its error: c1 means little, fit "c0"')

@@ -126,8 +126,9 @@ def draw_strain(table: Table, merged: bool) -> Figure:
         upper.plot(table["strain"], mean, MARKERS[k] + "-", color=SERIES[k], markersize=3, linewidth=0.8, label=SYMBOLS[name])
         upper.fill_between(table["strain"], mean - spread, mean + spread, color=SERIES[k], alpha=0.15, linewidth=0)
     upper.set_ylabel(label(table, f"mean_{names[0]}", "mean"))
-    upper.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(names), frameon=False,
-                 title_fontsize=8, title=f"bands: {'standard error over samples' if merged else 'standard deviation over blocks'}")
+    of_bands = "standard error over samples" if merged else "standard deviation over blocks"
+    upper.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(names), frameon=False, title_fontsize=8,
+                 title=f"bands: {of_bands}")
     for k, (name, text) in enumerate((("delta_sigma", r"$\delta\sigma$ over blocks"), ("stress", r"stress $\Sigma$"))):
         lower.plot(table["strain"], table[name], MARKERS[k] + "-", color=SERIES[k + 3], markersize=3, linewidth=0.8, label=text)
     lower.set_ylabel(label(table, "delta_sigma", "stress"))
