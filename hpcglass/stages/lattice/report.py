@@ -99,7 +99,8 @@ def words(params: CalibrateParams, fit: Fit) -> str:
                   f"share of c1 {fit.share:.3g} +- {fit.share_error:.1g}"]
     lines = ["calibrated: " + ", ".join(found), f"{'':24}{'target':>20}{'lattice':>20}{'deviation':>12}"]
     for k, (name, (target, predicted)) in enumerate(observables(fit).items()):
-        cells = [f"{value:.4g} +- {error:.2g}" if np.isfinite(value) else "-" for value, error in (target, predicted)]
+        cells = [f"{value:.4g}{f' +- {error:.2g}' if np.isfinite(error) else ''}" if np.isfinite(value) else "-"
+                 for value, error in (target, predicted)]
         label = name.replace("_", " ") + (" (fitted)" if k < len(fit.coefficients) else "")
         deviation = f"{fit.deviation[k]:.1f} s.e." if k < 2 and np.isfinite(fit.deviation[k]) else ""
         lines.append(f"{label:24}{cells[0]:>20}{cells[1]:>20}{deviation:>12}".rstrip())
