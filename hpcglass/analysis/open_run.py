@@ -25,6 +25,7 @@ from hpcglass.analysis.frames.frame import Frame, Source
 from hpcglass.analysis.frames.trajectory import Event, Frames, events
 from hpcglass.analysis.tables import Table, read_table
 from hpcglass.config import Config, stored
+from hpcglass.config.checks import LATTICES
 from hpcglass.config.suggest import did_you_mean
 from hpcglass.errors import InputError
 from hpcglass.sealed.file import File
@@ -89,7 +90,7 @@ class StageResults:
         with File(self.path) as file:
             if "/segment" in file and self.position is not None:
                 return Frames([Source(self.path)], self._gradient)
-            listed = segments(file) if self.position is not None else {}
+            listed = segments(file) if self.position is not None and not self.grids else {}
         return Frames([Source(self.path.parent / name, seal, self.path) for name, seal in listed.items()], self._gradient)
 
     @cached_property
@@ -222,8 +223,11 @@ def read_stage(path: str | Path) -> StageResults:
 
 
 def _read_grids(file: File, stage: StageResults) -> None:
-    """Fields of a lattice, from the segments beside the stage file; there are none if all of them were taken away."""
-    if "/particles/all" in file:
+    """Fields of a lattice, from the segments beside the stage file; there are none if all of them were taken away.
+
+    The file of a lattice has the particles of its run, if there are any; the segments are the lattice's.
+    """
+    if "/particles/all" in file and stage.params.get("kind") not in LATTICES:
         return
     listed = segments(file)
     if not any((stage.path.parent / name).exists() for name in listed):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
 from typing import Any
 
 from hpcglass.config.models import SystemParams
@@ -169,8 +170,9 @@ def _one_earlier(stages: Sequence[StageParams | None], number: int, params: Stag
             yield key, "is the name of several earlier stages: give each a label", label
         if reference.kinds and found.kind not in reference.kinds:
             yield key, f"is a stage {found.kind}, not {' or '.join(reference.kinds)}", label
-        for name, message in () if reference.kinds else params.misfits(found):
-            yield ("stage", number, name), message, getattr(params, name)
+        for name, message in params.misfits(found):
+            own = name.split(".")
+            yield ("stage", number, *own), message, reduce(getattr, own, params)
     elif len(before) == number:         # else what is wrong with an earlier stage is said already
         later = any(label == (other.label or other.kind) for other in stages[number:] if other is not None)
         known = f" (before it: {', '.join(names)})" if names else ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from hpcglass.config.blocks import check_blocks
 from hpcglass.config.checks import check_earlier, check_stage
 from hpcglass.config.models import EnsembleParams, SystemParams
 from hpcglass.config.problems import Problems
@@ -70,6 +71,8 @@ class Points:
             system, model = self._system(numbers)
             stages = tuple(self._stage(k, piece(numbers), system, model) for k, piece in enumerate(self._stages))
             if any(next(check_earlier(stages, k), None) for k in range(len(stages))):
+                raise Wrong
+            if system is not None and any(next(check_blocks(stages, k, system), None) for k in range(len(stages))):
                 raise Wrong
             ensemble = self._ensemble(numbers) or EnsembleParams.model_validate({})
         except (Wrong, OverflowError, ZeroDivisionError):

@@ -8,6 +8,7 @@ from typing import Any
 
 from hpcglass import registry
 from hpcglass.config import checks, overrides, sweep, toml
+from hpcglass.config.blocks import check_blocks
 from hpcglass.config.models import EnsembleParams, ModelParams, SystemParams
 from hpcglass.config.problems import Problems
 from hpcglass.config.suggest import did_you_mean, suggest
@@ -48,6 +49,8 @@ class Reader:
         for number, params in enumerate(stages):
             if params is not None and system is not None and model is not None:
                 self.check_stage(number, params, system, model)
+                for found in check_blocks(stages, number, system):
+                    self.problems.add(*found)
             for found in checks.check_earlier(stages, number):
                 self.problems.add(*found)
         self.problems.raise_if_any()

@@ -26,6 +26,7 @@ REASONS = {
     "model_type": "must be a table", "dict_type": "must be a table",
     "greater_than": "must be > {gt}", "greater_than_equal": "must be >= {ge}",
     "less_than": "must be < {lt}", "less_than_equal": "must be <= {le}",
+    "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
     "too_short": "must have at least {min_length} items", "too_long": "must have at most {max_length} items",
     "string_pattern_mismatch": "may have letters, digits, _ and - only",

@@ -144,15 +144,16 @@ class Fit:
         """Relative rms difference of the mean curves, and the mean of (difference / its error)²; NaN without a target curve.
 
         The second is 1 on average for a perfect model; neighbouring points are correlated, so it scatters more than a χ² of as
-        many degrees of freedom would.
+        many degrees of freedom would. Points where no sample has slipped yet have no error, and do not count in it.
         """
         if self.target.curves is None:
             return np.nan, np.nan
         difference = (self.predicted.mean - self.target.curves.mean)[1:]
         alone = self.target.curves.samples == 1
-        variance = self.predicted.error**2 + (self.predicted.scatter if alone else self.target.curves.error) ** 2
-        return (float(np.sqrt(np.mean(difference**2)) / abs(self.target.values[0])),
-                float(np.mean(difference**2 / np.maximum(variance[1:], np.finfo(float).tiny))))
+        variance = (self.predicted.error**2 + (self.predicted.scatter if alone else self.target.curves.error) ** 2)[1:]
+        known = variance > self.target.round_off[0]
+        misfit = float(np.mean(difference[known] ** 2 / variance[known])) if known.any() else np.nan
+        return float(np.sqrt(np.mean(difference**2)) / abs(self.target.values[0])), misfit
 
 
 class Star:

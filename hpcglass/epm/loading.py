@@ -135,6 +135,13 @@ class Curves:
         """(points,) standard deviation from sample to sample; NaN with one."""
         return np.std(self.stress, axis=0, ddof=1) if self.samples > 1 else np.full(self.stress.shape[1], np.nan)
 
+    @property
+    def drift(self) -> Floats:
+        """(samples,) mean stress of the second half of the plateau less that of the first."""
+        plateau = self.stress[:, self.protocol.first:]
+        half = plateau.shape[1] // 2
+        return np.asarray(plateau[:, -half:].mean(axis=1) - plateau[:, :half].mean(axis=1))
+
     def observables(self) -> dict[str, tuple[float, float]]:
         """Value and error of plateau, peak, strain of the peak, and standard deviation of the stress of a sample on the plateau.
 

@@ -81,7 +81,7 @@ class StageParams(BaseModel):
         return ""
 
     def misfits(self, earlier: StageParams) -> Iterator[tuple[str, str]]:
-        """What is wrong with the stage it looks at: (own key, message) of each problem."""
+        """What is wrong with a stage that it looks at or names: (own key, as `max_strain` or `target.of`; message)."""
         yield from ()
 
     def solvers(self, ranks: int) -> Solvers | None:

@@ -146,3 +146,29 @@ def test_segments_are_verified_and_missed_when_they_are_needed(directory, tmp_pa
     assert shear.tables["loading"].rows > 3
     with pytest.raises(FileError, match=r"traj-0000\.h5"):
         len(shear.frames)
+
+
+def test_a_lattice_beside_particles_has_fields_and_no_frames(tmp_path):
+    """Its file has the particles of the run, its segments are the lattice's."""
+    (tmp_path / "input.toml").write_text("""
+[system]
+model = "ipl12"
+particles = 100
+[[stage]]
+kind = "quench"
+[[stage]]
+kind = "epm"
+size = 6
+shear_modulus = 20.0
+initial = { distribution = "weibull", mean = 1.0, cv = 0.3 }
+slip = { fixed = 0.05 }
+max_strain = 0.1
+fields_at = [0.05, 0.1]
+""")
+    done = hpcglass("run", "input.toml", "--output", "run", "--no-plots", directory=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lattice = hg.open(tmp_path / "run")["epm"]
+    assert lattice.grids["events"].shape == (2, 6, 6) and lattice.grid_strain == pytest.approx([0.05, 0.1])
+    assert len(lattice.frames) == 0 and len(lattice.position) == 100
+    drawn = hpcglass("plot", "run/01-epm.h5", directory=tmp_path)
+    assert drawn.returncode == 0 and (tmp_path / "run" / "01-epm-map.png").exists()

@@ -88,3 +88,27 @@ def test_figures(merged, tmp_path):
     one = StageResults(tmp_path, "soft", params={"kind": "strength"},
                        tables={"blocks": Table(columns, dict.fromkeys(columns, ""), {name: name for name in columns})})
     assert len(dict(figures(one))["-distribution"]().axes) == 4
+
+
+def test_maps_of_strength_have_one_scale(tmp_path):
+    """They are the same quantity: one norm, one bar; backward fields without a value are left out."""
+    rng = np.random.default_rng(3)
+    fields = {"sigma_y": rng.uniform(0.5, 1.0, 50), "delta_tau_y": rng.uniform(0.2, 2.0, 50),
+              "sigma_y_backward": np.full(50, np.nan)}
+    stage = StageResults(tmp_path / "00-strength.h5", "strength", params={"kind": "strength"}, fields=fields,
+                         box=10.0 * np.eye(2), position=rng.uniform(0.0, 10.0, (50, 2)), diameter=np.ones(50))
+    first, second, bar = dict(figures(stage))["-map"]().axes
+    assert first.collections[0].norm is second.collections[0].norm
+    assert 0.2 < first.collections[0].norm.vmin < 0.5 and 1.5 < first.collections[0].norm.vmax < 2.0
+    assert bar.get_ylabel() == "local strength [energy/length$^{2}$]"
+
+
+def test_one_legend_for_all_strains(tmp_path):
+    """Above the panels; densities have the inverse unit."""
+    columns = tables(0)["blocks"]
+    units = dict.fromkeys(columns, "energy/length^2")
+    stage = StageResults(tmp_path, "soft", params={"kind": "strength"},
+                         tables={"blocks": Table(columns, units, {name: name for name in columns})})
+    figure = dict(figures(stage))["-distribution"]()
+    assert len(figure.legends) == 1 and len(figure.legends[0].get_texts()) == 2
+    assert all(axes.get_legend() is None and axes.get_ylabel().endswith("[length$^{2}$/energy]") for axes in figure.axes)

@@ -28,6 +28,11 @@ SMALLER = {
     "max_strain = 0.15": "max_strain = 0.1",
     "--output results/annulus": "--output results/annulus --set system.r_out=9 --set swap.sweeps=40",
     "inputs/epm.toml": "inputs/epm.toml --set L=16 --set strain=0.2 --set epm.fields_at=[0.1,0.2] --set epm.windows=[0.1]",
+    "inputs/strength.toml": "inputs/strength.toml --set N=400 --set spacing=6.4 --set swap.sweeps=30 --set map.angles=[0,90] "
+                            "--set shear.max_strain=0.005 --set shear.frames_every=5",
+    "inputs/atoms-to-lattice.toml": "inputs/atoms-to-lattice.toml --set N=400 --set L=4 --set liquid.sweeps=20 "
+                                    "--set fresh-liquid.sweeps=20 --set flow=0.1 --set plateau=0.06 --set strain=0.03 "
+                                    "--set step=1e-3 --set calibrate.accuracy=0.5 --set calibrate.most_samples=16",
     "inputs/calibrate.toml": "inputs/calibrate.toml --set calibrate.accuracy=0.1 --set calibrate.most_samples=32 "
                              "--set calibrate.size=8",
     "max_evaluations=100_000": "max_evaluations=10_000",
@@ -63,9 +68,11 @@ def test_the_tutorial_works(followed):
     made = {path.name for path in reader.directory.iterdir()}
     assert {"mine.toml", "backward.toml", "compare.png", "glass.xyz", "glass.data", "T0.08.h5", "T0.4.h5", "annulus.h5"} <= made
     assert {"movie.vtkhdf", "movie.dump"} <= made
+    assert {"strength.png", "atoms-to-lattice.png"} <= made
     assert {"events.png", "lattice.png", "many.png", "loading.csv"} <= made and "4 of 4 runs" in pages["tutorial.md"]
     assert "2 tasks, 0 missing, failed: {}" in pages["tutorial.md"] and "6 tasks: 6 waiting" in pages["tutorial.md"]
-    for run in ("quickstart", "T0.08", "T0.4", "backward", "ask", "events", "annulus", "epm", "calibrate"):
+    for run in ("quickstart", "T0.08", "T0.4", "backward", "ask", "events", "annulus", "epm", "calibrate", "strength",
+                "atoms-to-lattice"):
         assert (reader.directory / "results" / run / "DONE").exists()
 
 

@@ -182,6 +182,18 @@ def test_one_sample_as_a_target_scatters_as_those_of_the_lattice():
     assert fit.target.covariance[0, 0] ** 0.5 == pytest.approx(0.05 * (1 + 5 / 31) ** 0.5, rel=0.25)
 
 
+def test_points_where_no_sample_has_slipped_do_not_count():
+    """A single target, and lattices that are all alike at first: no error is known there."""
+    _, slip = known("c0")
+    curve = Made(seed=5)(slip, 0, 1)
+    fit = search(Made(), "c0", Target.of(Curves(PROTOCOL, curve)), accuracy=0.1, samples=30).run(0.08)
+    lattices = fit.predicted.stress.copy()
+    lattices[:, :6] = lattices[0, :6]
+    alike = replace(fit, predicted=Curves(PROTOCOL, lattices))
+    assert 0.1 < alike.curve_misfit()[1] < 10
+    assert np.isnan(replace(fit, predicted=Curves(PROTOCOL, np.repeat(lattices[:1], 4, axis=0))).curve_misfit()[1])
+
+
 def test_samples_are_added_until_the_accuracy_is_reached():
     _, slip = known("c0")
     target = Target.numbers(Curves(PROTOCOL, exact(slip)[None]).values[0])

@@ -17,7 +17,7 @@ from hpcglass.stages.lattice.atoms import read_glass
 
 comm, ALONE = MPI.COMM_WORLD, MPI.COMM_SELF
 SIZE = 6
-HEAD = '[system]\nmodel = "ipl10"\ndimension = 2\nparticles = 400\n'
+HEAD = '[system]\nmodel = "ipl10"\ndimension = 2\nparticles = 775\n'      # 6 x 6 blocks
 INPUT = """
 [[stage]]
 kind = "strength"
@@ -241,7 +241,8 @@ def write(h5py, path, tables):
     ('initial = { glass = "fresh", mean = 1.0 }', "have no mean"),
     ('initial = { glass = "fresh", sites = true, as_map = true }', "a map has a value for each block"),
     ('initial = { distribution = "weibull", mean = 1.0, cv = 0.3, sites = true }', "sites belong to a glass"),
-    ('initial = { glass = "fresh" }\ncompare = "fresh"', "is a stage strength, not shear")])
+    ('initial = { glass = "fresh" }\ncompare = "fresh"', "is a stage strength, not shear"),
+    ('initial = { glass = "" }', "must not be empty")])
 def test_what_is_refused(text, message):
     with pytest.raises(InputError, match=message):
         params_of(text)

@@ -170,6 +170,18 @@ def test_targets_from_runs(world, glass):
     assert "c0" not in file.results
 
 
+@pytest.mark.parametrize(("slope", "told"), [(0.0, False), (4.0, True)])
+def test_a_target_that_has_not_come_to_its_plateau(world, glass, slope, told):
+    """Three samples that rise by 0.36 between the halves of the plateau, one lattice by chance by 0.1."""
+    if world.rank == 0:
+        strain = np.linspace(0.0, 0.45, 500)
+        for k in range(3):
+            write(glass / f"sample-000{k}" / "01-shear.h5", strain, 0.5 * (1 - np.exp(-50 * strain)) + slope * (strain - 0.1))
+    world.Barrier()
+    done = fit(world, fit='"c0"', target=target(glass), accuracy=1.0, most_samples=16)
+    assert ("is not flat beyond plateau_from = 0.15" in done.message) == told
+
+
 def damaged(glass, how):
     """Spoil the ensemble in some way; returns the target that is given."""
     strain, sample = np.linspace(0.0, 0.45, 50), glass / "sample-0001"

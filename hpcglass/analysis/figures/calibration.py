@@ -47,7 +47,8 @@ def draw_curves(stage: StageResults) -> Figure:
     found = ", ".join(f"{NAMES[name]} = {results[name]:.3g}" for name in NAMES if name in results)
     axes.plot(x, table["shear_stress"], color=BLUE, label=f"lattice, {found}")
     band(axes, x, table["shear_stress"], table["error"], BLUE)
-    axes.axvline(float(stage.params["plateau_from"]), color="0.8", linewidth=0.6, zorder=0)
+    axes.axvline(float(stage.params["plateau_from"]), color="0.7", linewidth=0.8, zorder=0,
+                 label="the plateau begins")
     axes.set_xlim(0.0, x[-1])
     axes.set_ylim(0.0, None)
     axes.set_xlabel(r"strain $\gamma$")
@@ -75,7 +76,7 @@ def draw_trials(stage: StageResults) -> Figure:
             axes.axhline(results[f"target_{name}"], color=RED, linewidth=0.9, linestyle="--", label="target")
         axes.errorbar(results["mean_slip"], results[f"predicted_{name}"], results[f"predicted_{name}_error"],
                       results["mean_slip_error"], fmt="s", color=GREEN, markersize=5, label="result", zorder=4)
-        axes.set_ylabel(f"{name} stress")
+        axes.set_ylabel(f"{name} stress{'' if name == 'plateau' or stage.params['fit'] == 'c0_c1' else ', not fitted'}")
     both[0].legend()
     both[-1].set_xlabel(r"mean slip $\bar\varepsilon_0$")
     if shared:

@@ -12,6 +12,8 @@ from hpcglass.analysis.open_run import StageResults, Table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+LINES = 100             # of events in the panel of the energy; more would hide it
+
 
 @register
 def figures(stage: StageResults) -> Figures:
@@ -38,6 +40,6 @@ def draw_shear(stage: StageResults, table: Table) -> Figure:
         count = f"{events.rows} event{'s' * (events.rows > 1)}"
         stress.scatter(strain[before], table["shear_stress"][before], s=area, color=RED, linewidths=0, zorder=3, label=count)
         stress.legend(loc="lower right")
-        for x in strain[before]:
+        for x in strain[before] if events.rows <= LINES else ():
             energy.axvline(x, color=RED, linewidth=0.4, alpha=0.5, zorder=0)
     return figure

@@ -49,9 +49,8 @@ def draw_relaxation(stage: StageResults, table: Table) -> Figure:
     figure, (axes,) = row(1, width=3.4, height=2.7)
     for name, color, words in (("overlap", BLUE, "overlap"), ("size", RED, "sizes")):
         time, error = stage.results.get(f"decay_time_{name}", np.inf), stage.results.get(f"decay_time_{name}_error", np.nan)
-        said = rf", $\tau$ = {time:.3g}" if np.isfinite(time) else ""
-        if np.isfinite(error):
-            said += rf" $\pm$ {float(f'{error:.1g}'):g}"
+        known = measured(time, error, PLUS_MINUS) if np.isfinite(error) else f"{time:.0f}"
+        said = rf", $\tau = {known}$" if np.isfinite(time) else ""
         axes.errorbar(table["lag"], table[name], np.nan_to_num(table[f"{name}_error"]), color=color, marker="o", markersize=3,
                       linewidth=1, label=words + said)
     axes.axhline(np.exp(-1), color=GREY, linewidth=0.8, linestyle="--", label="1/e")

@@ -19,8 +19,8 @@ SAME = 1e-9         # of strains, in steps of the loading
 class AlongParams(StageParams):
     """Configurations along the loading of an earlier stage `shear`, in place of the present one."""
 
-    of: str | None = Field(None, description="label of an earlier stage shear: indicators of configurations along its loading, "
-                           "not of the present one")
+    of: str | None = Field(None, min_length=1, description="label of an earlier stage shear: indicators of configurations along "
+                           "its loading, not of the present one")
     strains: list[float] = Field([0.0], description="with `of`: strains; 0 is the glass as it was cast")
     onsets: bool = Field(False, description="with `of`: the last configuration before each event")
     before_events: list[float] = Field([], description="with `of`: so much strain before each event's instability")

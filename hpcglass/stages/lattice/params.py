@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -271,3 +272,12 @@ class CalibrateParams(LatticeParams):
     def references(self) -> list[Reference]:
         own = [Reference(("target", "of"), self.target.of, ("shear",))] if self.target.of is not None else []
         return super().references() + own
+
+    def misfits(self, earlier: StageParams) -> Iterator[tuple[str, str]]:
+        if earlier.kind == "shear":
+            loading: Any = earlier
+            name = f"the loading of stage {earlier.label or earlier.kind}"
+            if loading.turning_points or loading.cycles or loading.strain_step < 0:
+                yield "target.of", f"{name} does not go one way, to positive strains"
+            elif loading.max_strain < self.max_strain * (1 - 1e-9):
+                yield "max_strain", f"is beyond {name}, which ends at {loading.max_strain:g}"

@@ -26,6 +26,7 @@ TRIALS = {
 OBSERVABLES = {
     "plateau": ("stress", "plateau"), "peak": ("stress", "peak"), "peak_strain": ("", "strain of the peak"),
     "plateau_scatter": ("stress", "standard deviation of the stress of a sample on the plateau")}
+SURE = 3.0              # standard deviations; one flat target in a hundred is called not flat where they come from 16 samples
 
 
 def named(params: CalibrateParams, fit: Fit) -> dict[str, tuple[float, float]]:
@@ -84,6 +85,12 @@ def store(context: Context, params: CalibrateParams, search: Calibration, fit: F
                       peak=float(curves.values[1]), peak_error=float(errors[1]))
 
 
+def chance(fit: Fit) -> float:
+    """Standard deviation of the drift of a target that is flat, if its samples scatter as those of the lattice do."""
+    assert fit.target.curves is not None
+    return float(fit.predicted.drift.std(ddof=1) / np.sqrt(fit.target.curves.samples))
+
+
 def words(params: CalibrateParams, fit: Fit) -> str:
     """The result on a page."""
     found = [f"{name} = {value:.4g} +- {error:.2g}" for name, (value, error) in named(params, fit).items()]
@@ -92,13 +99,18 @@ def words(params: CalibrateParams, fit: Fit) -> str:
                   f"share of c1 {fit.share:.3g} +- {fit.share_error:.1g}"]
     lines = ["calibrated: " + ", ".join(found), f"{'':24}{'target':>20}{'lattice':>20}{'deviation':>12}"]
     for k, (name, (target, predicted)) in enumerate(observables(fit).items()):
-        cells = [f"{value:.4g} +- {error:.2g}" if np.isfinite(value) else "-" for value, error in (target, predicted)]
+        cells = [f"{value:.4g}{f' +- {error:.2g}' if np.isfinite(error) else ''}" if np.isfinite(value) else "-"
+                 for value, error in (target, predicted)]
         label = name.replace("_", " ") + (" (fitted)" if k < len(fit.coefficients) else "")
         deviation = f"{fit.deviation[k]:.1f} s.e." if k < 2 and np.isfinite(fit.deviation[k]) else ""
         lines.append(f"{label:24}{cells[0]:>20}{cells[1]:>20}{deviation:>12}".rstrip())
     if fit.target.curves is not None:
         difference, misfit = fit.curve_misfit()
         lines.append(f"whole curve: rms difference {difference:.2g} of the plateau, mean (difference/error)^2 {misfit:.2g}")
+        drift, by_chance = float(fit.target.curves.drift.mean()), chance(fit)
+        if abs(drift) > SURE * by_chance:
+            lines.append(f"the target is not flat beyond plateau_from = {params.plateau_from:g}: the second half of its plateau "
+                         f"is {drift:+.2g} above the first, by chance {by_chance:.1g}; load it further, or begin later")
     lines.append(f"{fit.evaluations} samples, {fit.samples} at each of the last trials and in the prediction")
     if params.fit == "c0_c1" and not fit.target.values[1] > fit.target.values[0] + np.sqrt(np.diag(fit.target.covariance)).max():
         lines.append('the target does not overshoot its plateau by more than its error: c1 means little, fit "c0"')

@@ -45,8 +45,8 @@ class ThresholdParams(Table):
     column: str | None = Field(None, description="dataset of the HDF5 file, or name of the column of the CSV file")
     where: dict[str, float] = Field({}, description="only rows of the file in which these other columns have these values, as "
                                     "{ T_p = 0.2 }")
-    glass: str | None = Field(None, description="label of an earlier stage `strength`; or, with a slash or a dot in it, the "
-                              "file of one, a run or a merged file, relative to the input: the values of its blocks")
+    glass: str | None = Field(None, min_length=1, description="label of an earlier stage `strength`; or, with a slash or a dot "
+                              "in it, the file of one, a run or a merged file, relative to the input: the values of its blocks")
     stage: str | None = Field(None, description="label of the stage in a run that `glass` names")
     quantity: Literal["threshold", "sigma_y", "delta_tau_y", "sigma_y_backward", "delta_tau_y_backward"] = Field(
         "threshold", description="which yield stress of the blocks (docs/strength.md)")

@@ -43,7 +43,8 @@ class StrengthParams(StageParams):
                              "strain takes them [energy/length^2]; 0: they are free (a thawed shell)")
     xi: float = Field(5.0, gt=0, le=1000, description="edge of the blocks of coarse-grained maps [length]")
     trials: bool = Field(True, description="store all trials, not only what they say of the loading")
-    of: str | None = Field(None, description="label or kind of an earlier stage: its frames, instead of the configuration")
+    of: str | None = Field(None, min_length=1, description="label or kind of an earlier stage: its frames, instead of the "
+                           "configuration")
     strains: list[float] = Field([], description="only the frames of `of` that are nearest to these strains; default: all")
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ import numpy as np
 
 from hpcglass.analysis.figures.catalogue import Figures, register
 from hpcglass.analysis.figures.strength.maps import SYMBOLS
-from hpcglass.analysis.figures.style import MARKERS, SERIES, label, panels, row
+from hpcglass.analysis.figures.style import MARKERS, SERIES, label, panels, row, units
 from hpcglass.analysis.open_run import StageResults, Table
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def draw_sample(stage: StageResults) -> Figure:
             density = np.histogram(here, edges, density=True)[0] if here.size else np.zeros(bins)
             axes.stairs(density, edges, color=SERIES[k % 6], label=rf"$\gamma = {strain:.3g}$", linewidth=1.0)
         finish(axes, blocks, name)
+    key(figure, places[0])
     return figure
 
 
@@ -75,6 +76,7 @@ def draw_merged(stage: StageResults) -> Figure:
             axes.errorbar(x, density, error, fmt=MARKERS[k % 6] + "-", color=SERIES[k % 6], markersize=2.5, linewidth=0.7,
                           label=rf"$\gamma = {strain:.3g}$")
         finish(axes, table, name)
+    key(figure, places[0])
     return figure
 
 
@@ -99,27 +101,35 @@ def most(values: float) -> int:
 
 
 def finish(axes: Axes, table: Table, name: str) -> None:
-    """Labels of a panel."""
-    text = SYMBOLS.get(name, r"$\delta\sigma$")
-    axes.set_xlabel(label(table, name if name in table else "value", text))
-    axes.set_ylabel(f"P({text})")
+    """Labels of a panel; a density has the inverse of the unit."""
+    symbol, column = SYMBOLS.get(name, r"$\sigma$"), name if name in table else "value"
+    inverse = "/".join(reversed(table.units.get(column, "").split("/")))
+    axes.set_xlabel(label(table, column, f"stress {symbol}" if name == "stress" else symbol))
+    axes.set_ylabel(f"$P$({symbol}){units(inverse)}")
     axes.set_ylim(0.0, None)
-    if len(axes.get_legend_handles_labels()[1]) > 1:
-        axes.legend(fontsize=6)
+
+
+def key(figure: Figure, axes: Axes) -> None:
+    """One legend for all panels, above them, if there are several strains."""
+    handles, texts = axes.get_legend_handles_labels()
+    if len(texts) > 1:
+        figure.legend(handles, texts, loc="outside upper center", ncols=min(len(texts), 3), fontsize=7, frameon=False)
 
 
 def draw_strain(table: Table, merged: bool) -> Figure:
-    """Mean over blocks against strain, with the standard deviation over blocks of one sample, or the error over samples."""
+    """Mean over blocks against strain; bands are the standard deviation over blocks of one sample, or the error over samples."""
     names = [name for name in NAMES if np.isfinite(table[f"mean_{name}"]).any()]
-    figure, (upper, lower) = panels(2, width=4.0, height=1.9)
+    figure, (upper, lower) = panels(2, width=4.0, height=2.2)
     for k, name in enumerate(names):
         mean = table[f"mean_{name}"]
-        spread = table[f"mean_{name}_error"] if merged else table[f"std_{name}"]
-        upper.errorbar(table["strain"], mean, np.nan_to_num(spread), fmt=MARKERS[k] + "-", color=SERIES[k], markersize=3,
-                       linewidth=0.8, label=SYMBOLS[name])
-    upper.set_ylabel(label(table, f"mean_{names[0]}", "blocks"))
-    upper.legend()
-    for k, (name, text) in enumerate((("delta_sigma", r"$\delta\sigma$ of blocks"), ("stress", r"stress $\Sigma$"))):
+        spread = np.nan_to_num(table[f"mean_{name}_error"] if merged else table[f"std_{name}"])
+        upper.plot(table["strain"], mean, MARKERS[k] + "-", color=SERIES[k], markersize=3, linewidth=0.8, label=SYMBOLS[name])
+        upper.fill_between(table["strain"], mean - spread, mean + spread, color=SERIES[k], alpha=0.15, linewidth=0)
+    upper.set_ylabel(label(table, f"mean_{names[0]}", "mean"))
+    of_bands = "standard error over samples" if merged else "standard deviation over blocks"
+    upper.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(names), frameon=False, title_fontsize=8,
+                 title=f"bands: {of_bands}")
+    for k, (name, text) in enumerate((("delta_sigma", r"$\delta\sigma$ over blocks"), ("stress", r"stress $\Sigma$"))):
         lower.plot(table["strain"], table[name], MARKERS[k] + "-", color=SERIES[k + 3], markersize=3, linewidth=0.8, label=text)
     lower.set_ylabel(label(table, "delta_sigma", "stress"))
     lower.set_xlabel(r"strain $\gamma$")

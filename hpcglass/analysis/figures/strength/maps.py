@@ -19,6 +19,7 @@ SYMBOLS = {
     "delta_tau_y": r"$\Delta\tau_y$", "sigma_y": r"$\sigma_Y$", "threshold": r"$\sigma_c$",
     "delta_tau_y_backward": r"$\Delta\tau_y$ backward", "sigma_y_backward": r"$\sigma_Y$ backward"}
 SHARE = (1.0, 99.0)         # percentiles between which colours change
+ACROSS = 3                  # maps beside each other, at most
 
 
 @register
@@ -37,16 +38,17 @@ def mapped(stage: StageResults) -> list[str]:
 
 
 def draw_maps(stage: StageResults, names: list[str]) -> Figure:
-    """Particles coloured by their strength, soft ones bright; each field has its own scale."""
+    """Particles coloured by their strength, soft ones bright; one scale for all fields, which are the same quantity."""
     from matplotlib.colors import Normalize
 
     seen = view(stage)
-    figure, places = grid(len(names), min(len(names), 3), 2.6, 2.9, maps=True)
-    for axes, name in zip(places, names, strict=True):
-        values = stage.fields[name][seen.chosen]
-        low, high = np.nanpercentile(values, SHARE)
-        drawn = discs(axes, seen, values, norm=Normalize(low, max(high, low + 1e-12)), cmap="inferno_r")
+    figure, places = grid(len(names), min(len(names), ACROSS), 2.4, 2.7, maps=True)
+    values = [stage.fields[name][seen.chosen] for name in names]
+    low, high = np.nanpercentile(np.concatenate(values), SHARE)
+    norm = Normalize(low, max(high, low + 1e-12))
+    for axes, name, shown in zip(places, names, values, strict=True):
+        drawn = discs(axes, seen, shown, norm=norm, cmap="inferno_r")
         frame(axes, seen)
         axes.set_title(seen.title(SYMBOLS[name]))
-        color_bar(figure, drawn, axes, SYMBOLS[name], spelled("energy/length^d", dimension(stage)), values)
+    color_bar(figure, drawn, places, "local strength", spelled("energy/length^d", dimension(stage)), *values)
     return figure
