@@ -21,6 +21,8 @@ POWER_LAW = (
     (0.2, 0.7, 0.1),
 )  # T_m, r_in, d_0
 LENNARD_JONES = ((1.0, 0.6, 0.15), (0.9, 0.7, 0.13), (1.0, 0.72, 0.06), (1.0, 0.75, 0.11), (0.9, 0.63, 0.1), (0.9, 0.75, 0.12))
+CORES = (0.65, 2.0, 5.0)  # r_in of the annuli that ask where the medium begins
+WIDER = "000-fig1-wider"
 AFTER = ("screening {run} -o {out}/screening.h5 --plot",)
 REDUCED = ("sweeps=100", "quench.force_tolerance=1e-8", "inflate.force_tolerance=1e-8")
 
@@ -32,6 +34,17 @@ def rows(values: tuple[tuple[float, float, float], ...], r_out: float) -> str:
 
 CAMPAIGNS = (
     Campaign("000-fig1", (*REDUCED, rows(((0.4, 0.72, 0.15), (0.3, 0.8, 0.18)), 30)), after=AFTER, minutes=1),
+    Campaign(
+        WIDER,
+        (
+            *REDUCED,
+            "ensemble.samples=6",
+        ),
+        (("", ("sweep=[" + ",".join(f"{{T_m=0.5,r_in={r},r_out=40,d_0=0.05}}" for r in CORES) + "]",)),),
+        after=("screening {run} -o {out}/screening.h5",),
+        minutes=3,
+        input="000-table1",
+    ),
     Campaign("000-table1", (*REDUCED, rows(POWER_LAW, 30)), after=AFTER, minutes=2),
     Campaign(decision.CAMPAIGN, after=("screening {run} -o {out}/screening.h5",), minutes=40),
     Campaign("000-fig5", (*REDUCED, rows(((0.9, 0.6, 0.1), (0.5, 0.75, 0.15)), 30)), after=AFTER, minutes=1),
@@ -75,6 +88,22 @@ def middle(campaign: str, column: str, times: str = "") -> Any:
         return median(table[column] * (table[times] if times else 1.0))
 
     return of
+
+
+def wider(r_in: float) -> Any:
+    """Amplitude A of the elastic field around a core of this radius, median over glasses."""
+
+    def of(at: Gallery) -> Measured:
+        table = fields(at, WIDER)
+        return median(table["elastic_amplitude"][np.isclose(table["r_in"], r_in)])
+
+    return of
+
+
+def skin(at: Gallery) -> Measured:
+    """How far beyond the wall the medium begins: s of A = (r_in + s)/r_in, over all glasses and radii."""
+    table = fields(at, WIDER)
+    return median((table["elastic_amplitude"] - 1.0) * table["r_in"])
 
 
 def scaled_elasticity(campaign: str) -> Any:
@@ -199,8 +228,12 @@ ENTRIES = (
     Entry(
         "000-fig1",
         "displacement around the core: nearly elastic, inverse power law",
-        ("000-fig1",),
-        elastic("000-fig1"),
+        ("000-fig1", WIDER),
+        (
+            *elastic("000-fig1"),
+            *(Number(f"the same, r_in = {r:g}, six glasses", "not in the paper", wider(r)) for r in CORES),
+            Number("s of A = (r_in + s)/r_in, these eighteen, median [length]", "not in the paper", skin),
+        ),
         ELASTIC,
         picture="000-fig1/*displacement.png",
     ),
