@@ -123,7 +123,7 @@ def softer_half(at: Gallery) -> list[Any]:
     return [samples[k] for k in order[: (len(samples) + 1) // 2]]
 
 
-def decay(kind: str, low: float = 2.5, high: float = 6.0) -> Any:
+def decay(kind: str, low: float = 3.3, high: float = 7.2) -> Any:
     """Exponent of the decay of the softest modes between two distances, beyond the core and within half of the box."""
 
     def of(at: Gallery) -> Measured:
@@ -235,4 +235,40 @@ def draw_annealing(at: Gallery) -> Any:
     values = np.array([ratio(length(t)(at), length(TEMPERATURES[0])(at)) for t in TEMPERATURES])
     right.errorbar(temperature, values[:, 0], values[:, 1], color=BLUE, marker="o")
     right.set(xlabel=r"$T_\mathrm{p}$", ylabel=r"$\xi$ over that of $T_\mathrm{p} = 1$")
+    return figure
+
+
+def draw_modes(at: Gallery) -> Any:
+    """Decay of the softer half of the softest modes, and how far all of them are from their pseudo-harmonic partners."""
+    from hpcglass.analysis.figures.style import BLUE, GREEN, ORANGE, RED, row
+
+    figure, (left, right) = row(2, 3.4, 2.9)
+    tables = [one.tables["decay"] for one in softer_half(at)]
+    rows = min(table.rows for table in tables)
+    r = tables[0]["distance"][:rows]
+    for kind, label, colour in (
+        ("D", "$D$", BLUE),
+        ("F", "$F$", RED),
+        ("D_PH", r"$D_\mathrm{PH}$", GREEN),
+        ("F_PH", r"$F_\mathrm{PH}$", ORANGE),
+    ):
+        y = np.exp(np.mean([np.log(table[kind][:rows]) for table in tables], axis=0))
+        left.plot(r, y, "o-", color=colour, markersize=2.5, linewidth=0.7, label=label)
+    line = np.array([3.3, 7.2])
+    for power, height, style in ((-2, 0.05, "--"), (-9, 3e-3, ":")):
+        left.plot(line, height * (line / line[0]) ** power, style, color="black", linewidth=0.9, label=f"$r^{{{power}}}$")
+    left.set(xscale="log", yscale="log", xlabel="$r$ [length]", ylabel="median size of the vectors")
+    left.set_xticks([1.5, 2, 3, 4, 6], ["1.5", "2", "3", "4", "6"])
+    left.minorticks_off()
+    left.legend(fontsize="x-small")
+    every = [one.tables["pseudo_harmonic"] for one in at[SOFTEST, "2000"].samples("bonds")]
+    x = np.array([table["eigenvalue"][0] for table in every]) / unit(at)
+    for kind, label, colour in (("displacement", "$D$", BLUE), ("force", "$F$", RED)):
+        right.plot(x, [table[f"overlap_{kind}"][0] for table in every], "o", color=colour, markersize=3, label=label)
+    line = np.array([30.0, 120.0])
+    right.plot(line, 0.3 * (line / line[0]) ** -4, "--", color="black", linewidth=0.9, label=r"$\lambda^{-4}$")
+    right.set(xscale="log", yscale="log", xlabel=r"$\lambda/\lambda_0$", ylabel="1 - overlap", ylim=(5e-5, 1.5))
+    right.set_xticks([30, 100, 300, 1000], ["30", "100", "300", "1000"])
+    right.minorticks_off()
+    right.legend(fontsize="x-small")
     return figure

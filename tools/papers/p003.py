@@ -237,7 +237,8 @@ within the errors of twenty glasses each. Contacts that open are events, too, an
         note="""Sixteen glasses of N = 400 at each T_ini, loaded to 0.07, 0.04 and 0.025: 14, 12 and 15 of them have an event, and
 14, 10 and 7 of these first events are undone by unloading. Many dissipate next to nothing; of the first ones of at least 0.01
 these are 7 of 8, 4 of 7 and 2 of 12. So the share grows with stability, as the paper has it, and ordinary glasses have such
-events, too. The picture follows the first event of one glass at T_ini = 0.085 in small steps. The paper's example is a glass at 0.05.""",
+events, too. The picture follows the first event of one glass at T_ini = 0.085 in small steps. The paper's
+example is a glass at 0.05.""",
     ),
     Entry(
         "003-fig6",

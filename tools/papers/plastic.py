@@ -256,7 +256,7 @@ def loop(at: Gallery) -> tuple[Any, Any]:
 
 
 def draw_loop(at: Gallery) -> Any:
-    """Stress along the loop, and less the line of its forward branch, which hides it; share of first events that are reversible."""
+    """Stress along the loop, and less the line of its forward branch, which hides it; share of reversible first events."""
     from hpcglass.analysis.figures.style import BLUE, GREEN, RED, row
 
     figure, (left, middle, right) = row(3, 3.0, 2.6)
