@@ -111,11 +111,6 @@ def prefactor(member: str) -> Any:
     return bond_tail("002-fig3", member, 1, "prefactor")
 
 
-def pair_prefactor(member: str) -> Any:
-    """A_g from the energies of pairs under strain (001, Fig. 1)."""
-    return lambda at: cell(at["001-fig1b", member].merged("expand").tables["bond_tail"], "prefactor", order=1, fixed=1)
-
-
 def softer_half(at: Gallery) -> list[Any]:
     """Large glasses whose softest mode is among the softer half of all softest modes."""
     samples = list(at[SOFTEST, "2000"].samples("bonds"))
@@ -219,19 +214,14 @@ def draw_preparations(at: Gallery) -> Any:
 
 
 def draw_annealing(at: Gallery) -> Any:
-    """A_g and xi over their values at the highest parent temperature, by both ways."""
-    from hpcglass.analysis.figures.style import BLUE, RED, row
+    """A_g and xi over their values at the highest parent temperature."""
+    from hpcglass.analysis.figures.style import BLUE, row
 
     figure, (left, right) = row(2)
     temperature = [float(t) for t in TEMPERATURES]
-    for of, colour, marker, text in (
-        (prefactor, BLUE, "o", r"$P(\lambda)$ (002)"),
-        (pair_prefactor, RED, "s", r"$P(\varphi_\gamma)$ (001)"),
-    ):
-        values = np.array([ratio(of(t)(at), of(TEMPERATURES[0])(at)) for t in TEMPERATURES])
-        left.errorbar(temperature, values[:, 0], values[:, 1], color=colour, marker=marker, label=text)
+    values = np.array([ratio(prefactor(t)(at), prefactor(TEMPERATURES[0])(at)) for t in TEMPERATURES])
+    left.errorbar(temperature, values[:, 0], values[:, 1], color=BLUE, marker="o")
     left.set(yscale="log", xlabel=r"$T_\mathrm{p}$", ylabel=r"$A_\mathrm{g}$ over that of $T_\mathrm{p} = 1$")
-    left.legend()
     values = np.array([ratio(length(t)(at), length(TEMPERATURES[0])(at)) for t in TEMPERATURES])
     right.errorbar(temperature, values[:, 0], values[:, 1], color=BLUE, marker="o")
     right.set(xlabel=r"$T_\mathrm{p}$", ylabel=r"$\xi$ over that of $T_\mathrm{p} = 1$")

@@ -207,8 +207,8 @@ ENTRIES = (
         ),
         picture=atoms.draw_glasses,
         note=f"""{ATOMS} Slips are those of one lattice of 6 × 6 blocks for all glasses of a preparation. They are smaller than
-the paper's, as are the thresholds (Fig. 2) with which they scale; c₁ alone is not. Errors are those of fit and loading curves, not of
-thresholds and moduli.""",
+the paper's, as are the thresholds (Fig. 2) with which they scale; c₁ alone is not. Errors are those of fit and loading
+curves, not of thresholds and moduli.""",
     ),
     Entry(
         "004-fig2",
