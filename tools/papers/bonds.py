@@ -72,16 +72,6 @@ def middle(at: Gallery) -> Measured:
     return slope(x[keep], table["density"][keep])
 
 
-def soft_end(campaign: str, member: str = "") -> Any:
-    """Plateau of N e of force modes at large lambda; none where the spectrum of these glasses does not reach it."""
-
-    def of(at: Gallery) -> Measured:
-        found = at[campaign, member].merged("bonds").results
-        return float(found["plateau"]), float(found["plateau_error"])
-
-    return of
-
-
 def softest_number(campaign: str, member: str, beyond: float = 0.0) -> Any:
     """N e of force modes: of the softest mode of each glass, median over glasses; or of all modes beyond `beyond` lambda_0."""
 
