@@ -142,7 +142,7 @@ is just ω² was not looked into.""",
             ),
             Number(
                 f"density of modes beyond {BEYOND:g} λ₀, N = 500 over 2000",
-                "Sec. III: no dependence on the size",
+                "App. B: no dependence on the size",
                 lambda at: ratio(tail_above("500", BEYOND, "prefactor")(at), tail_above("2000", BEYOND, "prefactor")(at)),
                 **about(1.0, 0.1, "1"),
             ),
@@ -196,10 +196,10 @@ is just ω² was not looked into.""",
         picture=draw_modes,
         note="""The softest mode of each of thirty glasses of N = 2000 at T_p = 1, λ from 37 to 700 λ₀; decays are of the
 softer half of them, from 3.3 to 7.2 lengths (half of the box is 7.5). The paper averages 1000 modes of large λ, of 10 000
-glasses, at T_p = 0.45. Of the softer half D is D_PH within 1 %: they are quasilocalised. But N e is 20 to 240, up to the
-whole of what the paper has: hot glasses have large cores, and their far field begins where the box ends. D, F and D_PH fall
-alike and F_PH far faster, as in the paper, with smaller exponents. Without the two softest modes the exponent of the
-convergence is −1.8 ± 0.3.""",
+glasses, at T_p = 0.45. Of the softer half D is D_PH within 1 %: they are quasilocalised. But N e is 20 to 240: hot glasses
+have large cores, and the far field may begin only where the box ends, which was not tested. D, F and D_PH fall alike and F_PH
+far faster, as in the paper, with smaller exponents. Without the two softest modes the exponent of the convergence is −1.8 ±
+0.3.""",
     ),
     Entry(
         "002-fig5",
