@@ -19,7 +19,8 @@ def glasses(monkeypatch):
     """Ten glasses of two densities, inflated by PARTS; the denser ones are stiffer and lose less, whatever else they do."""
     density = np.repeat([0.8, 1.0], 5)
     table = {"d_0": np.tile(0.65 * PARTS, (10, 1)), "r_in": np.full((10, 4), 0.65), "r_out": np.full((10, 4), 80.0),
-             "screened": np.zeros((10, 4)), "kappa": np.full((10, 4), 0.04), "energy_plastic": np.zeros((10, 4))}
+             "delta": np.zeros((10, 4)), "misfit_scaled": np.full((10, 4), 4.0), "kappa": np.full((10, 4), 0.04),
+             "energy_plastic": np.zeros((10, 4))}
     soft = np.arange(10.0) % 5 + 100.0 * (density == 0.8)
     monkeypatch.setattr(decision, "density", lambda at: density)
     monkeypatch.setattr(decision, "softness", lambda at: soft)
@@ -40,8 +41,8 @@ def test_softness_is_compared_within_a_density(glasses):
 
 def test_shares(glasses):
     table = glasses[0]
-    table["screened"][0, :2] = 1
-    table["screened"][1, 3] = 1
+    table["delta"][0, :2] = 5.0
+    table["delta"][1, 3] = 5.0
     table["kappa"][1, 3] = 0.03         # kappa r_out = 2.4
     table["energy_plastic"][:3, -1] = -0.02
     table["energy_plastic"][4, 0] = -0.02       # given back at the largest inflation
@@ -49,3 +50,21 @@ def test_shares(glasses):
     assert decision.screened(0.16, 1.0)(None)[0] == pytest.approx(1 / 20)
     assert decision.beyond(None)[0] == pytest.approx(1 / 10)
     assert decision.rearranged(None)[0] == pytest.approx(3 / 10)
+
+
+def test_what_elasticity_of_another_amplitude_describes_better_is_not_screened(glasses):
+    table = glasses[0]
+    table["delta"][:3, 0] = 5.0
+    table["misfit_scaled"][0, 0], table["misfit_scaled"][1, 0] = -7.6, -1.0     # better by far, hardly better
+    table["energy_plastic"][5:] = -1.0
+    assert decision.screened(0.0, 0.1)(None)[0] == pytest.approx(2 / 10)
+    assert decision.beyond(None)[0] == pytest.approx(2 / 10)
+    assert decision.elastic_if_reversible(None)[0] == pytest.approx(1 / 20)
+    assert decision.is_screened(np.array([2.5, 2.5, 1.5]), np.array([0.0, -2.5, 0.0])).tolist() == [True, False, False]
+
+
+def test_samples_of_the_tables():
+    """All have kappa r_out > 3: the least ones are (f) of Table I and (c) of Table II."""
+    theirs = {name: [a * b for a, b in samples] for name, samples in decision.TABLES.items()}
+    for values in theirs.values():
+        assert len(values) == 6 and min(values) == pytest.approx(3.36) and min(values) > decision.LARGE

@@ -116,6 +116,17 @@ def test_the_page_counts_what_agrees():
     assert len(counted) == 3 and counted == [cells.count(word) for word in page.VERDICTS]
 
 
+def test_a_self_check_is_not_counted():
+    """Slips that are fitted to the lattice's own answer say "self-check", and stand in no count of what agrees with the paper."""
+    checks = [(one, number) for one in ENTRIES for number in one.numbers if number.self_check]
+    assert {one.id for one, _ in checks} == {"004-fig3", "004-fig5"} and len(checks) == 12
+    for one, number in checks:
+        assert [entry.verdict(number, x, 0.0) for x in (number.low, 1.0)] == ["self-check agrees", "self-check differs"]
+        assert entry.verdict(number, *store.kept(one).number(number.name)) not in page.VERDICTS
+    said = re.search(r"Of (\d+)\s+self-checks (\d+) return", page.page())
+    assert said and int(said[1]) == len(checks) >= int(said[2])
+
+
 @pytest.mark.slow
 def test_an_entry_runs(tmp_path):
     """The lattices of 001, Fig. 6, small: run, numbers, commands, processor time."""

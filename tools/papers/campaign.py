@@ -22,7 +22,7 @@ SCALES = ("small", "measured", "paper")
 
 def source(campaign: Campaign) -> Path:
     """The campaign's input."""
-    return INPUTS / f"{campaign.name}.toml"
+    return INPUTS / f"{campaign.input or campaign.name}.toml"
 
 
 def small(path: Path) -> list[str]:

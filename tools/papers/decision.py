@@ -16,7 +16,11 @@ from papers.results import Gallery, share
 CAMPAIGN = "000-decision"
 NEAR = 5.0  # around the core [length]
 REARRANGED = -0.01  # energy that is not given back when the wall returns, at least
-LARGE = 3.0  # kappa r_out of all samples of the paper's tables
+LARGE = 3.0  # kappa r_out of all samples of the paper's tables is above
+TABLES = {  # kappa and r_out of the samples of the paper's tables
+    "Table I": ((0.051, 80), (0.229, 80), (0.054, 80), (0.109, 78), (0.082, 72), (0.042, 80)),
+    "Table II": ((0.058, 80), (0.055, 80), (0.042, 80), (0.076, 80), (0.105, 80), (0.11, 80)),
+}
 
 
 def glasses(at: Gallery) -> list[Any]:
@@ -29,6 +33,16 @@ def fields(at: Gallery, column: str) -> Any:
     """A column of the fields, (glasses, inflations)."""
     table = at[CAMPAIGN].file("screening.h5").tables["screening"]
     return table[column].reshape(-1, len(np.unique(table["d_0"])))
+
+
+def is_screened(delta: Any, misfit_scaled: Any) -> Any:
+    """Which fields are screened: there is evidence for it, and elasticity of another amplitude does not describe them better."""
+    return (delta > EVIDENCE) & (misfit_scaled >= -EVIDENCE)
+
+
+def found(at: Gallery) -> Any:
+    """Which fields are screened, (glasses, inflations)."""
+    return is_screened(fields(at, "delta"), fields(at, "misfit_scaled"))
 
 
 @cache
@@ -58,18 +72,23 @@ def share_of(chosen: Any) -> Measured:
 
 
 def screened(low: float, high: float) -> Any:
-    """Share of the fields with d_0/r_in in [low, high] that are called screened; fields of a glass are counted as independent."""
+    """Share of the fields with d_0/r_in in [low, high] that are screened; fields of a glass are counted as independent."""
 
     def of(at: Gallery) -> Measured:
         part = fields(at, "d_0") / fields(at, "r_in")
-        return share_of(fields(at, "screened")[(low <= part) & (part <= high)] > 0)
+        return share_of(found(at)[(low <= part) & (part <= high)])
 
     return of
 
 
 def beyond(at: Gallery) -> Measured:
-    """Share of the glasses with kappa r_out > 3 in a field that is called screened."""
-    return share_of(((fields(at, "screened") > 0) & (fields(at, "kappa") * fields(at, "r_out") > LARGE)).any(axis=1))
+    """Share of the glasses with kappa r_out > 3 in a field that is screened."""
+    return share_of((found(at) & (fields(at, "kappa") * fields(at, "r_out") > LARGE)).any(axis=1))
+
+
+def elastic_if_reversible(at: Gallery) -> Measured:
+    """Share of the fields of glasses that gave all energy back that elasticity of another amplitude describes better."""
+    return share_of(fields(at, "misfit_scaled")[fields(at, "energy_plastic") > REARRANGED] < -EVIDENCE)
 
 
 def rearranged(at: Gallery) -> Measured:
@@ -95,22 +114,51 @@ def by_softness(column: str) -> Any:
 
 
 def draw(at: Gallery) -> Any:
-    """Shares by density and inflation; best kappa; evidence against softness."""
+    """Shares by inflation; best kappa of all fields beside the paper's samples; evidence against softness."""
     from hpcglass.analysis.figures.style import SERIES, row
 
-    figure, (first, second, third) = row(3, 3.0, 2.7)
-    rho, part = density(at), fields(at, "d_0")[0] / fields(at, "r_in")[0]
-    lost, kappa = fields(at, "energy_plastic") < REARRANGED, fields(at, "kappa") * fields(at, "r_out")
+    figure, (first, second, third) = row(3, 3.0, 2.9)
+    rho, part, here = density(at), fields(at, "d_0")[0] / fields(at, "r_in")[0], found(at)
+    lost, kappa, delta = fields(at, "energy_plastic") < REARRANGED, fields(at, "kappa") * fields(at, "r_out"), fields(at, "delta")
+    shown = np.where(here.any(axis=1), np.where(here, delta, -np.inf).max(axis=1), delta.max(axis=1))
     for k, one in enumerate(np.unique(rho)):
-        here, colour = rho == one, SERIES[k % len(SERIES)]
-        first.plot(100 * part, lost[here].mean(axis=0), "o--", color=colour, markersize=3, linewidth=0.7)
-        first.plot(100 * part, fields(at, "screened")[here].mean(axis=0), "s-", color=colour, markersize=3, linewidth=0.9)
-        second.ecdf(kappa[here].ravel(), color=colour, linewidth=0.9, label=f"density {one:g}")
-        third.plot(softness(at)[here], fields(at, "delta")[here].max(axis=1), "o", color=colour, markersize=3)
-    first.set(xlabel=r"$d_0/r_{\rm in}$ [%]", ylabel="share: screened (squares),\nrearranged (circles)", ylim=(-0.03, 1.03))
-    second.set(xlabel=r"best $\kappa r_{\rm out}$", ylabel="share of fields below")
-    second.axvline(LARGE, color="0.7", linewidth=0.8)
-    second.legend(fontsize="x-small")
+        some, colour = rho == one, SERIES[k % len(SERIES)]
+        first.plot(100 * part, lost[some].mean(axis=0), "o--", color=colour, markersize=3, linewidth=0.7)
+        second.ecdf(kappa[some].ravel(), color=colour, linewidth=0.9, label=f"density {one:g}")
+        for filled in (True, False):
+            chosen = some & (here.any(axis=1) == filled)
+            third.plot(
+                softness(at)[chosen],
+                shown[chosen],
+                "o",
+                color=colour,
+                markersize=3.5,
+                markerfacecolor=colour if filled else "none",
+            )
+    shares = np.array([share_of(column) for column in here.T])
+    first.errorbar(100 * part, *shares.T, fmt="s-", color="black", markersize=3, linewidth=0.9)
+    first.set(xlabel=r"$d_0/r_{\rm in}$ [%]", ylabel="share of glasses", ylim=(-0.03, 1.03))
+    first.plot([], [], "o--", color="0.5", markersize=3, linewidth=0.7, label="rearranged, by density")
+    first.plot([], [], "s-", color="black", markersize=3, linewidth=0.9, label="screened, of all 50")
+    second.plot(kappa[here], np.full(here.sum(), 0.05), "*", color="black", markersize=6, label="screened here")
+    for (name, samples), marker, height in zip(TABLES.items(), "v^", (0.17, 0.11), strict=True):
+        theirs = [a * b for a, b in samples]
+        second.plot(theirs, np.full(len(theirs), height), marker, color="0.35", markersize=4, label=f"paper, {name}")
+    second.set(
+        xscale="log",
+        xlim=(0.7, 25),
+        xticks=(1, 2, 5, 10, 20),
+        xticklabels=("1", "2", "5", "10", "20"),
+        xlabel=r"best $\kappa r_{\rm out}$",
+        ylabel="share of fields below",
+        ylim=(0, 1.01),
+    )
+    second.minorticks_off()
     third.axhline(EVIDENCE, color="0.7", linewidth=0.8)
-    third.set(xlabel="largest partial vibrality near the core", ylabel="evidence for screening, delta", xscale="log")
+    third.plot([], [], "o", color="0.3", markersize=3.5, label="screened")
+    third.plot([], [], "o", color="0.3", markersize=3.5, markerfacecolor="none", label="elastic")
+    third.set(xlabel="largest partial vibrality near the core", ylabel="evidence for screening, largest delta", xscale="log")
+    first.legend(fontsize="x-small", loc=(0.35, 0.2))
+    second.legend(fontsize="x-small", loc="lower right", bbox_to_anchor=(1.0, 0.2))
+    third.legend(fontsize="x-small")
     return figure

@@ -27,7 +27,7 @@ class Campaign:
 
     Attributes
     ----------
-    name : of the input in inputs/papers, and of the directory of its results
+    name : of the directory of its results, and of the input in inputs/papers, if `input` does not say another
     measured : keys for this machine, as for --set
     members : runs that differ, name -> keys, at all scales; a single one without keys has no name
     after : hpcglass commands on the results. {run} is a member's directory, {task} each task of its sweep, or the run itself;
@@ -40,6 +40,7 @@ class Campaign:
     members: tuple[tuple[str, tuple[str, ...]], ...] = (("", ()),)
     after: tuple[str, ...] = ()
     minutes: float = 1.0
+    input: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Number:
     low, high : what agrees with the paper; infinite where it only says that something is large or small; NaN if it says nothing
     theirs : the paper's words for that
     no_error : why it has none, if it has none
+    self_check : it tests a method on inputs that are made of the paper's numbers: no comparison, and not counted as one
     """
 
     name: str
@@ -63,6 +65,7 @@ class Number:
     high: float = math.nan
     theirs: str = "-"
     no_error: str = ""
+    self_check: bool = False
 
     @property
     def allowed(self) -> str:
@@ -131,6 +134,12 @@ def below(high: float, words: str = "") -> dict[str, Any]:
 
 
 def verdict(number: Number, value: float, error: float) -> str:
+    """What the page says: whether a number agrees with the paper, or a self-check with what it must return."""
+    said = compared(number, value, error)
+    return f"self-check {said}" if number.self_check else said
+
+
+def compared(number: Number, value: float, error: float) -> str:
     """Does a measured value agree with what is allowed?
 
     If that is a range: within two standard errors of it, unless two errors are more than half of its middle (of one, where
@@ -138,10 +147,10 @@ def verdict(number: Number, value: float, error: float) -> str:
     more.
 
     >>> one = Number("exponent", "Eq. 1", lambda at: (0.0, 0.0), **about(3.5, 0.1))
-    >>> verdict(one, 3.75, 0.1), verdict(one, 3.8, 0.05), verdict(one, 3.4, 2.0), verdict(one, math.nan, 0.1)
+    >>> compared(one, 3.75, 0.1), compared(one, 3.8, 0.05), compared(one, 3.4, 2.0), compared(one, math.nan, 0.1)
     ('agrees', 'differs', 'undecided', 'no value')
     >>> one = Number("share", "Eq. 1", lambda at: (0.0, 0.0), **above(0.5))
-    >>> verdict(one, 0.8, 0.1), verdict(one, 0.6, 0.1), verdict(one, 0.4, 0.1), verdict(one, 0.2, 0.1)
+    >>> compared(one, 0.8, 0.1), compared(one, 0.6, 0.1), compared(one, 0.4, 0.1), compared(one, 0.2, 0.1)
     ('agrees', 'undecided', 'undecided', 'differs')
     """
     if not math.isfinite(value):

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from papers.anelastic import STABLE, draw_loop, hysteretic, reversible
 from papers.entry import Campaign, Entry, Number, about, above, below, between
 from papers.pictures import densities, loadings, softening
 from papers.plastic import (
     BAND,
     POLY,
+    STABLE,
     approaching,
     dissipation,
+    draw_loop,
     draw_overlaps,
     drop,
     first_strain,
+    hysteretic,
     in_band,
     in_the_papers_size,
     median_strength,
     memory,
     overlap_within,
     preparation,
+    reversible,
     score,
     soft_share,
     task,
@@ -51,9 +54,13 @@ CAMPAIGNS = (
     ),
     Campaign(
         STABLE,
-        ("N=400", "step=1e-4", "strain=0.05", "ensemble.samples=5"),
-        (("0.085", ("T_p=0.085", "sweeps=20000")),),
-        minutes=1,
+        ("N=400", "step=1e-4", "ensemble.samples=16"),
+        (
+            ("0.3", ("T_p=0.3", "sweeps=500", "strain=0.025")),
+            ("0.12", ("T_p=0.12", "sweeps=5000", "strain=0.04")),
+            ("0.085", ("T_p=0.085", "sweeps=20000", "strain=0.07")),
+        ),
+        minutes=6,
     ),
     Campaign(
         "003-fig7",
@@ -190,10 +197,12 @@ that dissipate at least 0.01.""",
                 **below(0.0, "< 0"),
             ),
         ),
-        note="""All three preparations are near 1 for the vibrality, so that the growth with stability which the paper has
-between T_ini = 0.3 and 0.085 does not show; that of Δτ_y and Θ is within the errors of twenty glasses each. Counted are
-events that dissipate at least 0.01; contacts that open are events, too, and Δτ_y hardly foresees them
-([indicators](indicators.md#how-to-read-them)).""",
+        note="""Here the vibrality does not grow better with stability. Of events that dissipate at least 0.01 its C_min falls,
+0.97 ± 0.01, 0.91 ± 0.03 and 0.86 ± 0.04 at T_ini = 0.3, 0.12 and 0.085; of all first events it stays, 0.96, 0.95 and 0.95 (± 0.01
+to 0.02). The paper has a growth over these three and a fall at 0.05 only. A possible cause, not tested: events of at least 0.01
+come late, at γ = 0.004, 0.011 and 0.031, and structure is forgotten on the way (Fig. 6). Changes of Θ and Δτ_y are
+within the errors of twenty glasses each. Contacts that open are events, too, and Δτ_y hardly foresees them; all numbers:
+[indicators](indicators.md#how-to-read-them).""",
         picture="003-fig4/predict-scores.png",
     ),
     Entry(
@@ -201,11 +210,21 @@ events that dissipate at least 0.01; contacts that open are events, too, and Δ�
         "anelastic events of stable glasses",
         (STABLE,),
         (
+            *(
+                Number(
+                    f"share of first events{words} that are reversible, T_ini = {temperature}",
+                    "Fig. 5, Sec. III A",
+                    reversible(temperature, least),
+                    **(above(0.5, "reversible in very stable glasses") if temperature == "0.085" else {}),
+                )
+                for words, least in ((" of at least 0.01", 0.01), ("", 0.0))
+                for temperature in ("0.085", "0.12", "0.3")
+            ),
             Number(
-                "share of first events that are reversible",
-                "Fig. 5, Sec. III A",
-                reversible,
-                **above(0.2, "common in very stable glasses"),
+                "the same of at least 0.01, T_ini = 0.085 less 0.3",
+                "a consequence of stability",
+                lambda at: difference(reversible("0.085", 0.01)(at), reversible("0.3", 0.01)(at)),
+                **above(0.0, "> 0"),
             ),
             Number(
                 "share of all reversible events that are undone only below their strain",
@@ -215,9 +234,11 @@ events that dissipate at least 0.01; contacts that open are events, too, and Δ�
             ),
         ),
         picture=draw_loop,
-        note="""Three of five stable glasses of N = 400 have an event up to a strain of 0.05, and all seven of these events are
-undone by unloading. The picture follows the first event of one glass in small steps: it is two, each with its loop. The paper's
-example is a glass at T_ini = 0.05.""",
+        note="""Sixteen glasses of N = 400 at each T_ini, loaded to 0.07, 0.04 and 0.025: 14, 12 and 15 of them have an event, and
+14, 10 and 7 of these first events are undone by unloading. Many dissipate next to nothing; of the first ones of at least 0.01
+these are 7 of 8, 4 of 7 and 2 of 12. So the share grows with stability, as the paper has it, and ordinary glasses have such
+events, too. The picture follows the first event of one glass at T_ini = 0.085 in small steps. The paper's
+example is a glass at 0.05.""",
     ),
     Entry(
         "003-fig6",
@@ -251,23 +272,20 @@ example is a glass at T_ini = 0.05.""",
         "Θ of a stable glass as cast, moved affinely, nonaffinely, and at the onset",
         ("003-fig7",),
         (
-            Number(
-                "C_min at the onset less as cast",
-                "Fig. 7a",
-                lambda at: difference(score("003-fig7", "theta", kind=1)(at), score("003-fig7", "theta")(at)),
-                **above(0.0, "> 0"),
-            ),
-            Number(
-                "C_min affinely and nonaffinely moved less as cast",
-                "Fig. 7a",
-                lambda at: difference(score("003-fig7", "theta", kind=4)(at), score("003-fig7", "theta")(at)),
-                **above(0.0, "> 0"),
-            ),
-            Number(
-                "C_min at the onset less affinely and nonaffinely moved",
-                "Fig. 7a",
-                lambda at: difference(score("003-fig7", "theta", kind=1)(at), score("003-fig7", "theta", kind=4)(at)),
-                **about(0.0, 0.1, "slightly > 0"),
+            *(
+                Number(
+                    f"C_min {words}",
+                    "Fig. 7a",
+                    lambda at, one=one, other=other: difference(
+                        score("003-fig7", "theta", kind=one)(at), score("003-fig7", "theta", kind=other)(at)
+                    ),
+                    **allowed,
+                )
+                for words, one, other, allowed in (
+                    ("at the onset less as cast", 1, 0, above(0.0, "> 0")),
+                    ("affinely and nonaffinely moved less as cast", 4, 0, above(0.0, "> 0")),
+                    ("at the onset less affinely and nonaffinely moved", 1, 4, about(0.0, 0.1, "slightly > 0")),
+                )
             ),
         ),
         picture="003-fig7/predict-moved.png",
@@ -337,26 +355,13 @@ example is a glass at T_ini = 0.05.""",
         "mean ranks inside the shear band",
         (BAND,),
         (
-            Number(
-                "⟨r⟩ of Θ in the band at γ = 0.11",
-                "Fig. 10c",
-                in_band("theta", 0.11),
-                **above(0.5, "> 0.5 after yielding"),
-                no_error=ONE_BAND,
-            ),
-            Number(
-                "⟨r⟩ of Θ in the band-to-be, as cast",
-                "Fig. 10c",
-                in_band("theta", 0.0),
-                **about(0.5, 0.03, "0.5"),
-                no_error=ONE_BAND,
-            ),
-            Number(
-                "⟨r⟩ of Δτ_y in the band at γ = 0.11",
-                "Fig. 10c",
-                in_band("delta_tau_y", 0.11),
-                **above(0.5, "> 0.5 after yielding"),
-                no_error=ONE_BAND,
+            *(
+                Number(f"⟨r⟩ of {words}", "Fig. 10c", in_band(name, strain), **allowed, no_error=ONE_BAND)
+                for words, name, strain, allowed in (
+                    ("Θ in the band at γ = 0.11", "theta", 0.11, above(0.5, "> 0.5 after yielding")),
+                    ("Θ in the band-to-be, as cast", "theta", 0.0, about(0.5, 0.03, "0.5")),
+                    ("Δτ_y in the band at γ = 0.11", "delta_tau_y", 0.11, above(0.5, "> 0.5 after yielding")),
+                )
             ),
         ),
         picture="003-fig8-10/predict-band.png",

@@ -32,7 +32,8 @@ Each section states what is *allowed*: the paper's number, with a slack where it
 number **agrees** if it is within two of its standard errors of that range; where only more or less than a limit is asked, if it
 is beyond the limit by two errors. It is **undecided** if the limit is within two errors, or if two errors are more than half of
 the paper's number; else it **differs**. A number without an error says why. Numbers, errors, commands, versions and the
-commit of each entry are in `docs/gallery/*.json`. CPU times are user and system time of all runs of an entry, compilation of
+commit of each entry are in `docs/gallery/*.json`. A **self-check** returns numbers of the paper from inputs that are made of
+them: it tests the method, and is not counted. CPU times are user and system time of all runs of an entry, compilation of
 kernels included; entries of one campaign share its runs.
 
 """
@@ -51,12 +52,14 @@ def summary() -> str:
     """A row for each figure: its first number, and how many of all agree."""
     lines = ["| | number | paper | here | | all | CPU |", "|---|---|---|---|---|---|---|"]
     every: list[str] = []
+    checks: list[str] = []
     count = 0
     for entry in ENTRIES:
         record, first = store.kept(entry), entry.numbers[0]
         said = [verdict(one, *record.number(one.name)) for one in entry.numbers] if record else ["not run"]
         asked = [word for word in said if word in VERDICTS]
         every += asked
+        checks += [word for word in said if word.startswith("self-check")]
         count += any(word in (*VERDICTS, "no number in the paper") for word in said)
         ours = shown(*record.number(first.name)) if record else "-"
         link = f"[{entry.id[:3]} {entry.figure}](#{anchor(entry)})"
@@ -64,8 +67,9 @@ def summary() -> str:
         time = duration(record.seconds) if record else ""
         lines.append(cells(link, first.name, first.theirs, ours, said[0], agree, time))
     words = ", ".join(f"{every.count(word)} {meaning}" for word, meaning in VERDICTS.items())
-    return f"""{len(ENTRIES)} figures and tables; {count} have a number of ours. Of {len(every)} numbers {words}. In the
-table: the first number of each, and how many of all agree.
+    return f"""{len(ENTRIES)} figures and tables; {count} have a number of ours. Of {len(every)} numbers {words}. Of {len(checks)}
+self-checks {checks.count("self-check agrees")} return what they must. In the table: the first number of each, and how many of
+all agree.
 
 """ + "\n".join([*lines, "", ""])
 
@@ -81,7 +85,8 @@ def section(entry: Entry) -> str:
     lines = [f"### {heading(entry)}", "", f"{sentence(entry.what)}."]
     if (store.KEPT / f"{entry.id}.png").exists():
         lines += ["", f"![{entry.id[:3]} {entry.figure}: {entry.what}](gallery/{entry.id}.png)"]
-    inputs = ", ".join(f"[{name}.toml](../inputs/papers/{name}.toml)" for name in entry.campaigns)
+    names = dict.fromkeys(campaigns.source(CAMPAIGNS[name]).name for name in entry.campaigns)
+    inputs = ", ".join(f"[{name}](../inputs/papers/{name})" for name in names)
     how = f"`tools/gallery run {entry.id}`, {inputs}" if inputs else "No simulation"
     if record and not entry.campaigns:
         lines += ["", f"{how}; commit {record.commit}."]

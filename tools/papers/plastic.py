@@ -1,4 +1,4 @@
-"""What is taken from the runs of paper 003: first events, scores, memory, softening."""
+"""What is taken from the runs of paper 003: first events, scores, memory, softening, events that unloading undoes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from papers.entry import Measured
-from papers.results import NONE, Gallery, Member, cell, difference, mean, median, row
+from papers.results import NONE, Gallery, Member, cell, difference, mean, median, row, share
 
 POLY = "003-fig4"
 BAND = "003-fig8-10"
+STABLE, STABLEST = "003-fig5", "0.085"
+POINTS = 60  # of each way of the loop of Fig. 5
 FINITE_SIZE = 1.0 / (1.0 + 2.0 / 3.0)  # gamma_min ~ N^-1/(1 + theta), theta = 2/3: Sec. III D
 PAPER = 1e4  # particles of the paper's glasses
 
@@ -196,3 +198,80 @@ def in_band(indicator: str, strain: float) -> Any:
         return found[f"r_{indicator}"], found[f"error_{indicator}"]
 
     return of
+
+
+def firsts(at: Gallery, temperature: str, least: float = 0.0) -> Any:
+    """Of the first event of each glass that dissipates at least so much, and of which it is known: does unloading undo it?"""
+    found = []
+    for one in at[STABLE, temperature].samples("shear"):
+        table = one.tables["events"]
+        found += list(table["reversible"][table["energy_drop"] >= least][:1])
+    return np.array([value > 0 for value in found if np.isfinite(value)])
+
+
+def reversible(temperature: str, least: float = 0.0) -> Any:
+    """Share of first events that unloading undoes."""
+
+    def of(at: Gallery) -> Measured:
+        found = firsts(at, temperature, least)
+        return share(int(found.sum()), len(found))
+
+    return of
+
+
+def hysteretic(at: Gallery) -> Measured:
+    """Share of the reversible events whose state before comes back only below the strain of the event."""
+    found: list[float] = []
+    for one in at[STABLE, STABLEST].samples("shear"):
+        table = one.tables["events"]
+        keep = (table["reversible"] == 1) & np.isfinite(table["gamma_c"])
+        found += list(table["gamma_c"][keep] - table["recovering_strain"][keep])
+    return share(sum(width > 0 for width in found), len(found))
+
+
+def loop(at: Gallery) -> tuple[Any, Any]:
+    """Strain and stress (2, POINTS), forward and back, around the first reversible event of the most stable glasses."""
+    import hpcglass
+    from hpcglass.geometries.periodic import deformation, simple_shear
+    from hpcglass.moves.relax import to_minimum
+
+    samples = at[STABLE, STABLEST].samples("shear")
+    event = next(event for one in samples for event in one.events if event.row["reversible"] == 1)
+    low, high = float(event.row["recovering_strain"]), float(event.after.strain)
+    margin = max(0.5 * (high - low), 1e-4)
+    glass, strain = hpcglass.load(event.before), event.before.strain
+    found = []
+    for path in (
+        np.linspace(strain, low - margin, POINTS),
+        np.linspace(low - margin, high + margin, POINTS),
+        np.linspace(high + margin, low - margin, POINTS),
+    ):
+        stress = []
+        for wanted in path:
+            glass.deform(deformation(simple_shear(glass.dimension, "xy"), wanted - strain))
+            strain = wanted
+            stress.append(to_minimum(glass, "fire", tolerance=1e-10, max_evaluations=200_000)[1].stress[0, 1])
+        found.append((path, np.array(stress)))
+    return np.array([x for x, _ in found[1:]]), np.array([y for _, y in found[1:]])
+
+
+def draw_loop(at: Gallery) -> Any:
+    """Stress along the loop, and less the line of its forward branch, which hides it; share of reversible first events."""
+    from hpcglass.analysis.figures.style import BLUE, GREEN, RED, row
+
+    figure, (left, middle, right) = row(3, 3.0, 2.6)
+    strain, stress = loop(at)
+    slope, start = np.polyfit(strain[0][: POINTS // 4], stress[0][: POINTS // 4], 1)
+    for k, (colour, text) in enumerate(((BLUE, "loading"), (RED, "unloading"))):
+        left.plot(100 * strain[k], stress[k], color=colour, label=text)
+        middle.plot(100 * strain[k], stress[k] - slope * strain[k] - start, color=colour)
+    left.set(xlabel=r"$\gamma$ [%]", ylabel=r"$\sigma_{xy}$")
+    middle.set(xlabel=r"$\gamma$ [%]", ylabel=r"$\sigma_{xy}$ less its elastic branch")
+    left.legend(loc="upper left")
+    temperatures = ("0.3", "0.12", "0.085")
+    for least, colour, text in ((0.0, GREEN, "all"), (0.01, RED, r"dissipate $\geq$ 0.01")):
+        values, errors = np.transpose([reversible(t, least)(at) for t in temperatures])
+        right.errorbar([float(t) for t in temperatures], values, errors, color=colour, marker="o", markersize=3, label=text)
+    right.set(xlabel=r"$T_\mathrm{ini}$", ylabel="share of first events\nthat are reversible", ylim=(0, 1.05))
+    right.legend()
+    return figure
