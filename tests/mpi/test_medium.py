@@ -111,7 +111,7 @@ def test_large_glasses_are_preconditioned_at_the_end(world, monkeypatch):
     """"cg" becomes "pcg" at 0.1 of the force scale; cut before and after, it goes on to the bit."""
     from hpcglass.core.system import System
 
-    monkeypatch.setattr(relax, "LARGE", {2: 1, 3: 1})
+    monkeypatch.setattr(relax, "LARGE", 1)
     whole_run, saved = glass(world, "ipl12-2d"), {}
     whole_run.move(0.05 * noise(whole_run, 3))
 

