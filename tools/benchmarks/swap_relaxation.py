@@ -68,12 +68,13 @@ def main() -> None:
     parser.add_argument("--model", default="ipl12")
     parser.add_argument("--dimension", type=int, default=2)
     parser.add_argument("--particles", type=int, default=1000)
+    parser.add_argument("--density", type=float, help="that of the model if it has one")
     parser.add_argument("--temperature", type=float, default=0.12)
     parser.add_argument("--minutes", type=float, default=4.0, help="CPU time of each chain and rank")
     options = parser.parse_args()
     comm, model, d = MPI.COMM_WORLD, MODELS[options.model], options.dimension
-    params = SystemParams(model=options.model, dimension=d, particles=options.particles, density=model.density[d],
-                          aspect=(1.0,) * d)
+    params = SystemParams(model=options.model, dimension=d, particles=options.particles, aspect=(1.0,) * d,
+                          density=options.density or model.density[d])
     liquid = build(comm, params, model, seed=1)
     before = SwapMonteCarlo(liquid, options.temperature, 0.2, 0.02, 5, True)
     tuned(before, 0)
