@@ -154,6 +154,7 @@ def world() -> MPI.Comm:
     for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(threads, "1")                 # the ranks are the parallelism
     with undisturbed():
+        import numpy  # noqa: F401  (threads of its BLAS, where the environment asks for some)
         from mpi4py import MPI
 
     comm = MPI.COMM_WORLD

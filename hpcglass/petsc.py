@@ -32,10 +32,11 @@ def lacking(any_of: Sequence[str] = ()) -> str:
     if absent := not_installed():
         return said(absent)
     try:
-        import petsc4py
+        with undisturbed():             # its BLAS may begin threads
+            import petsc4py
 
-        petsc4py.init([])       # the command line is not PETSc's
-        from petsc4py import PETSc
+            petsc4py.init([])       # the command line is not PETSc's
+            from petsc4py import PETSc
     except ImportError as error:
         return f"petsc4py cannot be loaded ({error})"
     if any_of and not any(PETSc.Sys.hasExternalPackage(COLLECTIONS.get(name, name)) for name in any_of):
@@ -48,8 +49,8 @@ def undisturbed() -> Iterator[None]:
     """SIGTERM waits until this is over.
 
     METIS, which orders matrices for CHOLMOD and MUMPS, takes it for an error of its own, leaps out of the ordering and frees its
-    memory twice: the process would be gone instead of stopping at its next safe point. Threads of MPI have to begin under this
-    as well, since a signal goes to any thread that takes it.
+    memory twice: the process would be gone instead of stopping at its next safe point. Threads (of MPI, BLAS, the watchdog) have
+    to begin under this as well, since a signal goes to any thread that takes it.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))
     try:

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 
 from hpcglass.errors import InputError
+from hpcglass.petsc import undisturbed
 from hpcglass.rundir.log import duration
 
 VARIABLE = "HPCGLASS_STALL_SECONDS"
@@ -87,7 +88,8 @@ class Watchdog:
         if self.seconds:
             _present = self
             self.alive(self.where)
-            self.thread.start()
+            with undisturbed():     # signals are the main thread's
+                self.thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
