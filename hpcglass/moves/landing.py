@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 NEAR = 1e-5             # max|F| in units of the force scale from which factors are tried ...
 NEAR_LIQUID = 1e-4      # the same of a quench: no bottleneck of an instability lies on its way
-NEARER, TRIES = 0.1, 2  # ... and, if in vain, so much lower once more
+NEAR_CORE = 1e-2        # the same where only a core was inflated: far from it the glass has stayed in its basin
+NEARER, LAST = 0.1, 5e-7        # ... and, if in vain, so much lower once more, but not below this
 REACH = 0.02            # largest way of a particle to the minimum that was near
 ROUNDS = 6              # factorisations at most
 GAIN = 0.1              # by which max|F| must fall for another one
@@ -101,7 +102,7 @@ def land(system: System, algorithm: str, tolerance: float, max_evaluations: int,
     """
     state = dict(state or {})
     tried, evaluations = int(state.pop("tried", 0)), 0
-    while (level := near * NEARER**tried) > tolerance and tried < TRIES:
+    while (level := near * NEARER**tried) > max(tolerance, LAST):
         report, mechanics = to_minimum(system, algorithm, level, max_evaluations, _marked(watch, tried), state, evaluations)
         here, state, tried = system.state(), {}, tried + 1
         settled = settle(system, factors, SAFETY * tolerance * force_scale(mechanics), look)
@@ -115,7 +116,7 @@ def land(system: System, algorithm: str, tolerance: float, max_evaluations: int,
 
 
 def land_alone(system: System, algorithm: str, tolerance: float, max_evaluations: int, watch: Watch | None = None,
-               state: dict[str, Any] | None = None) -> tuple[Report, Mechanics]:
+               state: dict[str, Any] | None = None, near: float = NEAR_LIQUID) -> tuple[Report, Mechanics]:
     """As `to_minimum`, with factors at the end that nobody else needs. From a liquid they can be tried early. Collective."""
     from hpcglass.landscape.matrix.factors import Inverse
     from hpcglass.landscape.matrix.hessian import Hessian
@@ -132,7 +133,7 @@ def land_alone(system: System, algorithm: str, tolerance: float, max_evaluations
             made.pop().destroy()
 
     try:
-        return land(system, algorithm, tolerance, max_evaluations, factors, watch, state, near=NEAR_LIQUID)[:2]
+        return land(system, algorithm, tolerance, max_evaluations, factors, watch, state, near=near)[:2]
     finally:
         drop()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -240,6 +242,8 @@ class Minimiser:
 
     def __call__(self) -> tuple[Report, Mechanics]:
         """To the next minimum."""
+        from hpcglass.moves.landing import NEAR_CORE, land_alone
+        from hpcglass.moves.quasistatic.choice import landing_pays
         from hpcglass.moves.relax import after, to_minimum
 
         now, system = self.now, self.system
@@ -254,8 +258,11 @@ class Minimiser:
             running = {name[9:]: value for name, value in (resumed or {}).items() if name.startswith("minimise:")}
             if not running:
                 self._safe_point(0, {})         # a short minimisation has no other one
-            report, mechanics = to_minimum(system, params.algorithm, params.force_tolerance, params.max_evaluations, watch,
-                                           running or None)
+            to_rest: Callable[..., Any] = to_minimum
+            if landing_pays(system.n_total, system.dimension):
+                to_rest = partial(land_alone, near=NEAR_CORE)
+            report, mechanics = to_rest(system, params.algorithm, params.force_tolerance, params.max_evaluations, watch,
+                                        running or None)
         now.evaluations += report.evaluations
         return report, mechanics
 

@@ -42,7 +42,7 @@ class Quench(Stage):
         concentrate(system, context)
         context.cite("bitzek2006" if params.algorithm == "fire" else "polak1969")
         minimise: Callable[..., Any] = relax.to_minimum
-        if system.walls is None and landing_pays(system.n_total, system.dimension):
+        if landing_pays(system.n_total, system.dimension):
             minimise = land_alone
             context.cite("nocedal1980")
         table = context.table("minimisation", evaluations=("", "force evaluations"), energy=("energy", "potential energy"),

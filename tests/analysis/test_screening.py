@@ -1,6 +1,8 @@
 """Screened elasticity: theory against its differential equation, profiles, recovery of kappa, decisions, files, figures."""
 
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -317,6 +319,8 @@ def test_a_larger_core_is_told_from_screening(amplitude, kappa):
         assert fit.misfit_scaled > 50 and fit.screened
     else:
         assert fit.elastic_amplitude == pytest.approx(amplitude, abs=0.1)
+    if fit.scaled:      # whatever delta says
+        assert not replace(fit, delta=10.0).screened and replace(fit, delta=10.0, misfit_scaled=0.0).screened
 
 
 def test_measured_deviation_is_that_of_theory():

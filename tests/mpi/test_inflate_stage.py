@@ -19,7 +19,9 @@ from hpcglass.core.system import System
 from hpcglass.errors import InputError, Interrupted, PhysicsError
 from hpcglass.landscape import walls
 from hpcglass.landscape.forces import evaluate
+from hpcglass.landscape.matrix.factors import Inverse
 from hpcglass.landscape.matrix.hessian import Hessian
+from hpcglass.moves.quasistatic import choice
 from hpcglass.moves.relax import to_minimum
 from hpcglass.potentials.library import MODELS
 from hpcglass.potentials.model import Mixing, Sizes
@@ -105,6 +107,33 @@ def test_each_size_starts_from_the_same_minimum(world, case):
         for name in ("displacement", "d2min"):
             assert np.array_equal(alone.fields[name], together.fields[f"{name}_{k}"])
     assert np.array_equal(whole(copies[1], copies[1].position), whole(s, s.position)) and s.walls == copies[1].walls
+
+
+@pytest.mark.few_ranks
+@pytest.mark.parametrize("case", [CASES[0], CASES[4]], ids=["ipl12", "lj-binary"])
+def test_the_end_by_factors(world, case, monkeypatch):
+    """As large glasses do: the same minima in fewer evaluations. Only the rotation has no stiffness."""
+    s, copy = [minimum(world, case).renewed() for _ in range(2)]
+    params = {"fraction": [0.02, 0.05], "force_tolerance": 1e-10}
+    plain = run(copy, **params)
+    monkeypatch.setattr(choice, "FEWEST", 0)
+    inverse = Inverse(Hessian(s))
+    force = np.random.default_rng(1).normal(size=(s.n_total, 2))[s.id[: s.n_owned]]
+    answer = inverse.apply(force)
+    left = inverse.hessian.vector(answer), inverse.hessian.vector()
+    inverse.hessian.matrix.mult(*left)
+    rest = inverse.hessian.rows(left[1]) - force
+    turning = inverse.hessian.rows(inverse.hessian.translations[0])
+    turning /= np.sqrt(ranks.total(world, float((turning**2).sum())))
+    rest += ranks.total(world, float((turning * force).sum())) * turning
+    assert inverse.stable and ranks.largest(world, float(np.abs(rest).max(initial=0.0))) < 1e-8
+    inverse.destroy()
+    found = run(s, **params)
+    for k in range(2):
+        few, many = found.tables["inflation"][k], plain.tables["inflation"][k]
+        assert few["evaluations"] < 0.7 * many["evaluations"]
+        assert few["energy_change"] == pytest.approx(many["energy_change"], abs=1e-9)
+        assert np.abs(found.fields[f"displacement_{k}"] - plain.fields[f"displacement_{k}"]).max() < 1e-6
 
 
 def test_small_inflation_is_linear(alone):
@@ -207,9 +236,12 @@ def test_any_number_of_ranks(world, alone):
         assert rows[0][name] == pytest.approx(rows[1][name], rel=1e-12), name
 
 
-@pytest.mark.parametrize("algorithm", ["cg", pytest.param("fire", marks=pytest.mark.few_ranks)])
-def test_resume_to_the_bit(world, algorithm):
+@pytest.mark.parametrize("algorithm", ["cg", "factors", pytest.param("fire", marks=pytest.mark.few_ranks)])
+def test_resume_to_the_bit(world, algorithm, monkeypatch):
     """Stopped in the first minimisation, on the way out and back, in the second inflation; checkpoints go to 17 decimals."""
+    if algorithm == "factors":
+        monkeypatch.setattr(choice, "FEWEST", 0)
+        algorithm = "cg"
     keys = {"d_0": [0.1, 0.05], "steps": 2, "algorithm": algorithm, "force_tolerance": 1e-7}
     s = minimum(world, CASES[0])
     s.move(1e-3 * np.sin(1.0 + s.id[: s.n_owned, None] * np.arange(1.0, 3.0)))

@@ -48,7 +48,7 @@ def test_factors_that_lead_nowhere(world, monkeypatch):
 
     report, mechanics, settled = land(s, "fire", 1e-11, MANY, factors)
     _, expected = to_minimum(t, "fire", 1e-11, MANY)
-    assert settled is None and len(made) == landing.TRIES and report.max_force <= 1e-11 * mechanics.force_scale
+    assert settled is None and len(made) == 2 and report.max_force <= 1e-11 * mechanics.force_scale
     assert mechanics.energy == pytest.approx(expected.energy, abs=1e-9)
 
 

@@ -84,8 +84,8 @@ class Screening:
 
     @property
     def screened(self) -> bool:
-        """Whether there is evidence for screening."""
-        return self.delta > EVIDENCE
+        """Whether there is evidence for screening, and elasticity with another amplitude is not the better description."""
+        return self.delta > EVIDENCE and not self.scaled
 
     @property
     def scaled(self) -> bool:

@@ -18,7 +18,7 @@ COMPETING = 9.0         # a minimum competes with the best one if its misfit is 
 COLUMNS = {
     "dimension": ("", "number of space dimensions"), "r_in": ("length", "radius of the inner wall"),
     "r_out": ("length", "radius of the outer wall"), "d_0": ("length", "displacement of the inner wall"),
-    "particles": ("", "particles in the profile"), "screened": ("", "1 if the evidence is for screening"),
+    "particles": ("", "particles in the profile"), "screened": ("", "1 if delta says so, and misfit_scaled does not contradict"),
     "delta": ("", "twice the logarithm of the evidence for screening over that for elasticity"),
     "kappa": ("1/length", "screening parameter"), "kappa_low": ("1/length", "lower end of its interval of 68 %"),
     "kappa_high": ("1/length", "upper end of its interval of 68 %"),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hpcglass.core import comm as ranks
 from hpcglass.errors import InputError, PhysicsError
 from hpcglass.landscape.matrix.hessian import Hessian, PETSc, free_dropped
-from hpcglass.landscape.matrix.solve import factorise, first_bound, pin, project, zero_modes
+from hpcglass.landscape.matrix.solve import factorise, hold, project, zero_modes
 from hpcglass.petsc import undisturbed
 
 Floats = NDArray[np.float64]
@@ -55,16 +55,16 @@ class Inverse:
         free_dropped(hessian.system.comm)
         self.hessian, self.solves = hessian, 0
         self._zero = zero_modes(hessian)
-        particle = first_bound(hessian)
-        own = particle - hessian.system.first_row
-        self._pinned = slice(own, own + 1) if 0 <= own < hessian.system.n_owned else slice(0, 0)
+        rows = hessian.pinned()
+        first, last = hessian.matrix.getOwnershipRange()
+        self._pinned = rows[(rows >= first) & (rows < last)] - first
         self._right, self._left = hessian.vector(), hessian.vector()
         self._gather, self._first_right = PETSc.Scatter.toZero(self._right)
         self._first_left = self._first_right.duplicate()
-        pinned = pin(hessian.matrix, particle, hessian.system.dimension)
+        pinned = hold(hessian.matrix, rows)
         size = pinned.getSize()[0] if hessian.system.comm.rank == 0 else 0
-        rows = PETSc.IS().createStride(size, 0, 1, comm=PETSc.COMM_SELF)
-        part = pinned.createSubMatrices(rows, rows)[0]
+        whole = PETSc.IS().createStride(size, 0, 1, comm=PETSc.COMM_SELF)
+        part = pinned.createSubMatrices(whole, whole)[0]
         pinned.destroy()
         part.setOption(PETSc.Mat.Option.SYMMETRIC, True)
         self._ksp = (definite if package() == "cholmod" else counted)(part) if size else None
@@ -106,7 +106,7 @@ class Inverse:
         self.solves += 1
         self._right.array[:] = np.asarray(rows).ravel()
         project(self.hessian, self._zero, self._right)
-        self._right.array.reshape(-1, self.hessian.system.dimension)[self._pinned] = 0.0
+        self._right.array[self._pinned] = 0.0
         self._gather.scatter(self._right, self._first_right)
 
     def _receive(self) -> Floats:
