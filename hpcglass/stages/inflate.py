@@ -124,12 +124,15 @@ class Inflate(Stage):
         from hpcglass.errors import PhysicsError
         from hpcglass.landscape.walls import check_inside, load
         from hpcglass.moves.place import Place
+        from hpcglass.moves.quasistatic.choice import landing_pays
 
         params: InflateParams = self.params
         if system.walls is None:
             raise PhysicsError("inflate: the glass is not between walls; start it with r_in and r_out in [system]")
         concentrate(system, context)
         context.cite("kumar2022", "bitzek2006" if params.algorithm == "fire" else "polak1969")
+        if landing_pays(system.n_total, system.dimension):
+            context.cite("nocedal1980")
         tables, before, after = Tables(context), Place("before"), Place("after")
         restored = context.restored.scalars if context.restored else None
         now = Progress.of(restored) if restored else Progress(system.walls.r_in)

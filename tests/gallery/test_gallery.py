@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -73,6 +74,26 @@ def test_what_is_kept(one):
             assert value is None or error is not None or number.no_error, f"{one.id}: {number.name}: no error, no reason"
     picture = store.KEPT / f"{one.id}.png"
     assert not picture.exists() or picture.stat().st_size < store.LARGEST
+
+
+def test_curves_of_a_picture_are_kept(tmp_path):
+    """With errors, labels and panels; points and entries of the legend are left out."""
+    from hpcglass.analysis.figures.style import row
+
+    figure, (left, right) = row(2)
+    x = np.array([1.0, 2.0, 4.0])
+    left.errorbar(x, x**2, 0.1 * x, fmt="o", label="measured")
+    left.plot([], [], "s", label="for the legend alone")
+    left.set(xlabel="strain", ylabel="stress", yscale="log")
+    right.plot(x, -x)
+    store.keep_curves(figure, tmp_path / "curves.h5", "a title")
+    with h5py.File(tmp_path / "curves.h5") as file:
+        assert file.attrs["title"] == "a title" and file.attrs["commit"] and list(file) == ["panel_0", "panel_1"]
+        assert dict(file["panel_0"].attrs) == {"x": "strain", "y": "stress"} and list(file["panel_0"]) == ["curve_0"]
+        curve, line = file["panel_0/curve_0"], file["panel_1/curve_0"]
+        assert curve.attrs["label"] == "measured" and line.attrs["label"] == "" and list(line) == ["x", "y"]
+        assert np.array_equal(curve["x"], x) and np.array_equal(curve["y"], x**2)
+        assert curve["y_error"][:] == pytest.approx(0.1 * x, rel=1e-6) and np.array_equal(line["y"], -x)
 
 
 def test_nothing_else_is_kept():

@@ -14,7 +14,8 @@ from papers.results import NONE, Gallery, cell, mean, median, ratio, slope
 
 TEMPERATURES = ("1.0", "0.6", "0.45")
 SIZES = ("125", "250", "500")
-SOFTEST = "002-fig4"
+SOFTEST, ANNEALED = "002-fig4", "002-fig4-cold"  # the softest modes of glasses from T_p = 1 and 0.45
+LARGE, COLD = (SOFTEST, "2000"), (ANNEALED, "")  # of N = 2000
 
 
 def negative(x: Measured) -> Measured:
@@ -36,19 +37,19 @@ def bond_tail(campaign: str, member: str = "", fixed: int = 0, column: str = "ex
     return lambda at: cell(at[campaign, member].merged("bonds").tables["eigenvalue_tail"], column, fixed=fixed)
 
 
-def unit(at: Gallery) -> float:
-    """lambda_0 of the large glasses with softest modes only: windows in it are the same for both sizes."""
-    return float(at[SOFTEST, "2000"].merged("bonds").results["eigenvalue_unit"])
+def unit(at: Gallery, campaign: str = SOFTEST) -> float:
+    """lambda_0 of the large glasses with softest modes only: windows in it are the same for all sizes of a campaign."""
+    return float(at[LARGE if campaign == SOFTEST else (campaign, "")].merged("bonds").results["eigenvalue_unit"])
 
 
-def tail_above(member: str, low: float, quantity: str = "exponent") -> Any:
+def tail_above(campaign: str, member: str, low: float, quantity: str = "exponent") -> Any:
     """Exponent or prefactor of P(lambda) beyond `low` lambda_0, errors over glasses; none if a spectrum is not complete there."""
 
     def of(at: Gallery) -> Measured:
-        samples = list(at[SOFTEST, member].samples("bonds"))
+        samples = list(at[campaign, member].samples("bonds"))
         values = [one.tables["bond_modes"]["eigenvalue"] for one in samples]
         total = np.array([one.results["nonzero_count"] for one in samples])
-        least = low * unit(at)
+        least = low * unit(at, campaign)
         if least < max(x.min() for x in values):
             return NONE
         edges = least * 10.0 ** (np.arange(61) / 20)
@@ -76,7 +77,7 @@ def softest_number(campaign: str, member: str, beyond: float = 0.0) -> Any:
     """N e of force modes: of the softest mode of each glass, median over glasses; or of all modes beyond `beyond` lambda_0."""
 
     def of(at: Gallery) -> Measured:
-        least, found = beyond * unit(at) if beyond else 0.0, []
+        least, found = beyond * unit(at, campaign) if beyond else 0.0, []
         for one in at[campaign, member].samples("bonds"):
             table = one.tables["bond_modes"]
             chosen = table["eigenvalue"] > least if beyond else slice(0, 1)
@@ -101,18 +102,18 @@ def prefactor(member: str) -> Any:
     return bond_tail("002-fig3", member, 1, "prefactor")
 
 
-def softer_half(at: Gallery) -> list[Any]:
-    """Large glasses whose softest mode is among the softer half of all softest modes."""
-    samples = list(at[SOFTEST, "2000"].samples("bonds"))
+def softer_half(at: Gallery, place: tuple[str, str]) -> list[Any]:
+    """Glasses whose softest mode is among the softer half of all softest modes."""
+    samples = list(at[place].samples("bonds"))
     order = np.argsort([-one.tables["pseudo_harmonic"]["eigenvalue"][0] for one in samples])
     return [samples[k] for k in order[: (len(samples) + 1) // 2]]
 
 
-def decay(kind: str, low: float = 3.3, high: float = 7.2) -> Any:
+def decay(place: tuple[str, str], kind: str, low: float = 3.3, high: float = 7.2) -> Any:
     """Exponent of the decay of the softest modes between two distances, beyond the core and within half of the box."""
 
     def of(at: Gallery) -> Measured:
-        tables = [one.tables["decay"] for one in softer_half(at)]
+        tables = [one.tables["decay"] for one in softer_half(at, place)]
         found = []
         for table in tables:
             keep = (table["distance"] > low) & (table["distance"] < high)
@@ -122,11 +123,11 @@ def decay(kind: str, low: float = 3.3, high: float = 7.2) -> Any:
     return of
 
 
-def overlap(kind: str, which: str) -> Any:
+def overlap(place: tuple[str, str], kind: str, which: str) -> Any:
     """1 - <V|V_PH> of the softest mode of each glass: median over the softer or the stiffer half, or the exponent in lambda."""
 
     def of(at: Gallery) -> Measured:
-        samples = list(at[SOFTEST, "2000"].samples("bonds"))
+        samples = list(at[place].samples("bonds"))
         tables = [one.tables["pseudo_harmonic"] for one in samples]
         x, y = (np.array([table[name][0] for table in tables]) for name in ("eigenvalue", f"overlap_{kind}"))
         if which == "exponent":
@@ -223,7 +224,7 @@ def draw_modes(at: Gallery) -> Any:
     from hpcglass.analysis.figures.style import BLUE, GREEN, ORANGE, RED, row
 
     figure, (left, right) = row(2, 3.4, 2.9)
-    tables = [one.tables["decay"] for one in softer_half(at)]
+    tables = [one.tables["decay"] for one in softer_half(at, COLD)]
     rows = min(table.rows for table in tables)
     r = tables[0]["distance"][:rows]
     for kind, label, colour in (
@@ -241,8 +242,8 @@ def draw_modes(at: Gallery) -> Any:
     left.set_xticks([1.5, 2, 3, 4, 6], ["1.5", "2", "3", "4", "6"])
     left.minorticks_off()
     left.legend(fontsize="x-small")
-    every = [one.tables["pseudo_harmonic"] for one in at[SOFTEST, "2000"].samples("bonds")]
-    x = np.array([table["eigenvalue"][0] for table in every]) / unit(at)
+    every = [one.tables["pseudo_harmonic"] for one in at[COLD].samples("bonds")]
+    x = np.array([table["eigenvalue"][0] for table in every]) / unit(at, ANNEALED)
     for kind, label, colour in (("displacement", "$D$", BLUE), ("force", "$F$", RED)):
         right.plot(x, [table[f"overlap_{kind}"][0] for table in every], "o", color=colour, markersize=3, label=label)
     line = np.array([30.0, 120.0])

@@ -32,9 +32,10 @@ Each section states what is *allowed*: the paper's number, with a slack where it
 number **agrees** if it is within two of its standard errors of that range; where only more or less than a limit is asked, if it
 is beyond the limit by two errors. It is **undecided** if the limit is within two errors, or if two errors are more than half of
 the paper's number; else it **differs**. A number without an error says why. Numbers, errors, commands, versions and the
-commit of each entry are in `docs/gallery/*.json`. A **self-check** returns numbers of the paper from inputs that are made of
-them: it tests the method, and is not counted. CPU times are user and system time of all runs of an entry, compilation of
-kernels included; entries of one campaign share its runs.
+commit of each entry are in `docs/gallery/*.json`; `docs/gallery/*.h5`, of entries taken since that is done, have the curves of
+its picture. A **self-check** returns numbers of the paper from inputs that are made of them: it tests the method, and is not
+counted. CPU times are user and system time of all runs of an entry, compilation of kernels included; entries of one campaign
+share its runs.
 
 """
 

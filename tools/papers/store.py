@@ -1,4 +1,5 @@
-"""What is kept of a measured entry: docs/gallery/<id>.json, numbers with errors and where they come from, and a small picture."""
+"""What is kept of a measured entry: docs/gallery/<id>.json, numbers with errors and where they come from; a small picture; and
+the curves of a picture of the entry's own, docs/gallery/<id>.h5, to be drawn again beside others."""
 
 from __future__ import annotations
 
@@ -11,6 +12,10 @@ from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+
+import h5py
+import numpy as np
+from matplotlib.container import ErrorbarContainer
 
 from papers import campaign as campaigns
 from papers.catalogue import CAMPAIGNS
@@ -65,7 +70,7 @@ def measure(entry: Entry, at: Gallery) -> Record:
         round(total, 1),
         commit(),
         machine(),
-        datetime.datetime.now(datetime.UTC).date().isoformat(),
+        today(),
         versions(),
     )
 
@@ -99,14 +104,14 @@ def picture(entry: Entry, at: Gallery) -> Path | None:
             return None
         data: Any = found[0]
     else:
-        data = drawn(entry, at)
+        data = drawn(entry, at, KEPT / f"{entry.id}.h5")
     path = KEPT / f"{entry.id}.png"
     shrink(data, path)
     return path
 
 
-def drawn(entry: Entry, at: Gallery) -> BytesIO:
-    """A picture of the entry's own, in the style of all others."""
+def drawn(entry: Entry, at: Gallery, curves: Path) -> BytesIO:
+    """A picture of the entry's own, in the style of all others; its curves go into a file."""
     import matplotlib as mpl
 
     from hpcglass.analysis.figures.style import STYLE
@@ -114,9 +119,34 @@ def drawn(entry: Entry, at: Gallery) -> BytesIO:
     assert callable(entry.picture)
     out = BytesIO()
     with mpl.rc_context(STYLE):
-        entry.picture(at).savefig(out, dpi=170, format="png")
+        figure = entry.picture(at)
+        figure.savefig(out, dpi=170, format="png")
+    keep_curves(figure, curves, f"{entry.id}: {entry.what}")
     out.seek(0)
     return out
+
+
+def keep_curves(figure: Any, path: Path, title: str) -> None:
+    """Panels, and in each its curves: columns x, y and, where it has errors, y_error; labels are attributes."""
+    with h5py.File(path, "w") as file:
+        file.attrs.update(title=title, commit=commit(), date=today())
+        for k, axes in enumerate(figure.axes):
+            panel = file.create_group(f"panel_{k}")
+            panel.attrs.update(x=axes.get_xlabel(), y=axes.get_ylabel())
+            bars = {box.lines[0]: box for box in axes.containers if isinstance(box, ErrorbarContainer)}
+            for n, line in enumerate(axes.get_lines()):
+                x, y = np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float)
+                if len(x) < 2:
+                    continue  # a point, or an entry of the legend alone
+                box = bars.get(line)
+                name = str((box or line).get_label())
+                curve = panel.create_group(f"curve_{n}")
+                curve.attrs["label"] = "" if name.startswith("_") else name
+                columns = {"x": x, "y": y}
+                if box is not None and box.has_yerr and len(bar := box.lines[2][-1].get_segments()) == len(x):
+                    columns["y_error"] = np.array([abs(ends[-1, 1] - ends[0, 1]) / 2 if len(ends) else np.nan for ends in bar])
+                for column, values in columns.items():
+                    curve.create_dataset(column, data=values.astype(np.float32), compression="gzip", shuffle=True)
 
 
 def shrink(data: Any, path: Path) -> None:
@@ -134,6 +164,10 @@ def shrink(data: Any, path: Path) -> None:
         if path.stat().st_size < LARGEST:
             return
         width = round(0.85 * width)
+
+
+def today() -> str:
+    return datetime.datetime.now(datetime.UTC).date().isoformat()
 
 
 def commit() -> str:
