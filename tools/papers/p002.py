@@ -55,8 +55,8 @@ CAMPAIGNS = (
     ),
     Campaign(
         SOFTEST,
-        ("T_p=1.0", "sweeps=200", "count=16", "bonds.pseudo_harmonic=1", "ensemble.samples=36"),
-        tuple((n, (f"N={n}",)) for n in ("2000", "500")),
+        ("T_p=1.0", "sweeps=200", "count=16", "bonds.pseudo_harmonic=1"),
+        (("2000", ("N=2000", "ensemble.samples=120")), ("500", ("N=500", "ensemble.samples=240"))),
         after=("merge {task} --stage bonds -o {out}-bonds.h5 --no-plots",),
         minutes=15,
     ),
