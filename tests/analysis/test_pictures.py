@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from test_figures import stage_file
 
 from hpcglass.__main__ import main
+from hpcglass.analysis.figures import cells
 from hpcglass.analysis.figures.activity import draw_first
 from hpcglass.analysis.figures.cells import scale, view
 from hpcglass.analysis.figures.draw import figures, plot_stage_file
@@ -256,3 +257,25 @@ def test_data_of_all_kinds_of_artists(tmp_path):
 
 def test_an_empty_figure_has_no_data(tmp_path):
     assert [path.name for path in save(Figure(), tmp_path / "nothing", Look(data=True))] == ["nothing.png", "nothing.csv"]
+
+
+@pytest.mark.parametrize("dense", ["largest", "least", "mean"])
+def test_a_very_large_number_of_particles_is_an_image(monkeypatch, dense):
+    """Each pixel has what was asked for of the particles in it; those without a number do not count."""
+    monkeypatch.setattr(cells, "DISCS", 1000)
+    monkeypatch.setattr(cells, "PIXELS", 10)
+    rng = np.random.default_rng(4)
+    position, values = rng.random((2000, 2)) * [20.0, 10.0], rng.normal(size=2000)
+    values[7] = np.nan
+    outline = np.array([[0.0, 0.0], [20.0, 0.0], [20.0, 10.0], [0.0, 10.0], [0.0, 0.0]])
+    seen = cells.View(np.ones(2000, bool), position, np.ones(2000), [outline], False)
+    _, (axes,) = panels(1)
+    pixels = np.ma.filled(cells.discs(axes, seen, values, dense).get_array(), np.nan)
+    assert pixels.shape == (5, 10) and np.isfinite(pixels).all()
+    pick = {"largest": lambda v: v[np.abs(v).argmax()], "least": np.min, "mean": np.mean}[dense]
+    for down in range(5):
+        for across in range(10):
+            inside = (position // 2 == [across, down]).all(axis=1) & np.isfinite(values)
+            assert pixels[down, across] == pytest.approx(pick(values[inside]), abs=1e-14)
+    monkeypatch.setattr(cells, "PIXELS", 10**6)        # then a pixel is two spacings wide, of 0.316 each
+    assert cells.discs(axes, seen, values, dense).get_array().shape == (15, 31)

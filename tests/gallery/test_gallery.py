@@ -77,23 +77,22 @@ def test_what_is_kept(one):
 
 
 def test_curves_of_a_picture_are_kept(tmp_path):
-    """With errors, labels and panels; points and entries of the legend are left out."""
+    """With errors, labels and panels."""
     from hpcglass.analysis.figures.style import row
 
     figure, (left, right) = row(2)
     x = np.array([1.0, 2.0, 4.0])
-    left.errorbar(x, x**2, 0.1 * x, fmt="o", label="measured")
-    left.plot([], [], "s", label="for the legend alone")
-    left.set(xlabel="strain", ylabel="stress", yscale="log")
+    left.errorbar(x, x**2, 0.1 * x, fmt="o", label=r"$T_\mathrm{p} = 1$")
+    left.set(xlabel=r"strain $\gamma$", ylabel="stress", yscale="log")
     right.plot(x, -x)
     store.keep_curves(figure, tmp_path / "curves.h5", "a title")
     with h5py.File(tmp_path / "curves.h5") as file:
         assert file.attrs["title"] == "a title" and file.attrs["commit"] and list(file) == ["panel_0", "panel_1"]
-        assert dict(file["panel_0"].attrs) == {"x": "strain", "y": "stress"} and list(file["panel_0"]) == ["curve_0"]
-        curve, line = file["panel_0/curve_0"], file["panel_1/curve_0"]
-        assert curve.attrs["label"] == "measured" and line.attrs["label"] == "" and list(line) == ["x", "y"]
-        assert np.array_equal(curve["x"], x) and np.array_equal(curve["y"], x**2)
-        assert curve["y_error"][:] == pytest.approx(0.1 * x, rel=1e-6) and np.array_equal(line["y"], -x)
+        assert dict(file["panel_0"].attrs) == {"x": "strain gamma", "y": "stress"} and list(file["panel_0"]) == ["series_0"]
+        curve, line = file["panel_0/series_0"], file["panel_1/series_0"]
+        assert dict(curve.attrs) == {"kind": "points", "label": "T_p = 1"} and line.attrs["label"] == ""
+        assert np.array_equal(curve["x"], x) and np.array_equal(curve["y"], x**2) and np.array_equal(line["y"], -x)
+        assert curve["y_high"][:] - curve["y_low"][:] == pytest.approx(0.2 * x, rel=1e-5)
 
 
 def test_nothing_else_is_kept():

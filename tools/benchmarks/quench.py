@@ -25,7 +25,7 @@ from hpcglass.moves.landing import land_alone
 from hpcglass.moves.methods import METHODS
 from hpcglass.moves.minimise import Report, minimise
 from hpcglass.moves.quasistatic.choice import landing_pays
-from hpcglass.moves.relax import force_scale, to_minimum
+from hpcglass.moves.relax import LARGE, force_scale, to_minimum
 from hpcglass.moves.start import build
 from hpcglass.moves.swap.run import SwapMonteCarlo
 from hpcglass.potentials.library import MODELS
@@ -60,10 +60,11 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", default=[*METHODS, "quench"])
     options = parser.parse_args()
     start = liquid(options.particles, options.model, options.dimension, options.temperature)
+    small = liquid(min(options.particles, LARGE), options.model, options.dimension, options.temperature)
     rows: list[list[object]] = []
     plain: dict[str, tuple[float, float]] = {}
     for way in options.ways:
-        descend(start.renewed(), way, 1e-5)                     # compile
+        descend(small.renewed(), way, 1e-5)                     # compile
         system = start.renewed()
         for what in ("quench of a liquid", "elastic step of 1e-4"):
             before = time.process_time()

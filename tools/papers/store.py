@@ -15,7 +15,6 @@ from typing import Any
 
 import h5py
 import numpy as np
-from matplotlib.container import ErrorbarContainer
 
 from papers import campaign as campaigns
 from papers.catalogue import CAMPAIGNS
@@ -127,26 +126,19 @@ def drawn(entry: Entry, at: Gallery, curves: Path) -> BytesIO:
 
 
 def keep_curves(figure: Any, path: Path, title: str) -> None:
-    """Panels, and in each its curves: columns x, y and, where it has errors, y_error; labels are attributes."""
+    """Panels, and in each what is drawn: columns x, y, ends of error bars (y_low, y_high); labels are attributes."""
+    from hpcglass.analysis.figures.data import plain, series
+
     with h5py.File(path, "w") as file:
         file.attrs.update(title=title, commit=commit(), date=today())
         for k, axes in enumerate(figure.axes):
             panel = file.create_group(f"panel_{k}")
-            panel.attrs.update(x=axes.get_xlabel(), y=axes.get_ylabel())
-            bars = {box.lines[0]: box for box in axes.containers if isinstance(box, ErrorbarContainer)}
-            for n, line in enumerate(axes.get_lines()):
-                x, y = np.asarray(line.get_xdata(), float), np.asarray(line.get_ydata(), float)
-                if len(x) < 2:
-                    continue  # a point, or an entry of the legend alone
-                box = bars.get(line)
-                name = str((box or line).get_label())
-                curve = panel.create_group(f"curve_{n}")
-                curve.attrs["label"] = "" if name.startswith("_") else name
-                columns = {"x": x, "y": y}
-                if box is not None and box.has_yerr and len(bar := box.lines[2][-1].get_segments()) == len(x):
-                    columns["y_error"] = np.array([abs(ends[-1, 1] - ends[0, 1]) / 2 if len(ends) else np.nan for ends in bar])
+            panel.attrs.update(x=plain(axes.get_xlabel()), y=plain(axes.get_ylabel()))
+            for n, (kind, name, columns) in enumerate(series(axes)):
+                group = panel.create_group(f"series_{n}")
+                group.attrs.update(kind=kind, label=plain(name))
                 for column, values in columns.items():
-                    curve.create_dataset(column, data=values.astype(np.float32), compression="gzip", shuffle=True)
+                    group.create_dataset(column, data=np.asarray(values, np.float32), compression="gzip", shuffle=True)
 
 
 def shrink(data: Any, path: Path) -> None:

@@ -20,7 +20,8 @@ Floats = NDArray[np.float64]
 MARGIN = 0.02           # around the outline, of its width
 BAR = 0.25              # the bar of length is at most so much of the width
 DISCS = 200_000         # more particles are drawn as an image,
-CLOSE = 0.7             # with a pixel of so many mean spacings
+PIXELS = 400            # of at most so many pixels across: no more can be seen in a panel,
+CLOSE = 2.0             # each of at least so many mean spacings: hardly one is empty
 DECADES = 3             # of a logarithmic scale, at most
 
 
@@ -155,13 +156,16 @@ def color_bar(figure: Figure, drawn: Any, axes: Axes | Sequence[Axes], text: str
     return bar
 
 
-def discs(axes: Axes, seen: View, values: Floats | None = None, **options: Any) -> Any:
-    """Particles, coloured by values (n,) of those that are seen, the largest on top; a very large number as an image."""
+def discs(axes: Axes, seen: View, values: Floats | None = None, dense: str = "largest", **options: Any) -> Any:
+    """Particles, coloured by values (n,) of those that are seen, the largest on top; a very large number as an image.
+
+    dense : which value a pixel of the image has of those in it: "largest" (modulus), "least" or "mean"
+    """
     from matplotlib.collections import EllipseCollection
 
+    if values is not None and len(values) > DISCS:
+        return _image(axes, seen, values, dense, **options)
     order = np.arange(len(seen.position)) if values is None else np.argsort(np.abs(values), kind="stable")
-    if values is not None and len(order) > DISCS:
-        return _image(axes, seen, values, order, **options)
     diameter = seen.diameter[order]
     particles = EllipseCollection(diameter, diameter, np.zeros(len(order)), units="xy", offsets=seen.position[order],
                                   offset_transform=axes.transData, rasterized=len(order) > 5000,
@@ -170,12 +174,20 @@ def discs(axes: Axes, seen: View, values: Floats | None = None, **options: Any) 
     return particles
 
 
-def _image(axes: Axes, seen: View, values: Floats, order: NDArray[np.int64], **options: Any) -> Any:
-    """Each pixel has the value of largest modulus in it."""
+def _image(axes: Axes, seen: View, values: Floats, dense: str, **options: Any) -> Any:
+    """The same on a grid; pixels without a particle, or without a number, stay empty."""
     low, high = seen.limits
-    pixel = CLOSE * float(np.sqrt(np.prod(high - low) / len(values)))
+    pixel = max(float((high - low).max()) / PIXELS, CLOSE * float(np.sqrt(np.prod(high - low) / len(values))))
     shape = np.maximum(((high - low) / pixel).astype(int), 1)
-    place = np.clip(((seen.position[order] - low) / (high - low) * shape).astype(int), 0, shape - 1)
-    pixels = np.full(shape, np.nan)
-    pixels[place[:, 0], place[:, 1]] = values[order]       # the last one stays
-    return axes.imshow(pixels.T, origin="lower", extent=(low[0], high[0], low[1], high[1]), interpolation="none", **options)
+    good = np.isfinite(values)
+    place = np.clip(((seen.position[good] - low) / (high - low) * shape).astype(int), 0, shape - 1)
+    where, found = place[:, 1] * shape[0] + place[:, 0], values[good]
+    if dense == "mean":
+        with np.errstate(invalid="ignore"):
+            pixels = np.bincount(where, found, shape.prod()) / np.bincount(where, minlength=shape.prod())
+    else:
+        order = np.argsort(np.abs(found) if dense == "largest" else -found, kind="stable")
+        pixels = np.full(shape.prod(), np.nan)
+        pixels[where[order]] = found[order]       # the last one stays
+    return axes.imshow(pixels.reshape(shape[::-1]), origin="lower", extent=(low[0], high[0], low[1], high[1]),
+                       interpolation="nearest", **options)

@@ -60,7 +60,7 @@ def draw_maps(stage: StageResults, names: list[str]) -> Figure:
     figure, places = grid(len(names), min(len(names), COLUMNS), 2.4, 2.6, maps=True)
     values = [ranks(stage, name)[seen.chosen] for name in names]
     for axes, name, shown in zip(places, names, values, strict=True):
-        drawn = discs(axes, seen, shown, norm=Normalize(0.0, 1.0), cmap="inferno")
+        drawn = discs(axes, seen, shown, "mean", norm=Normalize(0.0, 1.0), cmap="inferno")
         frame(axes, seen)
         axes.set_title(seen.title(f"{symbol(name)}  ({name})"), fontsize=8)
     color_bar(figure, drawn, places, "rank by softness", "")

@@ -47,7 +47,7 @@ def draw_maps(stage: StageResults, names: list[str]) -> Figure:
     low, high = np.nanpercentile(np.concatenate(values), SHARE)
     norm = Normalize(low, max(high, low + 1e-12))
     for axes, name, shown in zip(places, names, values, strict=True):
-        drawn = discs(axes, seen, shown, norm=norm, cmap="inferno_r")
+        drawn = discs(axes, seen, shown, "least", norm=norm, cmap="inferno_r")
         frame(axes, seen)
         axes.set_title(seen.title(SYMBOLS[name]))
     color_bar(figure, drawn, places, "local strength", spelled("energy/length^d", dimension(stage)), *values)
