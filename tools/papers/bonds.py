@@ -13,9 +13,10 @@ from papers.entry import Measured
 from papers.results import NONE, Gallery, cell, mean, median, ratio, slope
 
 TEMPERATURES = ("1.0", "0.6", "0.45")
-SIZES = ("125", "250", "500")
+SIZES, PACKINGS = ("125", "250", "500", "1000"), "002-fig7"
 SOFTEST, ANNEALED = "002-fig4", "002-fig4-cold"  # the softest modes of glasses from T_p = 1 and 0.45
-LARGE, COLD = (SOFTEST, "2000"), (ANNEALED, "")  # of N = 2000
+COLD = (ANNEALED, "")
+LARGEST = {SOFTEST: "2000", ANNEALED: "", PACKINGS: "1000"}  # the size whose lambda_0 is the unit of a campaign
 
 
 def negative(x: Measured) -> Measured:
@@ -38,8 +39,8 @@ def bond_tail(campaign: str, member: str = "", fixed: int = 0, column: str = "ex
 
 
 def unit(at: Gallery, campaign: str = SOFTEST) -> float:
-    """lambda_0 of the large glasses with softest modes only: windows in it are the same for all sizes of a campaign."""
-    return float(at[LARGE if campaign == SOFTEST else (campaign, "")].merged("bonds").results["eigenvalue_unit"])
+    """lambda_0 of the largest glasses of a campaign: windows in it are the same for all sizes."""
+    return float(at[campaign, LARGEST[campaign]].merged("bonds").results["eigenvalue_unit"])
 
 
 def tail_above(campaign: str, member: str, low: float, quantity: str = "exponent") -> Any:
@@ -164,7 +165,7 @@ def size_ratio(stage: str, table: str, column: str, small: str, large: str) -> A
     """A number of the small packings over that of the large ones."""
 
     def of(at: Gallery) -> Measured:
-        a, b = (cell(at["002-fig7", size].merged(stage).tables[table], column, fixed=1) for size in (small, large))
+        a, b = (cell(at[PACKINGS, size].merged(stage).tables[table], column, fixed=1) for size in (small, large))
         return ratio(a, b)
 
     return of
@@ -172,7 +173,7 @@ def size_ratio(stage: str, table: str, column: str, small: str, large: str) -> A
 
 def lowest(size: str) -> Any:
     """Mean over samples of the median of the first phonon band's frequencies: the six lowest modes of a 3D cell."""
-    return lambda at: mean(np.median(one.tables["modes"]["omega2"][:12] ** 0.5) for one in at["002-fig7", size].samples("modes"))
+    return lambda at: mean(np.median(one.tables["modes"]["omega2"][:12] ** 0.5) for one in at[PACKINGS, size].samples("modes"))
 
 
 def draw_preparations(at: Gallery) -> Any:
