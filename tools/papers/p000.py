@@ -197,8 +197,8 @@ inflated by 8, 15, 31 and 40 % of r_in = 0.65. At densities 1.0 and 0.95 (pressu
 κ r_out = 2.3, though half of them rearranged. At 0.9 the glasses are under tension (pressure −0.3 to −0.9), and six fields of
 three of ten glasses are screened with κ r_out = 3.4 to 12.8, the range of the paper. But these are not its fields: the glass
 lost 6 to 53 in energy, ΔE is −1 to −35, and it moved as a whole, along tears. In the one with the largest κ the part of d_r
-with one wave around the core (m = 1) is 3 to 70 times the average over angles, which is all that is fitted, beyond r = 10. Filled, in
-the picture: screened fields; triangles, the paper's samples."""
+with one wave around the core (m = 1) is 3 to 70 times the average over angles, which is all that is fitted, beyond r = 10.
+Filled, in the picture: screened fields; triangles, the paper's samples."""
 
 
 DECISION = """The paper shows samples chosen for their response. The first four numbers are of one glass for each row of its
