@@ -14,9 +14,9 @@ from papers.results import NONE, Gallery, cell, mean, median, ratio, slope
 
 TEMPERATURES = ("1.0", "0.6", "0.45")
 SIZES, PACKINGS = ("125", "250", "500", "1000"), "002-fig7"
-SOFTEST, ANNEALED = "002-fig4", "002-fig4-cold"  # the softest modes of glasses from T_p = 1 and 0.45
+SPECTRA, SOFTEST, ANNEALED = "002-fig1cd", "002-fig4", "002-fig4-cold"  # the softest modes of glasses from T_p = 1 and 0.45
 COLD = (ANNEALED, "")
-LARGEST = {SOFTEST: "2000", ANNEALED: "", PACKINGS: "1000"}  # the size whose lambda_0 is the unit of a campaign
+LARGEST = {SOFTEST: "2000", ANNEALED: "", PACKINGS: "1000", SPECTRA: ""}  # the size whose lambda_0 is the unit of a campaign
 
 
 def negative(x: Measured) -> Measured:

@@ -154,9 +154,9 @@ def draw_spectra(at: Gallery) -> Any:
         axes.set(aspect="equal", xticks=(), yticks=())
         axes.set_title(title, loc="left")
     place = at["002-fig1cd"]
-    for axes, stage, column, label, power, title in (
-        (left, "modes", "omega", r"$\omega/\omega_0$", 4.0, "(c)"),
-        (right, "bonds", "eigenvalue", r"$\lambda/\lambda_0$", -3.5, "(d)"),
+    for axes, stage, column, label, power, title, ticks in (
+        (left, "modes", "omega", r"$\omega/\omega_0$", 4.0, "(c)", (0.05, 0.1, 0.2, 0.4)),
+        (right, "bonds", "eigenvalue", r"$\lambda/\lambda_0$", -3.5, "(d)", (20, 50, 100, 200)),
     ):
         table = place.merged(stage).tables[f"{column}_density"]
         keep = table["density_scaled"] > 0
@@ -170,6 +170,8 @@ def draw_spectra(at: Gallery) -> Any:
         name = r"$\omega^4$" if power > 0 else r"$\lambda^{-7/2}$"
         axes.plot(line, height * (line / middle) ** power, "--", color="black", linewidth=0.9, label=name)
         axes.set(xscale="log", yscale="log", xlabel=label, ylabel="density")
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
         axes.set_title(title, loc="left")
         axes.legend()
     return figure
