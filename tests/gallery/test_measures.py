@@ -62,9 +62,9 @@ def test_exponent_beyond_where_all_spectra_are_complete():
         glasses.append(SimpleNamespace(tables={"bond_modes": SimpleTable(eigenvalue=x)}, results={"nonzero_count": 6000}))
     least = max(one.tables["bond_modes"]["eigenvalue"].min() for one in glasses)
     at = Samples(glasses, SimpleNamespace(results={"eigenvalue_unit": 1.0}))
-    value, error = bonds.tail_above("2000", 1.01 * least)(at)
+    value, error = bonds.tail_above(bonds.SOFTEST, "2000", 1.01 * least)(at)
     assert 0.0 < error < 0.2 and abs(value - 3.5) < 3 * error
-    assert np.isnan(bonds.tail_above("2000", 0.9 * least)(at)[0])       # not all of them reach so far down
+    assert np.isnan(bonds.tail_above(bonds.SOFTEST, "2000", 0.9 * least)(at)[0])       # not all of them reach so far down
 
 
 def test_first_events_that_unloading_undoes():
