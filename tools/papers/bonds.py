@@ -14,9 +14,16 @@ from papers.results import NONE, Gallery, cell, mean, median, ratio, slope
 
 TEMPERATURES = ("1.0", "0.6", "0.45")
 SIZES, PACKINGS = ("125", "250", "500", "1000"), "002-fig7"
-SPECTRA, SOFTEST, ANNEALED = "002-fig1cd", "002-fig4", "002-fig4-cold"  # the softest modes of glasses from T_p = 1 and 0.45
-COLD = (ANNEALED, "")
-LARGEST = {SOFTEST: "2000", ANNEALED: "", PACKINGS: "1000", SPECTRA: ""}  # the size whose lambda_0 is the unit of a campaign
+SPECTRA, SOFTEST = "002-fig1cd", "002-fig4"
+ANNEALED, STABLE = "002-fig4-cold", "002-fig4-stable"  # T_p = 0.45 and 0.35; the glasses of SOFTEST have 1
+LARGE, COLD = (SOFTEST, "2000"), (ANNEALED, "")  # of N = 2000
+LARGEST = {
+    SOFTEST: "2000",
+    ANNEALED: "",
+    STABLE: "",
+    PACKINGS: "1000",
+    SPECTRA: "",
+}  # whose lambda_0 is the unit
 
 
 def negative(x: Measured) -> Measured:
@@ -205,14 +212,18 @@ def draw_preparations(at: Gallery) -> Any:
     return figure
 
 
-def draw_annealing(at: Gallery) -> Any:
-    """A_g and xi over their values at the highest parent temperature."""
-    from hpcglass.analysis.figures.style import BLUE, row
+def draw_annealing(at: Gallery, beyond: float = 15.0) -> Any:
+    """A_g and xi over their values at the highest parent temperature; A_g also from P(lambda) beyond so many lambda_0."""
+    from hpcglass.analysis.figures.style import BLUE, RED, row
 
     figure, (left, right) = row(2)
     temperature = [float(t) for t in TEMPERATURES]
     values = np.array([ratio(prefactor(t)(at), prefactor(TEMPERATURES[0])(at)) for t in TEMPERATURES])
-    left.errorbar(temperature, values[:, 0], values[:, 1], color=BLUE, marker="o")
+    left.errorbar(temperature, values[:, 0], values[:, 1], color=BLUE, marker="o", label="N = 300, whole spectra")
+    hot = tail_above(*LARGE, beyond, "prefactor")(at)
+    values = np.array([ratio(tail_above(*place, beyond, "prefactor")(at), hot) for place in (LARGE, COLD, (STABLE, ""))])
+    left.errorbar((1.0, 0.45, 0.35), values[:, 0], values[:, 1], color=RED, marker="s", label="N = 2000, soft ends")
+    left.legend(fontsize="x-small")
     left.set(yscale="log", xlabel=r"$T_\mathrm{p}$", ylabel=r"$A_\mathrm{g}$ over that of $T_\mathrm{p} = 1$")
     values = np.array([ratio(length(t)(at), length(TEMPERATURES[0])(at)) for t in TEMPERATURES])
     right.errorbar(temperature, values[:, 0], values[:, 1], color=BLUE, marker="o")
