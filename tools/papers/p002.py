@@ -267,7 +267,8 @@ beyond. What mixes with another mode at first order in 1/λ has λ^−2. F does 
         ),
         note="""The paper says “three orders of magnitude” down to T_p = 0.32 and has the rest in a figure; allowed is that
 half a decade of it has come by 0.45. The first number is of N = 300, twenty glasses at T_p = 1 and 0.45, 3000 sweeps; the
-second of 120 and 150 of N = 2000 (Fig. 3). By the
+second of 120 and 150 of N = 2000 (Fig. 3), the third of 120 and of 24 at 0.35, 30 000 sweeps: three decay times of the
+overlap, in which the diameters have not forgotten their start, so they may be annealed less than to 0.35. By the
 energies of pairs, in ten glasses of N = 1000, A_g(0.45)/A_g(1) is 0.35 ± 0.10 ([001 Fig. 1](#001-fig-1)): our two ways agree.
 Another twenty glasses of each T_p, of 3000 sweeps with fewer exchanges, had 0.59 ± 0.04 by bond modes: less annealed,
 probably. ξ is taken from the softest mode of each glass, as N e comes to no plateau in these spectra.""",
