@@ -85,6 +85,7 @@ def test_curves_of_a_picture_are_kept(tmp_path):
     left.errorbar(x, x**2, 0.1 * x, fmt="o", label=r"$T_\mathrm{p} = 1$")
     left.set(xlabel=r"strain $\gamma$", ylabel="stress", yscale="log")
     right.plot(x, -x)
+    right.bar([1.0], [2.0], width=0.5)
     store.keep_curves(figure, tmp_path / "curves.h5", "a title")
     with h5py.File(tmp_path / "curves.h5") as file:
         assert file.attrs["title"] == "a title" and file.attrs["commit"] and list(file) == ["panel_0", "panel_1"]
@@ -92,6 +93,7 @@ def test_curves_of_a_picture_are_kept(tmp_path):
         curve, line = file["panel_0/series_0"], file["panel_1/series_0"]
         assert dict(curve.attrs) == {"kind": "points", "label": "T_p = 1"} and line.attrs["label"] == ""
         assert np.array_equal(curve["x"], x) and np.array_equal(curve["y"], x**2) and np.array_equal(line["y"], -x)
+        assert file["panel_1/series_1/x_low"][:] == [0.75] and file["panel_1/series_1/y_high"][:] == [2.0]
         assert curve["y_high"][:] - curve["y_low"][:] == pytest.approx(0.2 * x, rel=1e-5)
 
 

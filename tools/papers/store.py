@@ -138,7 +138,8 @@ def keep_curves(figure: Any, path: Path, title: str) -> None:
                 group = panel.create_group(f"series_{n}")
                 group.attrs.update(kind=kind, label=plain(name))
                 for column, values in columns.items():
-                    group.create_dataset(column, data=np.asarray(values, np.float32), compression="gzip", shuffle=True)
+                    row = np.atleast_1d(np.asarray(values, np.float32))  # a bar is a single one
+                    group.create_dataset(column, data=row, compression="gzip", shuffle=True)
 
 
 def shrink(data: Any, path: Path) -> None:
