@@ -110,6 +110,7 @@ def test_each_size_starts_from_the_same_minimum(world, case):
 
 
 @pytest.mark.few_ranks
+@pytest.mark.needs("cholmod", "mumps")
 @pytest.mark.parametrize("case", [CASES[0], CASES[4]], ids=["ipl12", "lj-binary"])
 def test_the_end_by_factors(world, case, monkeypatch):
     """As large glasses do: the same minima in fewer evaluations. Only the rotation has no stiffness."""
@@ -236,7 +237,8 @@ def test_any_number_of_ranks(world, alone):
         assert rows[0][name] == pytest.approx(rows[1][name], rel=1e-12), name
 
 
-@pytest.mark.parametrize("algorithm", ["cg", "factors", pytest.param("fire", marks=pytest.mark.few_ranks)])
+@pytest.mark.parametrize("algorithm", ["cg", pytest.param("factors", marks=pytest.mark.needs("cholmod", "mumps")),
+                                       pytest.param("fire", marks=pytest.mark.few_ranks)])
 def test_resume_to_the_bit(world, algorithm, monkeypatch):
     """Stopped in the first minimisation, on the way out and back, in the second inflation; checkpoints go to 17 decimals."""
     if algorithm == "factors":
